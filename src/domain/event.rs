@@ -1,0 +1,347 @@
+//! The one stream of events that every renderer reads: the terminal, JSON lines, reports.
+//!
+//! An event is a fact that has happened, with the evidence for it. Renderers may leave things out; they must not
+//! know anything that is not here.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde::Serialize;
+
+use super::{
+    account::AccountId,
+    digest::Digest,
+    exit_code::ExitCode,
+    health::HealthCheck,
+    operation::{OperationId, OperationStatus, Verdict},
+};
+
+/// The stages of a deployment, in order. Copy and verify run side by side.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Configuration to plan: every name, account, digest and verb decided.
+    Resolve,
+    /// Read-only checks.
+    Preflight,
+    /// Registry to registry, by digest.
+    Copy,
+    /// The image under App Runner's rules in a local container.
+    Verify,
+    /// The tag moves.
+    Promote,
+    /// The service is told.
+    Release,
+    /// The operation is followed to its verdict.
+    Gate,
+    /// What is done once there is a verdict.
+    Aftercare,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Resolve => "resolve",
+            Self::Preflight => "preflight",
+            Self::Copy => "copy",
+            Self::Verify => "verify",
+            Self::Promote => "promote",
+            Self::Release => "release",
+            Self::Gate => "gate",
+            Self::Aftercare => "aftercare",
+        })
+    }
+}
+
+/// How a stage or a check came out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Done, and good.
+    Ok,
+    /// Not needed, or not asked for.
+    Skip,
+    /// Done, and bad.
+    Fail,
+}
+
+/// Where log lines come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogSource {
+    /// The container that verify runs here.
+    LocalContainer,
+    /// App Runner's own words on the service and its deployments.
+    Service,
+    /// The application's output in App Runner.
+    Application,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The run begins. `verb` is the command: `deploy`, `verify`, `copy`.
+    RunStarted {
+        /// The command.
+        verb: String,
+        /// The version of shipgate.
+        version: String,
+        /// What it is about: an image reference as the user wrote it.
+        image: String,
+        /// The target's name, where there is one.
+        target: Option<String>,
+    },
+    /// A stage begins.
+    StageStarted {
+        /// Which.
+        stage: Stage,
+    },
+    /// A stage is over.
+    StageFinished {
+        /// Which.
+        stage: Stage,
+        /// How it came out.
+        outcome: Outcome,
+        /// One line on what it came to.
+        detail: String,
+        /// How long it took.
+        elapsed_ms: u64,
+    },
+    /// A role was assumed and the identity checked.
+    IdentityAssumed {
+        /// What the identity is for: `registry`, or the target's name.
+        purpose: String,
+        /// The account it answers for.
+        account: AccountId,
+        /// The identity's ARN as STS gives it.
+        arn: String,
+    },
+    /// The image's tag was resolved, once.
+    ImageResolved {
+        /// As the user wrote it.
+        reference: String,
+        /// The digest everything after speaks.
+        digest: Digest,
+        /// The media type of the manifest.
+        media_type: String,
+    },
+    /// A preflight check came out.
+    Checked {
+        /// Its name, stable: `repository-exists`.
+        check: String,
+        /// How it came out.
+        outcome: Outcome,
+        /// What was seen.
+        detail: String,
+        /// How to mend it, when it failed.
+        hint: Option<String>,
+    },
+    /// What a copy has to do.
+    CopyPlanned {
+        /// `HOST/REPOSITORY` of the destination.
+        destination: String,
+        /// Distinct blobs, configuration included.
+        blobs: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// Of those, the blobs that are there already.
+        blobs_present: u64,
+        /// And their bytes.
+        bytes_present: u64,
+    },
+    /// How far a copy is. Sent at most a few times a second.
+    CopyProgress {
+        /// `HOST/REPOSITORY` of the destination.
+        destination: String,
+        /// Bytes that have arrived there in this run.
+        bytes_done: u64,
+        /// Bytes that have to.
+        bytes_total: u64,
+    },
+    /// A blob is at the destination.
+    BlobCopied {
+        /// `HOST/REPOSITORY` of the destination.
+        destination: String,
+        /// Which.
+        digest: Digest,
+        /// Its size.
+        bytes: u64,
+    },
+    /// An attempt failed and will be made again.
+    Retrying {
+        /// What is being attempted.
+        what: String,
+        /// Why the last attempt failed.
+        cause: String,
+        /// Which attempt comes next, from 2.
+        attempt: u32,
+        /// How long until then.
+        delay_ms: u64,
+    },
+    /// The image is at the destination, under its digest.
+    CopyFinished {
+        /// `HOST/REPOSITORY` of the destination.
+        destination: String,
+        /// The manifest's digest there.
+        digest: Digest,
+        /// Bytes sent to it.
+        bytes_sent: u64,
+        /// Requests made, to source and destination.
+        requests: u64,
+        /// How long it took.
+        elapsed_ms: u64,
+    },
+    /// A local container runs the image.
+    ContainerStarted {
+        /// The container's id.
+        container: String,
+        /// Where it is probed: `172.17.0.2:8080`.
+        address: String,
+        /// The rules.
+        health_check: HealthCheck,
+        /// Secrets the service is given that the container here is not.
+        missing_secrets: Vec<String>,
+    },
+    /// The container was probed.
+    Probed {
+        /// Counted from 1.
+        number: u32,
+        /// Whether it passed.
+        passed: bool,
+        /// What was seen: `200`, `connection refused`, `timeout after 2 s`.
+        detail: String,
+        /// Since the container started.
+        at_ms: u64,
+    },
+    /// The container ended before it was judged.
+    ContainerExited {
+        /// Its exit code.
+        exit_code: i64,
+        /// Whether the kernel killed it for memory.
+        out_of_memory: bool,
+    },
+    /// The local judgement.
+    Verified {
+        /// Whether the image is healthy.
+        healthy: bool,
+        /// One line on why.
+        reason: String,
+        /// The last lines of the container's output, when it is not.
+        last_lines: Vec<String>,
+    },
+    /// The tag points at the digest.
+    Promoted {
+        /// `HOST/REPOSITORY`.
+        repository: String,
+        /// The tag.
+        tag: String,
+        /// What it pointed at before, if it existed.
+        previous: Option<Digest>,
+        /// What it points at now.
+        digest: Digest,
+    },
+    /// The service took the order.
+    Released {
+        /// `create-service` or `start-deployment`.
+        verb: String,
+        /// The service's ARN.
+        service_arn: String,
+        /// The operation to follow.
+        operation: OperationId,
+    },
+    /// The operation's status changed (or was seen for the first time).
+    OperationObserved {
+        /// Ours.
+        operation: OperationId,
+        /// As listed; absent while it is not listed yet.
+        status: Option<OperationStatus>,
+        /// Since the release.
+        at_ms: u64,
+    },
+    /// A line of somebody else's output: untrusted text.
+    LogLine {
+        /// Whose.
+        source: LogSource,
+        /// The line, without its end.
+        line: String,
+    },
+    /// The operation ended.
+    Gated {
+        /// Ours.
+        operation: OperationId,
+        /// What it came to.
+        verdict: Verdict,
+        /// Why, when it did not succeed: the most telling line of the logs.
+        reason: Option<String>,
+    },
+    /// Still at it: sent when nothing else was for a while.
+    Heartbeat {
+        /// The stage.
+        stage: Stage,
+        /// What it is waiting for.
+        detail: String,
+        /// Since the stage began.
+        elapsed_ms: u64,
+    },
+    /// Worth knowing; nothing failed.
+    Notice {
+        /// The text.
+        message: String,
+    },
+    /// Something is not as it should be, and the run goes on: a clean-up that failed, a log group that cannot be read.
+    Warning {
+        /// The text.
+        message: String,
+    },
+    /// The run is over. Always the last event.
+    RunFinished {
+        /// The exit code, as a number.
+        exit_code: ExitCode,
+        /// One line: what the world looks like now.
+        summary: String,
+        /// Why, when it is not a success: the chain of causes, outermost first.
+        causes: Vec<String>,
+        /// How to mend it.
+        hint: Option<String>,
+        /// The service's URL, where it is known.
+        service_url: Option<String>,
+        /// The digest that this run was about.
+        digest: Option<Digest>,
+        /// How long it took.
+        elapsed_ms: u64,
+    },
+}
+
+/// Takes events. Cheap to clone; shared by everything that has something to say.
+#[derive(Clone)]
+pub struct Emitter(Arc<dyn Fn(Event) + Send + Sync>);
+
+impl Emitter {
+    /// An emitter that hands every event to this function.
+    pub fn new(take: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(take))
+    }
+
+    /// An emitter nobody listens to.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::new(|_| ())
+    }
+
+    /// Tells what happened.
+    pub fn emit(&self, event: Event) {
+        (self.0)(event);
+    }
+}
+
+impl fmt::Debug for Emitter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Emitter")
+    }
+}
+
+/// A duration as events carry it: whole milliseconds.
+#[must_use]
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,14 @@
+//! Pure types and decisions. No I/O, no async, no clock: everything here can be tested by tables.
+
+pub mod account;
+pub mod arn;
+pub mod digest;
+pub mod event;
+pub mod exit_code;
+pub mod health;
+pub mod image;
+pub mod manifest;
+pub mod operation;
+pub mod release;
+pub mod secret;
+pub mod service;
