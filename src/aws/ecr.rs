@@ -78,15 +78,15 @@ impl Ecr {
     /// [`AwsFault`] for any answer but "it exists" and "it does not".
     pub async fn repository(&self, name: &str) -> Result<Option<TagMutability>, AwsFault> {
         let answer = self.client.describe_repositories().repository_names(name).send().await;
-        match answer {
+        match answer.map_err(|error| AwsFault::new("ecr:DescribeRepositories", &error)) {
             Ok(answer) => Ok(answer.repositories().first().map(|repository| match repository.image_tag_mutability() {
                 Some(ImageTagMutability::Immutable | ImageTagMutability::ImmutableWithExclusion) => {
                     TagMutability::Immutable
                 }
                 _ => TagMutability::Mutable,
             })),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_repository_not_found_exception()) => Ok(None),
-            Err(error) => Err(AwsFault::new("ecr:DescribeRepositories", &error)),
+            Err(fault) if fault.has_code("RepositoryNotFoundException") => Ok(None),
+            Err(fault) => Err(fault),
         }
     }
 
@@ -95,12 +95,10 @@ impl Ecr {
     /// # Errors
     /// [`AwsFault`] when it could not be created.
     pub async fn create_repository(&self, name: &str) -> Result<(), AwsFault> {
-        match self.client.create_repository().repository_name(name).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_repository_already_exists_exception()) => {
-                Ok(())
-            }
-            Err(error) => Err(AwsFault::new("ecr:CreateRepository", &error)),
+        let answer = self.client.create_repository().repository_name(name).send().await;
+        match answer.map_err(|error| AwsFault::new("ecr:CreateRepository", &error)) {
+            Err(fault) if !fault.has_code("RepositoryAlreadyExistsException") => Err(fault),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Role chains: from the base identity, hop by hop, to credentials in an account. Held in memory only.
 
+use std::sync::{Mutex, PoisonError};
+
 use aws_config::SdkConfig;
 use aws_credential_types::{
     Credentials,
@@ -36,7 +38,7 @@ pub enum IdentityError {
         passed: Vec<String>,
         /// STS's answer.
         #[source]
-        source: AwsFault,
+        source: Box<AwsFault>,
     },
     /// The credentials work, but nobody can say whose they are.
     #[error("cannot tell whose credentials these are for {purpose}")]
@@ -105,6 +107,7 @@ pub(super) struct RoleChain {
     sts: SdkConfig,
     base: SharedCredentialsProvider,
     hops: Vec<Hop>,
+    prepared: Mutex<Option<Credentials>>,
 }
 
 impl RoleChain {
@@ -114,11 +117,24 @@ impl RoleChain {
             purpose: purpose.to_owned(),
             source: CredentialsError::not_loaded_no_source(),
         })?;
-        Ok(Self { purpose: purpose.to_owned(), sts: base.clone(), base: provider, hops: hops.to_vec() })
+        Ok(Self {
+            purpose: purpose.to_owned(),
+            sts: base.clone(),
+            base: provider,
+            hops: hops.to_vec(),
+            prepared: Mutex::new(None),
+        })
+    }
+
+    /// Walks the chain and keeps what it gave for the SDK's first question.
+    pub(super) async fn prepare(&self) -> Result<(), IdentityError> {
+        let credentials = self.walk().await?;
+        *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials);
+        Ok(())
     }
 
     /// Walks the chain.
-    pub(super) async fn walk(&self) -> Result<Credentials, IdentityError> {
+    async fn walk(&self) -> Result<Credentials, IdentityError> {
         let mut credentials = self
             .base
             .provide_credentials()
@@ -132,7 +148,7 @@ impl RoleChain {
                 number: index + 1,
                 total: self.hops.len(),
                 passed: passed.clone(),
-                source,
+                source: Box::new(source),
             })?;
             passed.push(hop.role.to_string());
         }
@@ -172,6 +188,12 @@ impl ProvideCredentials for RoleChain {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(async move { self.walk().await.map_err(CredentialsError::provider_error) })
+        let prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).take();
+        future::ProvideCredentials::new(async move {
+            match prepared {
+                Some(credentials) => Ok(credentials),
+                None => self.walk().await.map_err(CredentialsError::provider_error),
+            }
+        })
     }
 }

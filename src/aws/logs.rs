@@ -1,6 +1,12 @@
 //! CloudWatch Logs: the lines of a stream, and how long a group keeps them.
 
-use aws_sdk_cloudwatchlogs::Client;
+use std::{error::Error, fmt::Debug};
+
+use aws_sdk_cloudwatchlogs::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    types::{LogStream, OrderBy},
+};
 
 use super::{fault::AwsFault, session::Session};
 
@@ -45,13 +51,7 @@ impl Logs {
                 .set_next_token(position.token.clone())
                 .send()
                 .await;
-            let answer = match answer {
-                Ok(answer) => answer,
-                Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
-                    return Ok(lines);
-                }
-                Err(error) => return Err(AwsFault::new("logs:GetLogEvents", &error)),
-            };
+            let Some(answer) = unless_missing("logs:GetLogEvents", answer)? else { return Ok(lines) };
             lines.extend(answer.events().iter().filter_map(|event| event.message().map(str::to_owned)));
             // The end of a stream is told by the token that was sent coming back (API reference, GetLogEvents).
             let next = answer.next_forward_token().map(str::to_owned);
@@ -72,17 +72,13 @@ impl Logs {
             .client
             .describe_log_streams()
             .log_group_name(group)
-            .order_by(aws_sdk_cloudwatchlogs::types::OrderBy::LastEventTime)
+            .order_by(OrderBy::LastEventTime)
             .descending(true)
             .send()
             .await;
-        match answer {
-            Ok(answer) => {
-                Ok(Some(answer.log_streams().iter().filter_map(|s| s.log_stream_name().map(str::to_owned)).collect()))
-            }
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => Ok(None),
-            Err(error) => Err(AwsFault::new("logs:DescribeLogStreams", &error)),
-        }
+        let answer = unless_missing("logs:DescribeLogStreams", answer)?;
+        let name = |stream: &LogStream| stream.log_stream_name().map(str::to_owned);
+        Ok(answer.map(|answer| answer.log_streams().iter().filter_map(name).collect()))
     }
 
     /// Has a group keep its lines for this many days. False when there is no such group.
@@ -91,10 +87,20 @@ impl Logs {
     /// [`AwsFault`] for any other answer.
     pub async fn keep_for_days(&self, group: &str, days: u32) -> Result<bool, AwsFault> {
         let days = i32::try_from(days).unwrap_or(i32::MAX);
-        match self.client.put_retention_policy().log_group_name(group).retention_in_days(days).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => Ok(false),
-            Err(error) => Err(AwsFault::new("logs:PutRetentionPolicy", &error)),
-        }
+        let answer = self.client.put_retention_policy().log_group_name(group).retention_in_days(days).send().await;
+        Ok(unless_missing("logs:PutRetentionPolicy", answer)?.is_some())
+    }
+}
+
+/// An answer, or `None` when the group or stream it is about does not exist.
+fn unless_missing<T, E, R>(action: &'static str, answer: Result<T, SdkError<E, R>>) -> Result<Option<T>, AwsFault>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: Debug,
+{
+    match answer.map_err(|error| AwsFault::new(action, &error)) {
+        Ok(answer) => Ok(Some(answer)),
+        Err(fault) if fault.has_code("ResourceNotFoundException") => Ok(None),
+        Err(fault) => Err(fault),
     }
 }

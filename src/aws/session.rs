@@ -18,7 +18,7 @@ use crate::domain::{
 
 /// A role session is renewed this long before it expires, so that no call is signed with credentials that end
 /// while it is under way.
-const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_secs(5 * 60);
+const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 
 /// Where AWS is and who we are there, when it is not what the environment says: how a run is pointed at a sandbox.
 #[derive(Clone, Debug)]
@@ -72,8 +72,8 @@ impl Session {
     /// [`IdentityError`] naming the hop that failed, or the account that answered instead of the expected one.
     pub async fn open(base: &SdkConfig, access: &Access, purpose: &str) -> Result<Self, IdentityError> {
         let chain = RoleChain::new(purpose, base, &access.hops)?;
-        // Walked once here for an error that names the hop; the cache below would bury it in layers.
-        chain.walk().await?;
+        // Walked once here for an error that names the hop; the SDK would bury it in layers.
+        chain.prepare().await?;
         let config = base
             .clone()
             .into_builder()
