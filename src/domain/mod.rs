@@ -10,6 +10,7 @@ pub mod health;
 pub mod image;
 pub mod manifest;
 pub mod operation;
+pub mod reason;
 pub mod release;
 pub mod secret;
 pub mod service;
