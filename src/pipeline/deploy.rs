@@ -105,7 +105,6 @@ pub async fn deploy<T: DeployTarget>(
     let followed = Followed {
         started,
         known_streams,
-        first: live.is_none(),
         timeout: deployment.target.gate_timeout,
         log_retention_days: deployment.target.log_retention_days,
     };

@@ -94,8 +94,8 @@ pub enum Failure {
     Deployment {
         /// What it came to.
         verdict: Verdict,
-        /// Whether it was the service's first deployment.
-        first: bool,
+        /// Whether the service is in `CREATE_FAILED` now.
+        create_failed: bool,
         /// Why, as far as the logs tell.
         reason: Option<String>,
         /// The last line of the application's output.
@@ -197,7 +197,7 @@ impl Failure {
             Self::Promote(_) => "the tag points where it did and nothing was deployed".to_owned(),
             Self::Release { tag, .. } => format!("tag {tag} points at the new image; no deployment is known to run; the old version serves"),
             Self::Deployment { verdict: Verdict::RolledBack, .. } => "the old version serves".to_owned(),
-            Self::Deployment { first: true, .. } => "the service is in CREATE_FAILED: it holds its name and serves nothing".to_owned(),
+            Self::Deployment { create_failed: true, .. } => "the service is in CREATE_FAILED: it holds its name and serves nothing".to_owned(),
             Self::Deployment { .. } => "what serves now is not known: look at the service".to_owned(),
             Self::GateTimeout { .. } | Self::GateLost { .. } => "the operation still runs, as far as is known".to_owned(),
             Self::Cancelled { running: Some(running), .. } => format!("operation {} goes on in App Runner, which cannot be stopped", running.operation),
@@ -218,7 +218,7 @@ impl Failure {
             Self::Unverifiable(error) => error.hint(),
             Self::Promote(error) => error.source.hint(),
             Self::Unhealthy { .. } => Some("App Runner would refuse it for the same reason; the container's last lines are above".to_owned()),
-            Self::Deployment { first: true, .. } => {
+            Self::Deployment { create_failed: true, .. } => {
                 Some("delete the service (aws apprunner delete-service --service-arn ARN) once the cause is mended, then run the same command again".to_owned())
             }
             Self::GateTimeout { wait, .. } | Self::GateLost { wait, .. } => Some(format!("go on following it with: {wait}")),

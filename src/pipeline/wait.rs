@@ -9,9 +9,11 @@ use super::{
 };
 use crate::{
     aws::logs::Logs,
+    config::Target,
     domain::{
         event::{Emitter, Event, Stage},
         operation::{OperationId, Verdict},
+        service::ServiceStatus,
     },
     stages::{
         aftercare,
@@ -27,8 +29,6 @@ pub struct Followed {
     pub started: Started,
     /// The application's log streams from before it.
     pub known_streams: BTreeSet<String>,
-    /// Whether it is the service's first deployment.
-    pub first: bool,
     /// How long to follow it.
     pub timeout: Duration,
     /// How long the service's log groups shall keep their lines.
@@ -73,18 +73,25 @@ async fn follow<T: DeployTarget>(
     logs: &Logs,
     followed: &Followed,
 ) -> Result<Told<()>, Failure> {
-    let Followed { started, known_streams, first, timeout, .. } = followed;
+    let Followed { started, known_streams, timeout, .. } = followed;
     let (events, cancellation) = (&run.narrator.events, &run.narrator.cancellation);
     let wait = wait_line(run, &started.operation);
     match gate::follow(target, logs, started, known_streams, *timeout, events, cancellation.token()).await {
         GateEnd::Verdict { verdict: Verdict::Deployed, .. } => Ok(Told::done((), "SUCCEEDED")),
         GateEnd::Verdict { verdict, reason, last_lines } => {
-            Err(Failure::Deployment { verdict, first: *first, reason, last_line: last_lines.last().cloned() })
+            let create_failed = is_create_failed(target, started).await;
+            Err(Failure::Deployment { verdict, create_failed, reason, last_line: last_lines.last().cloned() })
         }
         GateEnd::TimedOut { last } => Err(Failure::GateTimeout { last, wait }),
         GateEnd::Lost(source) => Err(Failure::GateLost { wait, source }),
         GateEnd::Cancelled => Err(Failure::cancelled(cancellation.signal(), Stage::Gate)),
     }
+}
+
+/// A first deployment that failed leaves a service that holds its name and takes no deployment.
+async fn is_create_failed<T: DeployTarget>(target: &T, started: &Started) -> bool {
+    let live = target.service(started.service.name()).await;
+    live.is_ok_and(|live| live.is_some_and(|live| live.status == ServiceStatus::CreateFailed))
 }
 
 fn wait_line(run: &Run, operation: &OperationId) -> String {
@@ -105,16 +112,16 @@ pub async fn service_url<T: DeployTarget>(target: &T, service: &str, events: &Em
 /// Takes up an operation again.
 ///
 /// # Errors
-/// [`Failure`], as [`gate_and_aftercare`] does; [`Failure::Service`] when there is no such service to look at.
+/// [`Failure`], as [`gate_and_aftercare`] does; [`Failure::Service`] or [`Failure::NoService`] when there is no such
+/// service to look at.
 pub async fn wait<T: DeployTarget>(
     run: &Run,
     target: &T,
     logs: &Logs,
-    service: &str,
+    wanted: &Target,
     operation: OperationId,
-    timeout: Duration,
-    log_retention_days: Option<u32>,
 ) -> Result<Deployed, Failure> {
+    let service = wanted.service.as_str();
     let live = target
         .service(service)
         .await
@@ -124,9 +131,8 @@ pub async fn wait<T: DeployTarget>(
     let followed = Followed {
         started: Started { service: live.arn, operation },
         known_streams: BTreeSet::new(),
-        first: false,
-        timeout,
-        log_retention_days,
+        timeout: wanted.gate_timeout,
+        log_retention_days: wanted.log_retention_days,
     };
     gate_and_aftercare(run, target, logs, &followed).await?;
     let service_url = service_url(target, service, &run.narrator.events).await;

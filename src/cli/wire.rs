@@ -1,0 +1,149 @@
+//! The only place that builds clients. Whatever decides where AWS, a registry or a Docker engine is, decides it here.
+
+use aws_config::SdkConfig;
+
+use crate::{
+    aws::{
+        ecr::{Ecr, RegistryLogin},
+        fault::AwsFault,
+        logs::Logs,
+        session::{self, Session},
+    },
+    config::{Deployment, Environment},
+    docker::{DockerEnvironment, Engine},
+    domain::{
+        access::Access,
+        event::{Emitter, Event},
+        image::{EcrHost, ImageReference},
+    },
+    pipeline::{deploy::Adapters, failure::Failure},
+    registry::{Authorization, Registry},
+    target::apprunner::AppRunner,
+};
+
+/// The workload account's side of a deployment.
+#[derive(Debug)]
+pub struct Workload {
+    /// The identity there.
+    pub session: Session,
+    /// Its services.
+    pub target: AppRunner,
+    /// Its log groups.
+    pub logs: Logs,
+}
+
+/// Opens both sessions, logs in to both registries and looks for the Docker engine, side by side.
+///
+/// # Errors
+/// [`Failure::Identity`] when a role cannot be assumed, [`Failure::Aws`] when ECR gives no token.
+pub async fn connect(
+    deployment: &Deployment,
+    environment: &Environment,
+    events: Emitter,
+) -> Result<Adapters<AppRunner>, Failure> {
+    let base = session::base(&deployment.registry.region, None).await;
+    let engine = async {
+        if deployment.target.verify.skip { None } else { Some(Engine::connect(&docker_environment(environment)).await) }
+    };
+    let (source, workload, engine) = tokio::join!(
+        connect_source(&base, deployment, &events),
+        connect_destination(&base, deployment, &events),
+        engine,
+    );
+    let (source, source_login) = source?;
+    let (workload, ecr, destination) = workload?;
+    Ok(Adapters {
+        source,
+        source_login,
+        account: workload.session.account().clone(),
+        destination,
+        ecr,
+        logs: workload.logs,
+        target: workload.target,
+        engine,
+    })
+}
+
+/// Opens the workload account's session alone.
+///
+/// # Errors
+/// [`Failure::Identity`] when a role cannot be assumed.
+pub async fn connect_workload(deployment: &Deployment, events: &Emitter) -> Result<Workload, Failure> {
+    let base = session::base(&deployment.target.access.region, None).await;
+    open_workload(&base, deployment, events).await
+}
+
+async fn open_workload(base: &SdkConfig, deployment: &Deployment, events: &Emitter) -> Result<Workload, Failure> {
+    let session = open(base, &deployment.target.access, &deployment.target.name, events).await?;
+    Ok(Workload { target: AppRunner::new(&session), logs: Logs::new(&session), session })
+}
+
+async fn open(base: &SdkConfig, access: &Access, purpose: &str, events: &Emitter) -> Result<Session, Failure> {
+    let session = Session::open(base, access, purpose).await?;
+    events.emit(Event::IdentityAssumed {
+        purpose: purpose.to_owned(),
+        account: session.account().clone(),
+        arn: session.arn().to_owned(),
+    });
+    Ok(session)
+}
+
+/// A source in ECR is logged in to by its role; any other takes anybody.
+async fn connect_source(
+    base: &SdkConfig,
+    deployment: &Deployment,
+    events: &Emitter,
+) -> Result<(Registry, Option<RegistryLogin>), Failure> {
+    let image = &deployment.image;
+    if image.ecr().is_none() {
+        let registry = Registry::new(image.host(), &address_of(image), Authorization::Anonymous);
+        return Ok((registry.map_err(Failure::Registry)?, None));
+    }
+    let session = open(base, &deployment.registry, "registry", events).await?;
+    let login = log_in(&Ecr::new(&session), image.host()).await?;
+    Ok((registry(image.host(), &login)?, Some(login)))
+}
+
+async fn connect_destination(
+    base: &SdkConfig,
+    deployment: &Deployment,
+    events: &Emitter,
+) -> Result<(Workload, Ecr, Registry), Failure> {
+    let workload = open_workload(base, deployment, events).await?;
+    let ecr = Ecr::new(&workload.session);
+    let host = EcrHost::host_of(workload.session.account(), &deployment.target.access.region);
+    let login = log_in(&ecr, &host).await?;
+    let registry = registry(&host, &login)?;
+    Ok((workload, ecr, registry))
+}
+
+async fn log_in(ecr: &Ecr, host: &str) -> Result<RegistryLogin, Failure> {
+    let failed = |source: AwsFault| Failure::Aws { doing: format!("cannot log in to {host}"), source };
+    ecr.login().await.map_err(failed)
+}
+
+/// A registry that is dialled where its login says, whatever its name is.
+///
+/// # Errors
+/// [`Failure::Registry`] when the address is none.
+pub fn registry(host: &str, login: &RegistryLogin) -> Result<Registry, Failure> {
+    Registry::new(host, &login.address, Authorization::Basic(login.basic.clone())).map_err(Failure::Registry)
+}
+
+/// Registries on loopback addresses speak plain HTTP, as Docker has it; all others HTTPS.
+fn address_of(image: &ImageReference) -> String {
+    let host = image.host();
+    let name = host.split(':').next().unwrap_or_default();
+    let scheme = if name == "localhost" || name.starts_with("127.") { "http" } else { "https" };
+    format!("{scheme}://{host}")
+}
+
+/// What the environment says about where a Docker engine is.
+#[must_use]
+pub fn docker_environment(environment: &Environment) -> DockerEnvironment {
+    DockerEnvironment {
+        docker_host: environment.docker_host().map(str::to_owned),
+        home: environment.home().map(Into::into),
+        xdg_runtime_dir: environment.xdg_runtime_dir().map(Into::into),
+    }
+}
