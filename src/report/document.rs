@@ -67,7 +67,8 @@ struct StageEntry {
 
 #[derive(Serialize)]
 struct Check {
-    check: String,
+    #[serde(rename = "check")]
+    name: String,
     outcome: Outcome,
     detail: String,
     hint: Option<String>,
@@ -206,7 +207,7 @@ impl Document {
             }
             Event::ImageResolved { digest, .. } => self.digest = Some(digest),
             Event::Checked { check, outcome, detail, hint } => {
-                self.checks.push(Check { check, outcome, detail, hint });
+                self.checks.push(Check { name: check, outcome, detail, hint });
             }
             Event::Retrying { what, cause, attempt, delay_ms } => {
                 self.retries.push(Retry { what, cause, attempt, delay_ms });

@@ -54,17 +54,16 @@ impl Gauge {
     /// `12.3 MiB of 43.1 MiB, 3 of 7 blobs, 5.2 MiB/s, 6 s left`.
     pub(super) fn describe(&self, now: Duration) -> String {
         let (done, total) = self.bytes();
-        let mut text = format!("{} of {}", quantity::size(done), quantity::size(total));
-        if self.blobs_total > 0 {
-            text.push_str(&format!(", {} of {}", self.blobs_done, quantity::count(self.blobs_total, "blob")));
-        }
-        if let Some(rate) = self.rate(now) {
-            text.push_str(&format!(", {}/s", quantity::size(rate)));
-            if let Some(seconds) = total.saturating_sub(done).checked_div(rate) {
-                text.push_str(&format!(", {} left", quantity::seconds(Duration::from_secs(seconds))));
-            }
-        }
-        text
+        let blobs = format!("{} of {}", self.blobs_done, quantity::count(self.blobs_total, "blob"));
+        let rate = self.rate(now);
+        let left = rate.and_then(|rate| total.saturating_sub(done).checked_div(rate));
+        let parts = [
+            Some(format!("{} of {}", quantity::size(done), quantity::size(total))),
+            (self.blobs_total > 0).then_some(blobs),
+            rate.map(|rate| format!("{}/s", quantity::size(rate))),
+            left.map(|seconds| format!("{} left", quantity::seconds(Duration::from_secs(seconds)))),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
