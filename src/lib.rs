@@ -6,3 +6,4 @@ pub mod aws;
 pub mod config;
 pub mod domain;
 pub mod target;
+pub mod report;
