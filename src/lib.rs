@@ -7,3 +7,5 @@ pub mod config;
 pub mod domain;
 pub mod target;
 pub mod report;
+pub mod registry;
+pub mod stages;

@@ -7,3 +7,6 @@ pub mod preflight;
 pub mod promote;
 pub mod release;
 pub mod resolve;
+//! The stages of a deployment, one file each: what `domain` decides, done through the adapters.
+
+pub mod copy;
