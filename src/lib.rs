@@ -2,4 +2,7 @@
 //! account, and lets nothing broken through. This is the module map; `docs/design/architecture.md` is the plan of it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
+pub mod demo;
+pub mod docker;
 pub mod domain;
+pub mod stages;

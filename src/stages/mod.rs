@@ -1,0 +1,3 @@
+//! The stages of a deployment, one file each.
+
+pub mod verify;
