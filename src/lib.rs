@@ -8,4 +8,7 @@ pub mod domain;
 pub mod target;
 pub mod report;
 pub mod registry;
+pub mod demo;
+pub mod docker;
+pub mod domain;
 pub mod stages;

@@ -10,3 +10,6 @@ pub mod resolve;
 //! The stages of a deployment, one file each: what `domain` decides, done through the adapters.
 
 pub mod copy;
+//! The stages of a deployment, one file each.
+
+pub mod verify;
