@@ -3,12 +3,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
 pub mod aws;
+pub mod cli;
 pub mod config;
-pub mod domain;
-pub mod target;
-pub mod report;
-pub mod registry;
 pub mod demo;
 pub mod docker;
 pub mod domain;
+pub mod pipeline;
+pub mod registry;
+pub mod report;
+pub mod sandbox;
 pub mod stages;
+pub mod target;

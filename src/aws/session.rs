@@ -45,14 +45,14 @@ pub async fn base(region: &Region, pinned: Option<&Pinned>) -> SdkConfig {
         )
         .identity_cache(IdentityCache::lazy().buffer_time(REFRESH_BEFORE_EXPIRY).build());
     match pinned {
-        None => loader.load().await,
+        None => Box::pin(loader.load()).await,
         Some(pinned) => {
             let credentials = aws_credential_types::Credentials::from_keys(
                 &pinned.access_key_id,
                 pinned.secret_access_key.reveal(),
                 None,
             );
-            loader.endpoint_url(&pinned.endpoint).credentials_provider(credentials).load().await
+            Box::pin(loader.endpoint_url(&pinned.endpoint).credentials_provider(credentials).load()).await
         }
     }
 }

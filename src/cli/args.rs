@@ -6,7 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
 #[derive(Debug, Parser)]
-#[command(name = "shipgate", version, max_term_width = 100, after_help = "Try it without an AWS account: shipgate demo")]
+#[command(
+    name = "shipgate",
+    version,
+    max_term_width = 100,
+    after_help = "Try it without an AWS account: shipgate demo"
+)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]

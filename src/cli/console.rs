@@ -13,7 +13,7 @@ use super::{
     signals,
 };
 use crate::{
-    config::Environment,
+    config::environment::Environment,
     domain::{
         event::{Emitter, Event, milliseconds},
         exit_code::ExitCode,
@@ -77,7 +77,7 @@ impl Console {
     /// Does the work while signals are watched and the renderers' clock ticks, then tells how it ended.
     pub(super) async fn finish_with(&self, work: impl Future<Output = Result<Deployed, Failure>>) -> ExitCode {
         let result = tokio::select! {
-            result = work => result,
+            result = Box::pin(work) => result,
             signal = signals::watch(&self.cancellation) => return self.abort(signal),
             never = self.tick() => match never {},
         };
@@ -139,10 +139,7 @@ impl Console {
         for error in &errors {
             complain(&format!("{error}{}", source_of(error)));
         }
-        match code {
-            ExitCode::Success if !errors.is_empty() => ExitCode::Internal,
-            code => code,
-        }
+        if code == ExitCode::Success && !errors.is_empty() { ExitCode::Internal } else { code }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         logs::Logs,
         session::{self, Session},
     },
-    config::{Deployment, Environment},
+    config::{deployment::Deployment, environment::Environment},
     docker::{DockerEnvironment, Engine},
     domain::{
         access::Access,
@@ -17,7 +17,7 @@ use crate::{
         image::{EcrHost, ImageReference},
     },
     pipeline::{deploy::Adapters, failure::Failure},
-    registry::{Authorization, Registry},
+    registry::{Authorization, Registry, RegistryError},
     target::apprunner::AppRunner,
 };
 
@@ -101,7 +101,8 @@ async fn connect_source(
     }
     let session = open(base, &deployment.registry, "registry", events).await?;
     let login = log_in(&Ecr::new(&session), image.host()).await?;
-    Ok((registry(image.host(), &login)?, Some(login)))
+    let registry = registry(image.host(), &login).map_err(Failure::Registry)?;
+    Ok((registry, Some(login)))
 }
 
 async fn connect_destination(
@@ -113,7 +114,7 @@ async fn connect_destination(
     let ecr = Ecr::new(&workload.session);
     let host = EcrHost::host_of(workload.session.account(), &deployment.target.access.region);
     let login = log_in(&ecr, &host).await?;
-    let registry = registry(&host, &login)?;
+    let registry = registry(&host, &login).map_err(Failure::Registry)?;
     Ok((workload, ecr, registry))
 }
 
@@ -125,9 +126,9 @@ async fn log_in(ecr: &Ecr, host: &str) -> Result<RegistryLogin, Failure> {
 /// A registry that is dialled where its login says, whatever its name is.
 ///
 /// # Errors
-/// [`Failure::Registry`] when the address is none.
-pub fn registry(host: &str, login: &RegistryLogin) -> Result<Registry, Failure> {
-    Registry::new(host, &login.address, Authorization::Basic(login.basic.clone())).map_err(Failure::Registry)
+/// [`RegistryError`] when the address is none.
+pub fn registry(host: &str, login: &RegistryLogin) -> Result<Registry, RegistryError> {
+    Registry::new(host, &login.address, Authorization::Basic(login.basic.clone()))
 }
 
 /// Registries on loopback addresses speak plain HTTP, as Docker has it; all others HTTPS.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use serde::Serialize;
 
-use crate::domain::{account::Region, arn::RoleArn, image::ImageReference, secret::Secret, service::RunSettings};
+use crate::domain::{access::Access, arn::RoleArn, image::ImageReference, secret::Secret, service::RunSettings};
 
 /// One image, and the one target it goes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,28 +16,6 @@ pub struct Deployment {
     pub registry: Access,
     /// Where it goes.
     pub target: Target,
-}
-
-/// How to become the identity that an account asks for.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Access {
-    /// The roles to assume, one after the other. None: the base identity is used as it is.
-    pub hops: Vec<Hop>,
-    /// The region to call.
-    pub region: Region,
-}
-
-/// One role to assume.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Hop {
-    /// The role.
-    pub role: RoleArn,
-    /// What its trust policy asks for.
-    pub external_id: Option<String>,
-    /// The name of the session in CloudTrail and in the identity's ARN.
-    pub session_name: String,
-    /// How long the session lasts; absent: what STS gives.
-    pub duration: Option<Duration>,
 }
 
 /// A service in a workload account, and the repository it is fed from.

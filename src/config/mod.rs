@@ -78,19 +78,19 @@ fn open(file: Option<&Path>, named: bool, problems: &mut Vec<Problem>) -> Option
 /// The target that the run is about: the named one, else the only one.
 fn select(root: &Node, named: Option<&str>, problems: &mut Vec<Problem>) -> Option<String> {
     let entries = root.get("targets").and_then(Node::entries).unwrap_or_default();
-    let names: Vec<&str> = match entries {
+    let known: Vec<&str> = match entries {
         [] => vec![ONLY_TARGET],
         entries => entries.iter().map(|entry| entry.key.as_str()).collect(),
     };
-    let (message, hint) = match (named, &names[..]) {
+    let (message, hint) = match (named, &known[..]) {
         (None, [only]) => return Some((*only).to_owned()),
-        (Some(name), names) if names.contains(&name) => return Some(name.to_owned()),
-        (Some(name), names) => {
-            (format!("there is no target `{name}`{}", did_you_mean(name, names.iter().copied())), "targets: ")
+        (Some(name), known) if known.contains(&name) => return Some(name.to_owned()),
+        (Some(name), known) => {
+            (format!("there is no target `{name}`{}", did_you_mean(name, known.iter().copied())), "targets: ")
         }
-        (None, _) => (format!("which target? There are {}", names.join(", ")), "name one of them: "),
+        (None, _) => (format!("which target? There are {}", known.join(", ")), "name one of them: "),
     };
-    let hint = format!("{hint}{}", names.join(", "));
+    let hint = format!("{hint}{}", known.join(", "));
     problems.push(Problem::new(&Location::Flag("--target"), message).with_hint(hint));
     None
 }

@@ -45,8 +45,8 @@ pub struct Overrides {
     pub memory: Option<String>,
     /// `--port`.
     pub port: Option<String>,
-    /// `--skip-verify`.
-    pub skip_verify: bool,
+    /// `--no-verify`.
+    pub no_verify: bool,
     /// `--gate-timeout`.
     pub gate_timeout: Option<String>,
     /// `--log-retention-days`.
@@ -78,7 +78,7 @@ impl Overrides {
             ("--cpu", &["create", "cpu"], self.cpu.as_deref()),
             ("--memory", &["create", "memory"], self.memory.as_deref()),
             ("--port", &["create", "port"], self.port.as_deref()),
-            ("--skip-verify", &["verify", "skip"], yes(self.skip_verify)),
+            ("--no-verify", &["verify", "skip"], yes(self.no_verify)),
             ("--gate-timeout", &["gate", "timeout"], self.gate_timeout.as_deref()),
             ("--log-retention-days", &["logs", "retention_days"], self.log_retention_days.as_deref()),
         ]

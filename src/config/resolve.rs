@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     create,
-    deployment::{Access, Deployment, Hop, ServiceName, Target, VerifySettings},
+    deployment::{Deployment, ServiceName, Target, VerifySettings},
     environment::Environment,
     problem::{Location, Problem},
     read::Given,
@@ -12,6 +12,7 @@ use super::{
     shape::{self, File},
 };
 use crate::domain::{
+    access::{Access, Hop},
     account::{AccountId, Region},
     image::ImageReference,
 };

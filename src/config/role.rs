@@ -5,13 +5,12 @@ use std::{borrow::Cow, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{
-    deployment::Hop,
     problem::Location,
     read::{Given, Reader, Shape, mappings},
     scalars::{ExternalId, SessionDuration, SessionName},
     tree::{Kind, Node},
 };
-use crate::domain::arn::RoleArn;
+use crate::domain::{access::Hop, arn::RoleArn};
 
 /// The name of a session when none is given.
 const SESSION_NAME: &str = "shipgate";

@@ -58,9 +58,11 @@ mod tests {
 
     const EXIT: &str =
         "Your application stopped or failed to start. See logs for more information.  Container exit code: 1";
-    const HEALTH: &str = "Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf failed. Failure reason : Health check failed.";
+    const HEALTH: &str =
+        "Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf failed. Failure reason : Health check failed.";
     const ROLE: &str = "Invalid Access Role in AuthenticationConfiguration";
-    const STARTED: &str = "Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf started. Triggering event : SERVICE_DEPLOY";
+    const STARTED: &str =
+        "Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf started. Triggering event : SERVICE_DEPLOY";
 
     #[test]
     fn the_order_of_meaning() {

@@ -14,7 +14,7 @@ use crate::{
         fault::AwsFault,
         logs::Logs,
     },
-    config::Deployment,
+    config::deployment::Deployment,
     docker::{Engine, EngineError},
     domain::{
         account::AccountId,
@@ -132,11 +132,7 @@ async fn resolve<T: DeployTarget>(
     Ok(Told::done(Resolved { adapters, image, live, plan }, detail))
 }
 
-async fn check<T>(
-    run: &Run,
-    deployment: &Deployment,
-    resolved: &Resolved<T>,
-) -> Result<Told<ReleaseOrder>, Failure> {
+async fn check<T>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) -> Result<Told<ReleaseOrder>, Failure> {
     let adapters = &resolved.adapters;
     let checks = preflight::preflight(
         &Subject {
@@ -213,7 +209,10 @@ async fn copy_image<T>(
 ) -> Result<Told<()>, Failure> {
     if deployment.target.create_repository {
         let create = adapters.ecr.create_repository(plan.repository()).await;
-        create.map_err(|source: AwsFault| Failure::Aws { doing: format!("cannot create {}", plan.repository()), source })?;
+        create.map_err(|source: AwsFault| Failure::Aws {
+            doing: format!("cannot create {}", plan.repository()),
+            source,
+        })?;
     }
     let source = CopySource { registry: &adapters.source, repository: image.reference.repository() };
     let destination = CopyDestination { registry: &adapters.destination, repository: plan.repository() };
@@ -234,11 +233,8 @@ async fn verify_image<T>(
     let Some(Ok(engine)) = &adapters.engine else {
         return Ok(Told::skipped((), "the local check is switched off"));
     };
-    let request = VerifyRequest {
-        image: pulled_from_source(adapters, image),
-        settings: &plan.settings,
-        run_id: &run.id,
-    };
+    let request =
+        VerifyRequest { image: pulled_from_source(adapters, image), settings: &plan.settings, run_id: &run.id };
     let verification: Verification = verify::verify(engine, request, run.events(), cancel).await?;
     if verification.healthy {
         Ok(Told::done((), verification.reason))
@@ -308,10 +304,7 @@ mod tests {
 
     #[test]
     fn an_unhealthy_image_counts_more_than_the_copy_it_stopped() {
-        assert!(matches!(
-            the_failure_that_counts(Some(stopped()), Some(unhealthy())),
-            Some(Failure::Unhealthy { .. })
-        ));
+        assert!(matches!(the_failure_that_counts(Some(stopped()), Some(unhealthy())), Some(Failure::Unhealthy { .. })));
         assert!(matches!(the_failure_that_counts(Some(stopped()), None), Some(Failure::Cancelled { .. })));
         assert!(matches!(the_failure_that_counts(None, Some(unhealthy())), Some(Failure::Unhealthy { .. })));
         assert!(the_failure_that_counts(None, None).is_none());

@@ -5,7 +5,7 @@ use std::error::Error;
 use super::cancellation::Signal;
 use crate::{
     aws::{fault::AwsFault, identity::IdentityError},
-    config::ConfigError,
+    config::problem::ConfigError,
     domain::{
         digest::Digest,
         event::Stage,
@@ -161,8 +161,20 @@ impl Failure {
         match self {
             Self::Configuration(_) | Self::Registry(_) => ExitCode::Usage,
             Self::Identity(_) => ExitCode::Identity,
-            Self::Aws { source, .. } => if source.is_denied() { ExitCode::Identity } else { ExitCode::Preflight },
-            Self::Service { source, .. } => if source.is_denied() { ExitCode::Identity } else { ExitCode::Preflight },
+            Self::Aws { source, .. } => {
+                if source.is_denied() {
+                    ExitCode::Identity
+                } else {
+                    ExitCode::Preflight
+                }
+            }
+            Self::Service { source, .. } => {
+                if source.is_denied() {
+                    ExitCode::Identity
+                } else {
+                    ExitCode::Preflight
+                }
+            }
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_denied() => ExitCode::Identity,
             Self::Resolve(_) | Self::NoService { .. } => ExitCode::Preflight,
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
@@ -192,15 +204,26 @@ impl Failure {
             | Self::NoService { .. }
             | Self::Resolve(_)
             | Self::Preflight(_) => "nothing was changed".to_owned(),
-            Self::Copy(_) => "no tag was moved and nothing was deployed; unreferenced blobs may be left in the workload registry".to_owned(),
+            Self::Copy(_) => {
+                "no tag was moved and nothing was deployed; unreferenced blobs may be left in the workload registry"
+                    .to_owned()
+            }
             Self::Unhealthy { .. } | Self::Unverifiable(_) => "no tag was moved and nothing was deployed".to_owned(),
             Self::Promote(_) => "the tag points where it did and nothing was deployed".to_owned(),
-            Self::Release { tag, .. } => format!("tag {tag} points at the new image; no deployment is known to run; the old version serves"),
+            Self::Release { tag, .. } => {
+                format!("tag {tag} points at the new image; no deployment is known to run; the old version serves")
+            }
             Self::Deployment { verdict: Verdict::RolledBack, .. } => "the old version serves".to_owned(),
-            Self::Deployment { create_failed: true, .. } => "the service is in CREATE_FAILED: it holds its name and serves nothing".to_owned(),
+            Self::Deployment { create_failed: true, .. } => {
+                "the service is in CREATE_FAILED: it holds its name and serves nothing".to_owned()
+            }
             Self::Deployment { .. } => "what serves now is not known: look at the service".to_owned(),
-            Self::GateTimeout { .. } | Self::GateLost { .. } => "the operation still runs, as far as is known".to_owned(),
-            Self::Cancelled { running: Some(running), .. } => format!("operation {} goes on in App Runner, which cannot be stopped", running.operation),
+            Self::GateTimeout { .. } | Self::GateLost { .. } => {
+                "the operation still runs, as far as is known".to_owned()
+            }
+            Self::Cancelled { running: Some(running), .. } => {
+                format!("operation {} goes on in App Runner, which cannot be stopped", running.operation)
+            }
             Self::Cancelled { running: None, .. } => "nothing was deployed".to_owned(),
         }
     }
@@ -234,7 +257,9 @@ impl Failure {
         let mut causes = vec![self.to_string()];
         match self {
             Self::Configuration(error) => causes.extend(error.problems.iter().map(ToString::to_string)),
-            Self::Preflight(checks) => causes.extend(failed(checks).map(|check| format!("{}: {}", check.name, check.detail))),
+            Self::Preflight(checks) => {
+                causes.extend(failed(checks).map(|check| format!("{}: {}", check.name, check.detail)))
+            }
             Self::Identity(error @ IdentityError::Hop { .. }) => causes.extend(error.hops()),
             Self::Deployment { reason, last_line, .. } => {
                 causes.push(reason.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));
@@ -269,7 +294,9 @@ impl Failure {
 fn release_exit_code(error: &TargetError) -> ExitCode {
     match error {
         TargetError::Call(fault) if fault.is_denied() => ExitCode::Identity,
-        TargetError::Call(fault) if fault.has_code("InvalidRequestException") || fault.has_code("InvalidStateException") => {
+        TargetError::Call(fault)
+            if fault.has_code("InvalidRequestException") || fault.has_code("InvalidStateException") =>
+        {
             ExitCode::Busy
         }
         TargetError::Call(_) | TargetError::Answer { .. } => ExitCode::DeploymentFailed,

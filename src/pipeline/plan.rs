@@ -2,7 +2,7 @@
 //! changed. Pure.
 
 use crate::{
-    config::Target,
+    config::deployment::Target,
     domain::{
         account::{AccountId, Region},
         image::ImageReference,
@@ -76,10 +76,8 @@ fn destination(
 }
 
 fn create_order(target: &Target, destination: &ImageReference) -> Result<CreateOrder, Unreleasable> {
-    let create = target
-        .create
-        .as_ref()
-        .ok_or_else(|| Unreleasable::NoAccessRole { service: target.service.to_string() })?;
+    let create =
+        target.create.as_ref().ok_or_else(|| Unreleasable::NoAccessRole { service: target.service.to_string() })?;
     Ok(CreateOrder {
         service: target.service.to_string(),
         image: destination.clone(),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     aws::logs::Logs,
-    config::Target,
+    config::deployment::Target,
     domain::{
         event::{Emitter, Event, Stage},
         operation::{OperationId, Verdict},
@@ -60,19 +60,16 @@ pub async fn gate_and_aftercare<T: DeployTarget>(
 
 fn with_operation(run: &Run, failure: Failure, started: &Started) -> Failure {
     match failure {
-        Failure::Cancelled { signal, stage, running: None } => {
-            Failure::Cancelled { signal, stage, running: Some(Running::new(started, wait_line(run, &started.operation))) }
-        }
+        Failure::Cancelled { signal, stage, running: None } => Failure::Cancelled {
+            signal,
+            stage,
+            running: Some(Running::new(started, wait_line(run, &started.operation))),
+        },
         other => other,
     }
 }
 
-async fn follow<T: DeployTarget>(
-    run: &Run,
-    target: &T,
-    logs: &Logs,
-    followed: &Followed,
-) -> Result<Told<()>, Failure> {
+async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &Followed) -> Result<Told<()>, Failure> {
     let Followed { started, known_streams, timeout, .. } = followed;
     let (events, cancellation) = (&run.narrator.events, &run.narrator.cancellation);
     let wait = wait_line(run, &started.operation);

@@ -190,13 +190,7 @@ impl<'a> Story<'a> {
         }
     }
 
-    async fn end(
-        &self,
-        verdict: Verdict,
-        logs: &Logs,
-        known_streams: &BTreeSet<String>,
-        events: &Emitter,
-    ) -> GateEnd {
+    async fn end(&self, verdict: Verdict, logs: &Logs, known_streams: &BTreeSet<String>, events: &Emitter) -> GateEnd {
         let (reason, last_lines) = match verdict {
             Verdict::Deployed => (None, Vec::new()),
             Verdict::RolledBack | Verdict::Failed | Verdict::RollbackFailed => {

@@ -2,14 +2,10 @@
 //! promote, release, gate, aftercare.
 
 pub mod aftercare;
+pub mod copy;
 pub mod gate;
 pub mod preflight;
 pub mod promote;
 pub mod release;
 pub mod resolve;
-//! The stages of a deployment, one file each: what `domain` decides, done through the adapters.
-
-pub mod copy;
-//! The stages of a deployment, one file each.
-
 pub mod verify;

@@ -4,7 +4,7 @@ use std::process::ExitCode as ProcessExitCode;
 
 use crate::{
     cli::console,
-    config::Environment,
+    config::environment::Environment,
     demo::app::{self, AppSettings},
 };
 

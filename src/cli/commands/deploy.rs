@@ -6,7 +6,7 @@ use crate::{
         console::Console,
         wire,
     },
-    config::{self, Environment, Overrides},
+    config::{self, deployment::Deployment, environment::Environment, overrides::Overrides},
     domain::{event::Event, exit_code::ExitCode},
     pipeline::{deploy, failure::Failure},
 };
@@ -35,7 +35,7 @@ pub async fn run(args: DeployArgs) -> ExitCode {
         .await
 }
 
-fn image_of(args: &TargetArgs, deployment: Option<&config::Deployment>) -> String {
+fn image_of(args: &TargetArgs, deployment: Option<&Deployment>) -> String {
     deployment.map(|deployment| deployment.image.to_string()).or_else(|| args.image.clone()).unwrap_or_default()
 }
 
@@ -85,7 +85,11 @@ fn wait_arguments(args: &TargetArgs) -> String {
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

@@ -55,7 +55,10 @@ fn introduce(sandbox: &Sandbox, output: OutputFormat) {
             print_data(&serde_json::json!({ "endpoint": sandbox.endpoint(), "environment": variables }).to_string());
         }
         OutputFormat::Text => {
-            say(&format!("An AWS of two accounts is at {}; Ctrl-C ends it. To use it from another shell:\n", sandbox.endpoint()));
+            say(&format!(
+                "An AWS of two accounts is at {}; Ctrl-C ends it. To use it from another shell:\n",
+                sandbox.endpoint()
+            ));
             for (name, value) in environment {
                 print_data(&format!("export {name}={value}"));
             }

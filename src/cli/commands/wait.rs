@@ -3,7 +3,7 @@
 use super::deploy::overrides;
 use crate::{
     cli::{args::WaitArgs, console::Console, wire},
-    config::{self, Environment},
+    config::{self, environment::Environment},
     domain::{event::Event, exit_code::ExitCode, operation::OperationId},
     pipeline::{failure::Failure, wait},
 };
@@ -26,7 +26,7 @@ pub async fn run(args: WaitArgs) -> ExitCode {
         .finish_with(async {
             let deployment = deployment.map_err(Failure::Configuration)?;
             let run = console.run(String::new());
-            let workload = wire::connect_workload(&deployment, console.emitter()).await?;
+            let workload = wire::connect_workload(&deployment, &console.emitter()).await?;
             let operation = OperationId::new(args.operation);
             wait::wait(&run, &workload.target, &workload.logs, &deployment.target, operation).await
         })

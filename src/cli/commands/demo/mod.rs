@@ -15,7 +15,7 @@ use crate::{
         console::{complain, say},
         signals,
     },
-    config::Environment,
+    config::environment::Environment,
     domain::exit_code::ExitCode,
 };
 
@@ -50,15 +50,9 @@ async fn tell(world: &World, keep: bool) -> Result<ExitCode, DemoError> {
 }
 
 fn give_up(error: &DemoError) -> ExitCode {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    if let Some(hint) = error.hint() {
-        text.push_str(&format!("\nhint: {hint}"));
-    }
-    complain(&text);
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    let text: Vec<String> = [error.to_string()].into_iter().chain(causes.map(ToString::to_string)).collect();
+    complain(&(text.join(": ") + &hint));
     error.exit_code()
 }

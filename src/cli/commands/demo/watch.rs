@@ -20,11 +20,7 @@ pub(super) struct Watched {
 }
 
 /// Does `work` and asks `url` the whole time.
-pub(super) async fn while_asking<T>(
-    http: &reqwest::Client,
-    url: &str,
-    work: impl Future<Output = T>,
-) -> (T, Watched) {
+pub(super) async fn while_asking<T>(http: &reqwest::Client, url: &str, work: impl Future<Output = T>) -> (T, Watched) {
     let (answered, missed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let asking = async || -> Infallible {
         loop {

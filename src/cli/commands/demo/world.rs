@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+
 use crate::{
     aws::{
         ecr::Ecr,
@@ -11,7 +13,7 @@ use crate::{
         session::{self, Pinned, Session},
     },
     cli::wire,
-    config::Environment,
+    config::environment::Environment,
     demo::image::{PackError, SelfLayer},
     docker::{Engine, EngineError},
     domain::{
@@ -19,9 +21,9 @@ use crate::{
         account::{AccountId, Region},
         digest::Digest,
         exit_code::ExitCode,
+        manifest::Descriptor,
         secret::Secret,
     },
-    pipeline::failure::Failure,
     registry::{Registry, RegistryError},
     sandbox::{self, Sandbox, SandboxError, seed::Seed},
 };
@@ -62,15 +64,18 @@ impl DemoError {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Docker(error) => error.hint(),
-            _ => None,
+            Self::Pack(_)
+            | Self::Sandbox(_)
+            | Self::Identity(_)
+            | Self::Aws(_)
+            | Self::Registry(_)
+            | Self::Setup(_)
+            | Self::Io { .. } => None,
         }
     }
 
     pub(super) fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::Docker(_) => ExitCode::Unverifiable,
-            _ => ExitCode::Internal,
-        }
+        if matches!(self, Self::Docker(_)) { ExitCode::Unverifiable } else { ExitCode::Internal }
     }
 }
 
@@ -136,7 +141,8 @@ impl World {
     /// How many deployments the sandbox's App Runner was asked for.
     pub(super) async fn deployments_asked_for(&self) -> Result<usize, DemoError> {
         let url = format!("{}/_sandbox/calls", self.endpoint());
-        let unreadable = |error: reqwest::Error| DemoError::Setup(format!("the sandbox does not tell its calls: {error}"));
+        let unreadable =
+            |error: reqwest::Error| DemoError::Setup(format!("the sandbox does not tell its calls: {error}"));
         let text = self.http.get(url).send().await.map_err(unreadable)?.text().await.map_err(unreadable)?;
         let calls: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| DemoError::Setup(error.to_string()))?;
@@ -149,9 +155,8 @@ impl World {
 
 async fn base(sandbox: &Sandbox) -> Result<aws_config::SdkConfig, DemoError> {
     let variables = sandbox.environment();
-    let value = |name: &str| {
-        variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
-    };
+    let value =
+        |name: &str| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default();
     let pinned = Pinned {
         endpoint: sandbox.endpoint().to_owned(),
         access_key_id: value("AWS_ACCESS_KEY_ID"),
@@ -176,23 +181,23 @@ async fn registry_of(base: &aws_config::SdkConfig, role: &str) -> Result<Registr
     let session = Session::open(base, &access, "demo").await.map_err(DemoError::Identity)?;
     let login = Ecr::new(&session).login().await.map_err(DemoError::Aws)?;
     let account: &AccountId = session.account();
-    wire::registry(account.as_str(), &login).map_err(|failure| match failure {
-        Failure::Registry(error) => DemoError::Registry(error),
-        other => DemoError::Setup(other.to_string()),
-    })
+    wire::registry(account.as_str(), &login).map_err(DemoError::Registry)
 }
 
-async fn push(
-    registry: &Registry,
-    layer: &SelfLayer,
-    tag: &str,
-    settings: &[(&str, &str)],
-) -> Result<(), DemoError> {
-    let image = layer.image(settings).map_err(DemoError::Pack)?;
+async fn push(registry: &Registry, layer: &SelfLayer, tag: &str, settings: &[(&str, &str)]) -> Result<(), DemoError> {
+    let image = layer.image(settings);
     for (descriptor, bytes) in &image.blobs {
-        registry.push_blob(REPOSITORY, descriptor, bytes.clone()).await.map_err(DemoError::Registry)?;
+        push_blob(registry, descriptor, bytes.clone()).await.map_err(DemoError::Registry)?;
     }
     registry.put_manifest(REPOSITORY, tag, &image.manifest).await.map_err(DemoError::Registry)
+}
+
+async fn push_blob(registry: &Registry, descriptor: &Descriptor, bytes: Bytes) -> Result<(), RegistryError> {
+    if registry.has_blob(REPOSITORY, &descriptor.digest).await? {
+        return Ok(());
+    }
+    let session = registry.start_upload(REPOSITORY, &descriptor.digest).await?;
+    registry.finish_upload(REPOSITORY, session, descriptor, bytes.into()).await
 }
 
 fn write_configuration() -> Result<PathBuf, DemoError> {
