@@ -103,7 +103,7 @@ fn named<T>(given: Given<BTreeMap<String, Given<T>>>, problems: &mut Vec<Problem
     for (name, given) in given.value().unwrap_or_default() {
         let Some((value, location)) = given.located() else { continue };
         if name.is_empty() || name.contains(['=', '\0']) {
-            problems.push(Problem::new(&location, format!("`{name}` cannot be the name of an environment variable")));
+            problems.push(Problem::new(&location, format!("{name:?} cannot be the name of an environment variable")));
         } else if name.starts_with(RESERVED_PREFIX) {
             problems.push(Problem::new(&location, format!("`{name}`: App Runner keeps {RESERVED_PREFIX}… for itself")));
         }

@@ -46,9 +46,23 @@ const ONLY_TARGET: &str = "default";
 pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Deployment, ConfigError> {
     let file = overrides.file.clone().or_else(|| FILES.iter().map(PathBuf::from).find(|path| path.exists()));
     let mut problems = Vec::new();
-    let Some(mut root) = open(file.as_deref(), overrides.file.is_some(), &mut problems) else {
-        return Err(ConfigError::new(problems));
+    let root = match &file {
+        Some(path) => open(path, overrides.file.is_some(), &mut problems),
+        None => Some(nothing()),
     };
+    match root {
+        Some(root) => load_tree(root, problems, overrides, environment),
+        None => Err(ConfigError::new(problems)),
+    }
+}
+
+/// Reads the configuration from a file's tree, in which `problems` have been found already.
+fn load_tree(
+    mut root: Node,
+    mut problems: Vec<Problem>,
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<Deployment, ConfigError> {
     let target = select(&root, overrides.target.as_deref(), &mut problems);
     overrides.lay_over(&mut root, target.as_deref(), &mut problems);
     let mut reader = Reader { variables: environment, target: target.clone(), demands_variables: true, problems };
@@ -59,11 +73,13 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Deployme
     deployment.filter(|_| problems.is_empty()).ok_or_else(|| ConfigError::new(problems))
 }
 
-/// The file as a tree; without a file, an empty one.
-fn open(file: Option<&Path>, named: bool, problems: &mut Vec<Problem>) -> Option<Node> {
-    let Some(path) = file else {
-        return Some(Node { location: Location::Flag("--image"), kind: Kind::Null });
-    };
+/// The tree where there is no file.
+fn nothing() -> Node {
+    Node { location: Location::Flag("--image"), kind: Kind::Null }
+}
+
+/// The file as a tree.
+fn open(path: &Path, named: bool, problems: &mut Vec<Problem>) -> Option<Node> {
     match std::fs::read_to_string(path) {
         Ok(text) => tree::parse(path, &text, problems),
         Err(error) => {
@@ -76,21 +92,21 @@ fn open(file: Option<&Path>, named: bool, problems: &mut Vec<Problem>) -> Option
 }
 
 /// The target that the run is about: the named one, else the only one.
-fn select(root: &Node, named: Option<&str>, problems: &mut Vec<Problem>) -> Option<String> {
+fn select(root: &Node, wanted: Option<&str>, problems: &mut Vec<Problem>) -> Option<String> {
     let entries = root.get("targets").and_then(Node::entries).unwrap_or_default();
-    let known: Vec<&str> = match entries {
+    let names: Vec<&str> = match entries {
         [] => vec![ONLY_TARGET],
         entries => entries.iter().map(|entry| entry.key.as_str()).collect(),
     };
-    let (message, hint) = match (named, &known[..]) {
+    let (message, hint) = match (wanted, &names[..]) {
         (None, [only]) => return Some((*only).to_owned()),
-        (Some(name), known) if known.contains(&name) => return Some(name.to_owned()),
-        (Some(name), known) => {
-            (format!("there is no target `{name}`{}", did_you_mean(name, known.iter().copied())), "targets: ")
+        (Some(name), names) if names.contains(&name) => return Some(name.to_owned()),
+        (Some(name), names) => {
+            (format!("there is no target `{name}`{}", did_you_mean(name, names.iter().copied())), "targets: ")
         }
-        (None, _) => (format!("which target? There are {}", known.join(", ")), "name one of them: "),
+        (None, _) => (format!("which target? There are {}", names.join(", ")), "name one of them: "),
     };
-    let hint = format!("{hint}{}", known.join(", "));
+    let hint = format!("{hint}{}", names.join(", "));
     problems.push(Problem::new(&Location::Flag("--target"), message).with_hint(hint));
     None
 }

@@ -54,17 +54,17 @@ pub struct Overrides {
 }
 
 /// A flag, the key it stands for, and its text if it is given.
-type Flag<'a> = (&'static str, &'static [&'static str], Option<&'a str>);
+pub(super) type Flag<'a> = (&'static str, &'static [&'static str], Option<&'a str>);
 
 impl Overrides {
-    fn of_file(&self) -> [Flag<'_>; 2] {
+    pub(super) fn of_file(&self) -> [Flag<'_>; 2] {
         [
             ("--image", &["image"], self.image.as_deref()),
             ("--registry-role", &["registry_role"], self.registry_role.as_deref()),
         ]
     }
 
-    fn of_target(&self) -> [Flag<'_>; 14] {
+    pub(super) fn of_target(&self) -> [Flag<'_>; 14] {
         let yes = |given: bool| given.then_some("true");
         [
             ("--role", &["role"], self.role.as_deref()),

@@ -39,9 +39,14 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem without a hint.
-    pub(super) fn new(location: &Location, message: impl Into<String>) -> Self {
-        Self { location: location.clone(), message: message.into(), hint: None }
+    /// A problem without a hint. Messages quote what users and variables say: line breaks and terminal sequences in it are
+    /// shown, not obeyed.
+    pub(super) fn new(location: &Location, message: impl AsRef<str>) -> Self {
+        let mut shown = String::new();
+        for c in message.as_ref().chars() {
+            if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+        }
+        Self { location: location.clone(), message: shown, hint: None }
     }
 
     /// The same with a hint.
@@ -65,10 +70,15 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// Sorts the problems, and drops repetitions (an alias is read once for each place that names it).
-    pub(super) fn new(mut problems: Vec<Problem>) -> Self {
+    /// Sorts the problems by place, and drops repetitions (an alias is read once for each place that names it).
+    pub(super) fn new(found: Vec<Problem>) -> Self {
+        let mut problems: Vec<Problem> = Vec::with_capacity(found.len());
+        for problem in found {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
         problems.sort_by(|a, b| a.location.cmp(&b.location));
-        problems.dedup();
         Self { problems }
     }
 

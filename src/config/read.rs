@@ -120,7 +120,7 @@ impl<T: JsonSchema> JsonSchema for Given<T> {
 
 impl Reader<'_> {
     /// Records a problem.
-    pub(super) fn problem(&mut self, location: &Location, message: impl Into<String>) {
+    pub(super) fn problem(&mut self, location: &Location, message: impl AsRef<str>) {
         self.problems.push(Problem::new(location, message));
     }
 

@@ -19,7 +19,7 @@ use crate::domain::{
 
 /// An update takes about 5 minutes, a failing one and its rollback more than 30 (field reports): less would give up on
 /// verdicts that come.
-const GATE_TIMEOUT: Duration = Duration::from_secs(35 * 60);
+const GATE_TIMEOUT: Duration = Duration::from_mins(35);
 
 /// Resolves a file for one target. The result is only good if no problem was recorded.
 pub(super) fn deployment(

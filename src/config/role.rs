@@ -16,7 +16,7 @@ use crate::domain::{access::Hop, arn::RoleArn};
 const SESSION_NAME: &str = "shipgate";
 
 /// STS gives a role that was assumed by another role no more than an hour (IAM user guide, "Role chaining").
-const LONGEST_CHAINED_SESSION: Duration = Duration::from_secs(3600);
+const LONGEST_CHAINED_SESSION: Duration = Duration::from_hours(1);
 
 mappings! {
     /// One role of a chain.

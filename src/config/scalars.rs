@@ -220,7 +220,6 @@ pub(super) struct SecretArn(pub(super) String);
 
 impl Scalar for SecretArn {
     const EXPECTED: &'static str = "the ARN of a Secrets Manager secret or an SSM parameter";
-    const SHOWN: bool = true;
 
     fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
@@ -236,6 +235,11 @@ impl Scalar for SecretArn {
             && account.parse::<AccountId>().is_ok()
             && resource.is_some_and(|name| !name.is_empty() && !name.contains(char::is_whitespace));
         well_formed.then(|| Self(text.to_owned()))
+    }
+
+    /// Says nothing of the text: what was written in place of the ARN may be the secret itself.
+    fn complaint(_: &str) -> String {
+        format!("this is not {}", Self::EXPECTED)
     }
 
     fn schema() -> Schema {

@@ -152,7 +152,7 @@ impl Builder<'_> {
                 self.begin(location, anchor, Content::Mapping { entries: Vec::new(), key: None })
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
-            Event::Alias(anchor) => self.alias(location, anchor),
+            Event::Alias(anchor) => self.alias(&location, anchor),
             Event::DocumentStart(..) if self.root.is_some() => {
                 self.problems.push(Problem::new(&location, "a second YAML document; a configuration is one"));
                 None
@@ -182,9 +182,9 @@ impl Builder<'_> {
         self.complete(Node { location, kind }, anchor)
     }
 
-    fn alias(&mut self, location: Location, anchor: usize) -> Option<()> {
+    fn alias(&mut self, location: &Location, anchor: usize) -> Option<()> {
         let Some(node) = self.anchors.get(&anchor).cloned() else {
-            self.problems.push(Problem::new(&location, "an alias inside the value that it stands for"));
+            self.problems.push(Problem::new(location, "an alias inside the value that it stands for"));
             return None;
         };
         self.nodes += node.count();
