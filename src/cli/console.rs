@@ -75,9 +75,16 @@ impl Console {
     }
 
     /// Does the work while signals are watched and the renderers' clock ticks, then tells how it ended.
-    pub(super) async fn finish_with(&self, work: impl Future<Output = Result<Deployed, Failure>>) -> ExitCode {
+    pub(super) fn finish_with<'a>(
+        &'a self,
+        work: impl Future<Output = Result<Deployed, Failure>> + 'a,
+    ) -> impl Future<Output = ExitCode> + 'a {
+        self.finish(Box::pin(work))
+    }
+
+    async fn finish(&self, work: impl Future<Output = Result<Deployed, Failure>>) -> ExitCode {
         let result = tokio::select! {
-            result = Box::pin(work) => result,
+            result = work => result,
             signal = signals::watch(&self.cancellation) => return self.abort(signal),
             never = self.tick() => match never {},
         };

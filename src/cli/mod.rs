@@ -42,10 +42,10 @@ fn in_runtime(command: Command) -> ProcessExitCode {
 
 async fn dispatch(command: Command) -> ProcessExitCode {
     match command {
-        Command::Deploy(args) => commands::deploy::run(args).await.into(),
-        Command::Wait(args) => commands::wait::run(args).await.into(),
-        Command::Sandbox(args) => commands::sandbox::run(args).await.into(),
-        Command::Demo(args) => commands::demo::run(args).await.into(),
+        Command::Deploy(args) => Box::pin(commands::deploy::run(args)).await.into(),
+        Command::Wait(args) => Box::pin(commands::wait::run(args)).await.into(),
+        Command::Sandbox(args) => Box::pin(commands::sandbox::run(args)).await.into(),
+        Command::Demo(args) => Box::pin(commands::demo::run(args)).await.into(),
         Command::DemoApp => commands::demo_app::run().await,
         Command::Schema => commands::schema::run().into(),
         Command::Completions { shell } => commands::completions::run(shell).into(),

@@ -232,7 +232,6 @@ impl Failure {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Configuration(_) => None,
             Self::Identity(error) => Some(error.hint()),
             Self::Resolve(error) => error.hint(),
             Self::Registry(error) => error.hint(),
@@ -247,7 +246,12 @@ impl Failure {
             Self::GateTimeout { wait, .. } | Self::GateLost { wait, .. } => Some(format!("go on following it with: {wait}")),
             Self::Cancelled { running: Some(running), .. } => Some(format!("go on following it with: {}", running.wait)),
             Self::NoService { .. } => Some("check the service's name, the region and the role".to_owned()),
-            Self::Aws { .. } | Self::Service { .. } | Self::Release { .. } | Self::Deployment { .. } | Self::Cancelled { .. } => None,
+            Self::Configuration(_)
+            | Self::Aws { .. }
+            | Self::Service { .. }
+            | Self::Release { .. }
+            | Self::Deployment { .. }
+            | Self::Cancelled { .. } => None,
         }
     }
 
@@ -258,7 +262,7 @@ impl Failure {
         match self {
             Self::Configuration(error) => causes.extend(error.problems.iter().map(ToString::to_string)),
             Self::Preflight(checks) => {
-                causes.extend(failed(checks).map(|check| format!("{}: {}", check.name, check.detail)))
+                causes.extend(failed(checks).map(|check| format!("{}: {}", check.name, check.detail)));
             }
             Self::Identity(error @ IdentityError::Hop { .. }) => causes.extend(error.hops()),
             Self::Deployment { reason, last_line, .. } => {

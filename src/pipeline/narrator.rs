@@ -42,11 +42,16 @@ impl Narrator {
     ///
     /// # Errors
     /// The stage's own failure, or [`Failure::Cancelled`] when the run was stopped before the stage began.
-    pub async fn stage<T>(
-        &self,
+    pub fn stage<'a, T: 'a>(
+        &'a self,
         stage: Stage,
-        work: impl Future<Output = Result<Told<T>, Failure>>,
-    ) -> Result<T, Failure> {
+        work: impl Future<Output = Result<Told<T>, Failure>> + 'a,
+    ) -> impl Future<Output = Result<T, Failure>> + 'a {
+        // On the heap: stages nest, and each level would carry the next one's whole state inline.
+        self.tell(stage, Box::pin(work))
+    }
+
+    async fn tell<T>(&self, stage: Stage, work: impl Future<Output = Result<Told<T>, Failure>>) -> Result<T, Failure> {
         if let Some(signal) = self.cancellation.signal() {
             return Err(Failure::Cancelled { signal, stage, running: None });
         }
@@ -66,24 +71,18 @@ impl Narrator {
     ///
     /// # Errors
     /// The stage's own failure, or [`Failure::Cancelled`].
-    pub async fn reading_stage<T>(
-        &self,
+    pub fn reading_stage<'a, T: 'a>(
+        &'a self,
         stage: Stage,
-        work: impl Future<Output = Result<Told<T>, Failure>>,
-    ) -> Result<T, Failure> {
-        let cancellation = self.cancellation.clone();
+        work: impl Future<Output = Result<Told<T>, Failure>> + 'a,
+    ) -> impl Future<Output = Result<T, Failure>> + 'a {
+        let work = Box::pin(work);
         let cancellable = async move {
             tokio::select! {
-                () = cancellation.token().cancelled() => Err(cancellation.signal()),
-                result = work => Ok(result),
+                () = self.cancellation.token().cancelled() => Err(Failure::cancelled(self.cancellation.signal(), stage)),
+                result = work => result,
             }
         };
-        self.stage(stage, async move {
-            match cancellable.await {
-                Ok(result) => result,
-                Err(signal) => Err(Failure::cancelled(signal, stage)),
-            }
-        })
-        .await
+        self.stage(stage, cancellable)
     }
 }

@@ -55,18 +55,12 @@ pub async fn gate_and_aftercare<T: DeployTarget>(
         run.narrator.stage(Stage::Aftercare, keep).await.ok();
     }
     // A signal that came before the gate began must still tell of the operation that runs.
-    gated.map_err(|failure| with_operation(run, failure, &followed.started))
-}
-
-fn with_operation(run: &Run, failure: Failure, started: &Started) -> Failure {
-    match failure {
-        Failure::Cancelled { signal, stage, running: None } => Failure::Cancelled {
-            signal,
-            stage,
-            running: Some(Running::new(started, wait_line(run, &started.operation))),
-        },
-        other => other,
-    }
+    gated.map_err(|mut failure| {
+        if let Failure::Cancelled { running, .. } = &mut failure {
+            *running = Some(Running::new(&followed.started, wait_line(run, &followed.started.operation)));
+        }
+        failure
+    })
 }
 
 async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &Followed) -> Result<Told<()>, Failure> {

@@ -30,7 +30,7 @@ pub async fn run(args: DeployArgs) -> ExitCode {
             let deployment = deployment.map_err(Failure::Configuration)?;
             let run = console.run(wait_arguments(&args.target));
             let connecting = wire::connect(&deployment, &environment, console.emitter());
-            deploy::deploy(&run, &deployment, connecting).await
+            Box::pin(deploy::deploy(&run, &deployment, connecting)).await
         })
         .await
 }

@@ -23,7 +23,7 @@ fn flags_alone_are_enough() {
         cpu: text("0.5"),
         memory: text("1"),
         create_repository: true,
-        skip_verify: true,
+        no_verify: true,
         gate_timeout: text("5s"),
         ..Overrides::default()
     };
