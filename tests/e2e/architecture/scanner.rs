@@ -116,7 +116,7 @@ fn first_words(tokens: &[Token]) -> Vec<String> {
                 wanted = false;
             }
             Token::Mark('*') if wanted => found.push("*".to_owned()),
-            _ => wanted = false,
+            Token::Word(_) | Token::Path | Token::Mark(_) => wanted = false,
         }
         if depth == 0 {
             break;
@@ -179,7 +179,7 @@ fn nesting(token: &Token) -> i32 {
     match token {
         Token::Mark('{' | '(' | '[') => 1,
         Token::Mark('}' | ')' | ']') => -1,
-        _ => 0,
+        Token::Word(_) | Token::Path | Token::Mark(_) => 0,
     }
 }
 
