@@ -107,12 +107,20 @@ impl SelfLayer {
     /// # Errors
     /// [`PackError`] when this is not linux/x86_64 or a file cannot be read.
     pub fn of_this_executable() -> Result<Self, PackError> {
+        // Not the path of the executable: that file may have been replaced since by a newer build.
+        Self::of_executable(Path::new("/proc/self/exe"))
+    }
+
+    /// Packs an executable that needs no library this process does not use itself.
+    ///
+    /// # Errors
+    /// [`PackError`] when this is not linux/x86_64 or a file cannot be read.
+    pub fn of_executable(path: &Path) -> Result<Self, PackError> {
         let (os, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
         if (os, architecture) != ("linux", "x86_64") {
             return Err(PackError::WrongPlatform(format!("{os}/{architecture}")));
         }
-        // Not the path of the executable: that file may have been replaced since by a newer build.
-        let files = files_of(Path::new("/proc/self/exe"), &library_directories()?)?;
+        let files = files_of(path, &library_directories()?)?;
         let dynamic = files.len() > 1;
         let tar = archive(&files).map_err(PackError::Pack)?;
         let bytes = compress(&tar).map_err(PackError::Pack)?;
@@ -126,7 +134,8 @@ impl SelfLayer {
     }
 
     /// An image of this layer with another entry point, or that claims another architecture: for tests.
-    pub(crate) fn image_that_runs(
+    #[must_use]
+    pub fn image_that_runs(
         &self,
         entrypoint: &[&str],
         environment: &[(&str, &str)],

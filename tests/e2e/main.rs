@@ -3,3 +3,5 @@
 
 mod architecture;
 mod exit_codes;
+mod scenes;
+mod world;
