@@ -3,5 +3,9 @@
 
 mod architecture;
 mod exit_codes;
+mod output;
+mod refusals;
+mod said;
 mod scenes;
+mod signals;
 mod world;
