@@ -90,6 +90,20 @@ impl Registry {
         Self { patience, ..self }
     }
 
+    /// The same client for a registry elsewhere: making one is slow, because of the certificates it reads.
+    #[cfg(test)]
+    pub(super) fn moved_to(&self, address: &str) -> Self {
+        let Shared { host, authorization, http, .. } = &*self.shared;
+        let shared = Shared {
+            host: host.clone(),
+            address: address.parse().unwrap(),
+            authorization: authorization.clone(),
+            http: http.clone(),
+            requests: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared), ..self.clone() }
+    }
+
     pub(super) fn patience(&self) -> &Patience {
         &self.patience
     }
