@@ -90,7 +90,9 @@ fn build(
     let path = directory.path().to_owned();
     let images = Store::new(path.clone(), seed).map_err(|source| SandboxError::Directory { path, source })?;
     let (images, logs) = (Arc::new(images), Arc::new(LogStore::default()));
-    let app_runner = AppRunner::new(Arc::clone(&images), Arc::clone(&logs), options.app_runner.clone());
+    let mut app_runner = options.app_runner.clone();
+    app_runner.secrets.extend(seed.secrets.clone());
+    let app_runner = AppRunner::new(Arc::clone(&images), Arc::clone(&logs), app_runner);
     Ok(Cloud {
         region: seed.region.clone(),
         ecr_manners: seed.ecr_manners,

@@ -31,7 +31,7 @@ use self::{cloud::Cloud, directory::Directory, listening::Listeners, seed::Seed}
 use crate::domain::account::AccountId;
 
 /// How to start a sandbox.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// What there is at the start.
     pub seed: Seed,
@@ -39,7 +39,7 @@ pub struct Options {
     pub blob_dir: Option<PathBuf>,
     /// Where the control plane listens. The registries take free ports of the same address.
     pub listen: SocketAddr,
-    /// What App Runner needs to know.
+    /// How App Runner behaves. The seed's secrets are added to those named here.
     pub app_runner: apprunner::Options,
 }
 
