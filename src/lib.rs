@@ -14,3 +14,4 @@ pub mod report;
 pub mod sandbox;
 pub mod stages;
 pub mod target;
+pub mod sandbox;

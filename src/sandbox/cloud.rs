@@ -1,0 +1,49 @@
+//! Everything there is in one sandbox, shared by all of its listeners.
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+
+use super::{
+    apprunner::AppRunner,
+    control::{calls::Calls, faults::Faults},
+    ecr::{store::Store, tokens::Tokens},
+    identities::Identities,
+    logs::store::LogStore,
+    registry::{links::Links, uploads::Uploads},
+};
+use crate::domain::account::{AccountId, Region};
+
+/// The state of a sandbox.
+pub(crate) struct Cloud {
+    /// The region whose registries are served.
+    pub(crate) region: Region,
+    /// Whether the registries have ECR's own manners.
+    pub(crate) ecr_manners: bool,
+    /// Keys and roles.
+    pub(crate) identities: Identities,
+    /// Repositories.
+    pub(crate) images: Arc<Store>,
+    /// Uploads under way.
+    pub(crate) uploads: Uploads,
+    /// Registry logins.
+    pub(crate) tokens: Tokens,
+    /// Addresses of blobs.
+    pub(crate) links: Links,
+    /// Logs.
+    pub(crate) logs: Arc<LogStore>,
+    /// App Runner.
+    pub(crate) app_runner: Arc<AppRunner>,
+    /// Trouble on demand.
+    pub(crate) faults: Faults,
+    /// What was called.
+    pub(crate) calls: Calls,
+    /// Where the registry of each account listens.
+    pub(crate) registries: HashMap<AccountId, SocketAddr>,
+}
+
+impl Cloud {
+    /// The registry of an account in a region: `http://ADDRESS`.
+    pub(crate) fn registry_url(&self, account: &AccountId, region: &Region) -> Option<String> {
+        let address = self.registries.get(account).filter(|_| *region == self.region)?;
+        Some(format!("http://{address}"))
+    }
+}

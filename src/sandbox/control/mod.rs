@@ -1,0 +1,222 @@
+//! The control plane: one address for every service, told apart by the credential scope of the signature.
+//!
+//! Here a request is read, its signature verified and its action named; what it does is the services' business.
+
+pub(crate) mod calls;
+pub(crate) mod digesting;
+pub(crate) mod faults;
+mod interface;
+pub(crate) mod percent;
+pub(crate) mod protocol;
+pub(crate) mod signature;
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, Response},
+};
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use self::{calls::Call, protocol::Service, signature::Claim};
+use super::{answer::ApiError, caller::Caller, cloud::Cloud, ecr, identities::Principal, logs, sts};
+use crate::domain::account::Region;
+
+/// The largest request body: a layer part of 20 MiB in base64, and some more.
+const LARGEST_BODY: usize = 32 * 1024 * 1024;
+
+/// A request that has arrived whole.
+pub(crate) struct Received {
+    /// `POST`.
+    pub(crate) method: String,
+    /// The decoded path.
+    pub(crate) path: String,
+    /// The query string as it came.
+    pub(crate) query: String,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+impl Received {
+    async fn read(request: Request) -> Option<Self> {
+        let (head, body) = request.into_parts();
+        Some(Self {
+            method: head.method.as_str().to_owned(),
+            path: percent::decode(head.uri.path()),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head.headers,
+            body: axum::body::to_bytes(body, LARGEST_BODY).await.ok()?,
+        })
+    }
+
+    /// The header, when it is there and text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    fn form(&self) -> Vec<(String, String)> {
+        percent::pairs(&String::from_utf8_lossy(&self.body), true)
+    }
+}
+
+/// A call whose caller is known.
+struct Signed {
+    service: Service,
+    action: String,
+    region: Region,
+    /// Absent only where no signature is asked for: AssumeRoleWithWebIdentity.
+    principal: Option<Principal>,
+}
+
+/// Answers one request.
+pub(crate) async fn serve(cloud: Arc<Cloud>, request: Request) -> Response<Body> {
+    let Some(received) = Received::read(request).await else {
+        return protocol::error(Service::Ecr, 413, "RequestEntityTooLarge", "the request body is too large");
+    };
+    if received.path.starts_with("/_sandbox/") {
+        return interface::serve(&cloud, &received);
+    }
+    let (service, action) = name_call(&received);
+    let signed = authenticate(&cloud, &received, service, action.clone(), Timestamp::now());
+    let principal = signed.as_ref().ok().and_then(|signed| signed.principal.clone());
+    let response = match signed {
+        Ok(signed) => perform(&cloud, &received, signed).await,
+        Err(error) => protocol::error(service, error.status, error.code, &error.message),
+    };
+    cloud.calls.record(Call {
+        at: Timestamp::now(),
+        service: service.signing_name(),
+        action,
+        account: principal.as_ref().map(|known| known.account.to_string()).unwrap_or_default(),
+        caller: principal.map(|known| known.arn).unwrap_or_default(),
+        resource: String::new(),
+        status: response.status().as_u16(),
+    });
+    response
+}
+
+/// The service and the action a request is about, before anything of it is believed.
+fn name_call(received: &Received) -> (Service, String) {
+    if let Some((prefix, action)) = received.header("x-amz-target").and_then(|target| target.split_once('.')) {
+        let known = [Service::Ecr, Service::AppRunner, Service::Logs];
+        let service = known.into_iter().find(|service| service.target_prefix() == Some(prefix));
+        return (service.unwrap_or(Service::Ecr), action.to_owned());
+    }
+    let action = received.form().into_iter().find(|(name, _)| name == "Action").map(|(_, action)| action);
+    (Service::Sts, action.unwrap_or_default())
+}
+
+/// Verifies the signature and finds who signed.
+fn authenticate(
+    cloud: &Cloud,
+    received: &Received,
+    service: Service,
+    action: String,
+    now: Timestamp,
+) -> Result<Signed, ApiError> {
+    let denied = |code, message: &str| ApiError::new(service.denied_status(), code, message);
+    let Some(claim) = Claim::read(&received.headers) else {
+        if service == Service::Sts && action == "AssumeRoleWithWebIdentity" {
+            return Ok(Signed { service, action, region: cloud.region.clone(), principal: None });
+        }
+        let code =
+            if service == Service::Sts { "MissingAuthenticationToken" } else { "MissingAuthenticationTokenException" };
+        return Err(denied(code, "Request is missing Authentication Token"));
+    };
+    if Service::from_signing_name(&claim.service) != Some(service) {
+        let message = format!("Credential should be scoped to correct service: '{}'.", service.signing_name());
+        return Err(denied(mismatch_code(service), &message));
+    }
+    let principal = authenticate_key(cloud, received, &claim, service, now)?;
+    let region = claim
+        .region
+        .parse()
+        .map_err(|_| denied(mismatch_code(service), "Credential should be scoped to a valid region."))?;
+    Ok(Signed { service, action, region, principal: Some(principal) })
+}
+
+fn mismatch_code(service: Service) -> &'static str {
+    if service == Service::Sts { "SignatureDoesNotMatch" } else { "InvalidSignatureException" }
+}
+
+/// The principal of the key, when key, token, expiry and signature are all right.
+fn authenticate_key(
+    cloud: &Cloud,
+    received: &Received,
+    claim: &Claim,
+    service: Service,
+    now: Timestamp,
+) -> Result<Principal, ApiError> {
+    let is_sts = service == Service::Sts;
+    let invalid = || {
+        let code = if is_sts { "InvalidClientTokenId" } else { "UnrecognizedClientException" };
+        ApiError::new(service.denied_status(), code, "The security token included in the request is invalid.")
+    };
+    let key = cloud.identities.key(&claim.access_key_id).ok_or_else(invalid)?;
+    if received.header("x-amz-security-token") != key.session_token.as_deref() {
+        return Err(invalid());
+    }
+    claim
+        .verify(received, &key.secret, now)
+        .map_err(|refused| ApiError::new(service.denied_status(), mismatch_code(service), refused.to_string()))?;
+    if key.expires.is_some_and(|expires| expires <= now) {
+        let code = if is_sts { "ExpiredToken" } else { "ExpiredTokenException" };
+        return Err(ApiError::new(
+            service.denied_status(),
+            code,
+            "The security token included in the request is expired",
+        ));
+    }
+    Ok(key.principal)
+}
+
+/// Lets the service do what was asked.
+async fn perform(cloud: &Arc<Cloud>, received: &Received, signed: Signed) -> Response<Body> {
+    let Signed { service, action, region, principal } = signed;
+    let account = principal.as_ref().map(|known| known.account.to_string()).unwrap_or_default();
+    if let Some(fault) = cloud.faults.error_for(service.signing_name(), &action, &account) {
+        return protocol::error(service, fault.status, &fault.code, &fault.message);
+    }
+    let result = match (service, principal) {
+        (Service::Sts, principal) => {
+            return match sts::call(&cloud.identities, principal.as_ref(), &action, &received.form()) {
+                Ok(xml) => protocol::answer(service, 200, xml),
+                Err(error) => protocol::error(service, error.status, error.code, &error.message),
+            };
+        }
+        (Service::Ecr | Service::AppRunner | Service::Logs, None) => {
+            Err(ApiError::new(400, "MissingAuthenticationTokenException", "Request is missing Authentication Token"))
+        }
+        (service, Some(principal)) => {
+            let caller = Caller { account: principal.account, region, arn: principal.arn };
+            call_json(cloud, service, &caller, &action, &received.body).await
+        }
+    };
+    match result {
+        Ok(output) => protocol::answer_json(service, &output),
+        Err(error) => protocol::error(service, error.status, error.code, &error.message),
+    }
+}
+
+async fn call_json(
+    cloud: &Arc<Cloud>,
+    service: Service,
+    caller: &Caller,
+    action: &str,
+    body: &[u8],
+) -> Result<Value, ApiError> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    let input: Value = serde_json::from_slice(body)
+        .map_err(|error| ApiError::new(400, "SerializationException", error.to_string()))?;
+    match service {
+        Service::Ecr => ecr::call(cloud, caller, action, &input).await,
+        Service::Logs => logs::call(&cloud.logs, caller, action, &input),
+        Service::AppRunner => cloud.app_runner.call(caller, action, input).await,
+        Service::Sts => Err(ApiError::new(400, "UnknownOperationException", "STS does not speak JSON")),
+    }
+}

@@ -1,0 +1,192 @@
+//! Elastic Container Registry, the control plane. The registries themselves are [`super::registry`].
+
+mod contents;
+mod images;
+mod layers;
+mod mutability;
+mod push;
+mod repositories;
+pub(crate) mod repository;
+pub mod store;
+pub(crate) mod tokens;
+
+pub(crate) use images::immutable_message;
+pub(crate) use push::{NotPushed, push};
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use self::{
+    repository::{Repository, RepositoryId},
+    store::{NoRepository, Store},
+};
+use super::{answer::ApiError, caller::Caller, cloud::Cloud};
+use crate::domain::account::AccountId;
+
+/// Answers one action.
+#[expect(clippy::unused_async, reason = "the layer upload actions will write to disk")]
+pub(crate) async fn call(cloud: &Arc<Cloud>, caller: &Caller, action: &str, input: &Value) -> Result<Value, ApiError> {
+    let request = Request { store: &cloud.images, caller, action, input };
+    match action {
+        "GetAuthorizationToken" => authorization_token(cloud, caller, input),
+        "CreateRepository" => repositories::create(&request),
+        "DescribeRepositories" => repositories::describe(&request),
+        "DeleteRepository" => repositories::delete(&request),
+        "PutImageTagMutability" => repositories::put_mutability(&request),
+        "SetRepositoryPolicy" => repositories::set_policy(&request),
+        "GetRepositoryPolicy" => repositories::policy(&request),
+        "DeleteRepositoryPolicy" => repositories::delete_policy(&request),
+        "ListImages" => images::list(&request),
+        "DescribeImages" => images::describe(&request),
+        "BatchGetImage" => images::batch_get(&request),
+        "BatchDeleteImage" => images::batch_delete(&request),
+        "PutImage" => images::put(cloud, &request),
+        "BatchCheckLayerAvailability" => layers::check_availability(&request),
+        "GetDownloadUrlForLayer" => layers::download_url(cloud, &request),
+        _ => {
+            let message = format!("ecr:{action} is not supported by the sandbox");
+            Err(ApiError::new(400, "UnknownOperationException", message))
+        }
+    }
+}
+
+/// A request as the actions see it.
+struct Request<'a> {
+    store: &'a Store,
+    caller: &'a Caller,
+    action: &'a str,
+    input: &'a Value,
+}
+
+impl Request<'_> {
+    /// A text that must be there.
+    fn text(&self, name: &str) -> Result<&str, ApiError> {
+        self.input[name].as_str().ok_or_else(|| null_member(name))
+    }
+
+    /// A list that must be there.
+    fn list(&self, name: &str) -> Result<&[Value], ApiError> {
+        self.input[name].as_array().map(Vec::as_slice).ok_or_else(|| null_member(name))
+    }
+
+    /// The registry that is asked for: the caller's, or the one named.
+    fn account(&self) -> Result<AccountId, ApiError> {
+        match self.input["registryId"].as_str() {
+            None => Ok(self.caller.account.clone()),
+            Some(id) => id.parse().map_err(|_| {
+                invalid(format!(
+                    "Invalid parameter at 'registryId' failed to satisfy constraint: '{id}' is not 12 digits"
+                ))
+            }),
+        }
+    }
+
+    /// The repository that is asked for, when the caller may ask.
+    fn repository(&self) -> Result<RepositoryId, ApiError> {
+        self.repository_named(self.text("repositoryName")?)
+    }
+
+    fn repository_named(&self, name: &str) -> Result<RepositoryId, ApiError> {
+        let id = RepositoryId { account: self.account()?, region: self.caller.region.clone(), name: name.to_owned() };
+        if id.account == self.caller.account { Ok(id) } else { Err(foreign(self.caller, self.action, &id)) }
+    }
+
+    /// Reads or changes the repository that is asked for.
+    fn with<T>(&self, id: &RepositoryId, act: impl FnOnce(&mut Repository) -> T) -> Result<T, ApiError> {
+        self.store.with(id, act).map_err(|missing| no_repository(&missing))
+    }
+
+    /// `maxResults` and the place to go on from.
+    fn page(&self, default: usize) -> Result<(usize, usize), ApiError> {
+        let limit = match self.input.get("maxResults").filter(|limit| !limit.is_null()) {
+            None => default,
+            Some(limit) => limit
+                .as_u64()
+                .and_then(|limit| usize::try_from(limit).ok())
+                .filter(|limit| (1..=1000).contains(limit))
+                .ok_or_else(|| {
+                    invalid(format!(
+                        "Invalid parameter at 'maxResults' failed to satisfy constraint: '{limit}' is not within 1 \
+                         and 1000"
+                    ))
+                })?,
+        };
+        let from = match self.input["nextToken"].as_str() {
+            None => 0,
+            Some(token) => token
+                .parse()
+                .map_err(|_| invalid("Invalid parameter at 'nextToken' failed to satisfy constraint: 'not a token'"))?,
+        };
+        Ok((from, limit))
+    }
+}
+
+/// The page of a list under this name, with `nextToken` when there is more.
+fn paged(name: &str, all: Vec<Value>, (from, limit): (usize, usize)) -> Value {
+    let next = (from.saturating_add(limit) < all.len()).then(|| (from + limit).to_string());
+    let page: Vec<Value> = all.into_iter().skip(from).take(limit).collect();
+    match next {
+        None => json!({ name: page }),
+        Some(next) => json!({ name: page, "nextToken": next }),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new(400, "InvalidParameterException", message)
+}
+
+fn null_member(name: &str) -> ApiError {
+    invalid(format!(
+        "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null"
+    ))
+}
+
+fn no_repository(missing: &NoRepository) -> ApiError {
+    ApiError::new(400, "RepositoryNotFoundException", missing.to_string())
+}
+
+/// The refusal of a caller from another account.
+fn foreign(caller: &Caller, action: &str, id: &RepositoryId) -> ApiError {
+    ApiError::new(400, "AccessDeniedException", foreign_message(caller, action, id))
+}
+
+/// As ECR words it, on both of its faces.
+pub(crate) fn foreign_message(caller: &Caller, action: &str, id: &RepositoryId) -> String {
+    format!(
+        "User: {} is not authorized to perform: ecr:{action} on resource: {} because no resource-based policy allows \
+         the ecr:{action} action",
+        caller.arn,
+        id.arn()
+    )
+}
+
+/// Seconds since 1970 with milliseconds, as the JSON protocols have time.
+fn epoch_seconds(at: Timestamp) -> Value {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era fit a double")]
+    let seconds = at.as_millisecond() as f64 / 1000.0;
+    json!(seconds)
+}
+
+fn authorization_token(cloud: &Cloud, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+    let asked: Vec<AccountId> =
+        input["registryIds"].as_array().into_iter().flatten().filter_map(|id| id.as_str()?.parse().ok()).collect();
+    let accounts = if asked.is_empty() { vec![caller.account.clone()] } else { asked };
+    let (token, expires) = cloud.tokens.issue(caller, Timestamp::now());
+    let data: Result<Vec<Value>, ApiError> = accounts
+        .iter()
+        .map(|account| {
+            let endpoint = cloud.registry_url(account, &caller.region).ok_or_else(|| {
+                let message = format!("the sandbox serves no registry of {account} in {}", caller.region);
+                ApiError::new(400, "InvalidParameterException", message)
+            })?;
+            Ok(json!({
+                "authorizationToken": token,
+                "expiresAt": epoch_seconds(expires),
+                "proxyEndpoint": endpoint,
+            }))
+        })
+        .collect();
+    Ok(json!({ "authorizationData": data? }))
+}

@@ -1,0 +1,31 @@
+//! The push of a manifest, whichever face of ECR it came to.
+
+use jiff::Timestamp;
+
+use super::{
+    repository::{Push, PushRefused, Pushed, RepositoryId},
+    store::NoRepository,
+};
+use crate::sandbox::cloud::Cloud;
+
+/// Why a manifest was not taken.
+pub(crate) enum NotPushed {
+    /// There is no such repository.
+    NoRepository(NoRepository),
+    /// The repository refused.
+    Refused(PushRefused),
+}
+
+/// Takes a manifest and tells App Runner when a tag names another digest now.
+pub(crate) fn push(cloud: &Cloud, id: &RepositoryId, push: Push) -> Result<Pushed, NotPushed> {
+    let tag = push.tag.clone();
+    let pushed = cloud
+        .images
+        .with(id, |repository| repository.push(push, Timestamp::now()))
+        .map_err(NotPushed::NoRepository)?
+        .map_err(NotPushed::Refused)?;
+    if let Some(tag) = tag.filter(|_| pushed.tag_moved) {
+        cloud.app_runner.image_pushed(&id.account, &id.region, &id.name, &tag);
+    }
+    Ok(pushed)
+}

@@ -1,0 +1,205 @@
+//! Every repository of every account, and the directory their layers lie in.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fs, io,
+    path::PathBuf,
+    sync::Mutex,
+};
+
+use jiff::Timestamp;
+
+use super::{
+    mutability::Mutability,
+    repository::{Repository, RepositoryId},
+};
+use crate::{
+    domain::{
+        account::{AccountId, Region},
+        digest::Digest,
+        image::ImageReference,
+    },
+    sandbox::{locking::lock, seed::Seed},
+};
+
+/// The images of all accounts.
+pub struct Store {
+    directory: PathBuf,
+    repositories: Mutex<BTreeMap<RepositoryId, Repository>>,
+}
+
+/// An image that App Runner is about to run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredImage {
+    /// The digest of what the identifier names: the index, if it names one.
+    pub digest: Digest,
+    /// The configuration blob.
+    pub config: Vec<u8>,
+    /// The layers, bottom first.
+    pub layers: Vec<StoredLayer>,
+}
+
+/// A layer on disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredLayer {
+    /// Its media type, which says whether it is compressed.
+    pub media_type: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes, as pushed.
+    pub size_bytes: u64,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// Why App Runner cannot pull an image.
+#[derive(Debug, thiserror::Error)]
+pub enum PullFailure {
+    /// Not an image in ECR.
+    #[error("`{identifier}` is not an ECR image identifier")]
+    NotEcr {
+        /// The identifier.
+        identifier: String,
+    },
+    /// No such repository.
+    #[error("the repository with name '{repository}' does not exist in the registry with id '{account}'")]
+    RepositoryNotFound {
+        /// The account.
+        account: AccountId,
+        /// The repository.
+        repository: String,
+    },
+    /// No such tag or digest.
+    #[error("the image '{reference}' does not exist in repository '{repository}' of the registry with id '{account}'")]
+    ImageNotFound {
+        /// The account.
+        account: AccountId,
+        /// The repository.
+        repository: String,
+        /// The tag or digest.
+        reference: String,
+    },
+    /// An index without a linux/amd64 member.
+    #[error("the image '{digest}' has no linux/amd64 member")]
+    NoLinuxAmd64 {
+        /// The index.
+        digest: Digest,
+    },
+    /// A blob that cannot be read.
+    #[error("blob {digest} cannot be read")]
+    Blob {
+        /// The blob.
+        digest: Digest,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// There is no such repository.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("The repository with name '{}' does not exist in the registry with id '{}'", .0.name, .0.account)]
+pub(crate) struct NoRepository(pub(crate) RepositoryId);
+
+impl Store {
+    /// The repositories of the seed, empty, with their layers to come in this directory.
+    pub(crate) fn new(directory: PathBuf, seed: &Seed) -> io::Result<Self> {
+        fs::create_dir_all(directory.join("sha256"))?;
+        fs::create_dir_all(directory.join("uploads"))?;
+        let repositories = seed.repositories.iter().map(|one| {
+            let id = RepositoryId { account: one.account.clone(), region: seed.region.clone(), name: one.name.clone() };
+            let mutability = Mutability { kind: one.tag_mutability, exclusions: one.mutability_exclusions.clone() };
+            (id, Repository::new(Timestamp::now(), mutability))
+        });
+        Ok(Self { directory, repositories: Mutex::new(repositories.collect()) })
+    }
+
+    /// Where a layer lies, once it is there.
+    pub(crate) fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.directory.join("sha256").join(digest.hex())
+    }
+
+    /// Where the bytes of an upload gather.
+    pub(crate) fn upload_path(&self, upload: &str) -> PathBuf {
+        self.directory.join("uploads").join(upload)
+    }
+
+    /// Adds a repository; `false` when there is one of this name.
+    pub(crate) fn create(&self, id: RepositoryId, repository: Repository) -> bool {
+        match lock(&self.repositories).entry(id) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(repository);
+                true
+            }
+        }
+    }
+
+    /// Takes a repository away.
+    pub(crate) fn remove(&self, id: &RepositoryId) -> Option<Repository> {
+        lock(&self.repositories).remove(id)
+    }
+
+    /// The repositories of an account in a region, by name.
+    pub(crate) fn list(&self, account: &AccountId, region: &Region) -> Vec<(RepositoryId, Repository)> {
+        let all = lock(&self.repositories);
+        let here = all.iter().filter(|(id, _)| id.account == *account && id.region == *region);
+        here.map(|(id, repository)| (id.clone(), repository.clone())).collect()
+    }
+
+    /// Reads or changes a repository.
+    pub(crate) fn with<T>(&self, id: &RepositoryId, act: impl FnOnce(&mut Repository) -> T) -> Result<T, NoRepository> {
+        lock(&self.repositories).get_mut(id).map(act).ok_or_else(|| NoRepository(id.clone()))
+    }
+
+    /// The image that an App Runner service names: of an index its linux/amd64 member, else the one image.
+    ///
+    /// # Errors
+    /// [`PullFailure`] says what is missing.
+    pub fn image_for_app_runner(&self, identifier: &str) -> Result<StoredImage, PullFailure> {
+        let not_ecr = || PullFailure::NotEcr { identifier: identifier.to_owned() };
+        let reference: ImageReference = identifier.parse().map_err(|_| not_ecr())?;
+        let host = reference.ecr().ok_or_else(not_ecr)?;
+        let (account, repository) = (host.account, reference.repository().to_owned());
+        let id = RepositoryId { account: account.clone(), region: host.region, name: repository.clone() };
+        let reference = reference.manifest_reference();
+        let found = self.with(&id, |stored| self.image_in(stored, reference));
+        match found {
+            Err(NoRepository(_)) => Err(PullFailure::RepositoryNotFound { account, repository }),
+            Ok(None) => Err(PullFailure::ImageNotFound { account, repository, reference: reference.to_owned() }),
+            Ok(Some(found)) => self.read_config(found?),
+        }
+    }
+
+    /// What the reference names, with the digest of the configuration still to be read.
+    fn image_in(&self, repository: &Repository, reference: &str) -> Option<Result<Found, PullFailure>> {
+        let (digest, image) = repository.find(reference)?;
+        let mut contents = &image.contents;
+        if contents.config.is_none() {
+            let Some(member) = &contents.linux_amd64 else {
+                return Some(Err(PullFailure::NoLinuxAmd64 { digest: digest.clone() }));
+            };
+            contents = &repository.images.get(member)?.contents;
+        }
+        let layers = contents.layers.iter().map(|layer| StoredLayer {
+            media_type: layer.media_type.clone(),
+            digest: layer.digest.clone(),
+            size_bytes: repository.layers.get(&layer.digest).copied().unwrap_or_default(),
+            path: self.blob_path(&layer.digest),
+        });
+        Some(Ok(Found { digest: digest.clone(), config: contents.config.clone()?, layers: layers.collect() }))
+    }
+
+    fn read_config(&self, found: Found) -> Result<StoredImage, PullFailure> {
+        let config = fs::read(self.blob_path(&found.config))
+            .map_err(|source| PullFailure::Blob { digest: found.config, source })?;
+        Ok(StoredImage { digest: found.digest, config, layers: found.layers })
+    }
+}
+
+/// An image before its configuration has been read.
+struct Found {
+    digest: Digest,
+    config: Digest,
+    layers: Vec<StoredLayer>,
+}

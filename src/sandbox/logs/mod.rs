@@ -1,0 +1,74 @@
+//! CloudWatch Logs: what a deployment reads and sets.
+
+mod events;
+mod groups;
+pub mod store;
+
+use serde_json::Value;
+
+use self::store::{Group, Groups, LogStore};
+use super::{answer::ApiError, caller::Caller};
+
+/// Answers one action.
+pub(crate) fn call(logs: &LogStore, caller: &Caller, action: &str, input: &Value) -> Result<Value, ApiError> {
+    logs.change(&caller.account, &caller.region, |all| match action {
+        "DescribeLogGroups" => groups::describe(all, caller, input),
+        "CreateLogGroup" => groups::create(all, input),
+        "DeleteLogGroup" => groups::delete(all, input),
+        "PutRetentionPolicy" => groups::put_retention(all, input),
+        "DeleteRetentionPolicy" => groups::delete_retention(all, input),
+        "DescribeLogStreams" => groups::describe_streams(all, caller, input),
+        "GetLogEvents" => events::get(all, input),
+        "FilterLogEvents" => events::filter(all, input),
+        _ => {
+            let message = format!("logs:{action} is not supported by the sandbox");
+            Err(ApiError::new(400, "UnknownOperationException", message))
+        }
+    })
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new(400, "InvalidParameterException", message)
+}
+
+/// The name of the group that a request is about: `logGroupName`, or the name in the ARN `logGroupIdentifier`.
+fn group_name(input: &Value) -> Result<&str, ApiError> {
+    if let Some(name) = input["logGroupName"].as_str() {
+        return Ok(name);
+    }
+    let identifier = input["logGroupIdentifier"].as_str().map(|text| match text.split_once(":log-group:") {
+        Some((_, name)) => name.trim_end_matches(":*"),
+        None => text,
+    });
+    identifier.ok_or_else(|| {
+        invalid(
+            "1 validation error detected: Value null at 'logGroupName' failed to satisfy constraint: \
+             Member must not be null",
+        )
+    })
+}
+
+/// The group a request is about.
+fn group<'a>(groups: &'a mut Groups, input: &Value) -> Result<&'a mut Group, ApiError> {
+    let name = group_name(input)?;
+    groups
+        .get_mut(name)
+        .ok_or_else(|| ApiError::new(400, "ResourceNotFoundException", "The specified log group does not exist."))
+}
+
+/// `limit` of a request, within 1 and the most.
+fn limit(input: &Value, default: usize, most: usize) -> Result<usize, ApiError> {
+    match input.get("limit").filter(|limit| !limit.is_null()) {
+        None => Ok(default),
+        Some(limit) => limit
+            .as_u64()
+            .and_then(|limit| usize::try_from(limit).ok())
+            .filter(|limit| (1..=most).contains(limit))
+            .ok_or_else(|| {
+                invalid(format!(
+                    "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: \
+                     Member must have value between 1 and {most}"
+                ))
+            }),
+    }
+}

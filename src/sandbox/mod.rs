@@ -1,0 +1,161 @@
+//! An AWS in this process: STS, ECR with its registries, App Runner and CloudWatch Logs, for any AWS client.
+//!
+//! It shares no wire code with this program's own clients, so that one mistake cannot cancel itself out.
+
+pub mod answer;
+pub mod apprunner;
+pub mod caller;
+mod cloud;
+mod control;
+mod directory;
+pub mod ecr;
+mod identities;
+mod listening;
+mod locking;
+pub mod logs;
+mod registry;
+pub mod seed;
+mod sts;
+#[cfg(test)]
+mod tests;
+mod wildcard;
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use self::{cloud::Cloud, directory::Directory, listening::Listeners, seed::Seed};
+use crate::domain::account::AccountId;
+
+/// How to start a sandbox.
+#[derive(Clone)]
+pub struct Options {
+    /// What there is at the start.
+    pub seed: Seed,
+    /// Where layers are kept; without one, in a directory that goes when the sandbox does.
+    pub blob_dir: Option<PathBuf>,
+    /// Where the control plane listens. The registries take free ports of the same address.
+    pub listen: SocketAddr,
+    /// How App Runner behaves. The seed's secrets are added to those named here.
+    pub app_runner: apprunner::Options,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: Seed::default(),
+            blob_dir: None,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            app_runner: apprunner::Options::default(),
+        }
+    }
+}
+
+/// Why a sandbox cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The directory of the layers cannot be made.
+    #[error("cannot keep layers in {}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl SandboxError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Listen { address, .. } => {
+                Some(format!("is something else listening on {address}? port 0 takes any free port"))
+            }
+            Self::Directory { .. } => None,
+        }
+    }
+}
+
+/// A running sandbox. Dropping it closes the listeners; [`Sandbox::shutdown`] also ends App Runner's containers.
+pub struct Sandbox {
+    cloud: Arc<Cloud>,
+    endpoint: String,
+    environment: Vec<(String, String)>,
+    listeners: Listeners,
+    directory: Directory,
+}
+
+/// Starts a sandbox.
+///
+/// # Errors
+/// [`SandboxError`] when an address or the directory cannot be had.
+pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
+    let directory = Directory::open(options.blob_dir.clone())?;
+    let (cloud, listeners, address) = listening::open(&options, &directory).await?;
+    let endpoint = format!("http://{address}");
+    let environment = environment(&endpoint, &options.seed);
+    Ok(Sandbox { cloud, endpoint, environment, listeners, directory })
+}
+
+fn environment(endpoint: &str, seed: &Seed) -> Vec<(String, String)> {
+    let mut variables = vec![
+        ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+        ("AWS_REGION", seed.region.to_string()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ];
+    if let Some(user) = seed.users.first() {
+        variables.push(("AWS_ACCESS_KEY_ID", user.access_key_id.clone()));
+        variables.push(("AWS_SECRET_ACCESS_KEY", user.secret_access_key.clone()));
+    }
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+impl Sandbox {
+    /// `http://ADDRESS` of the control plane: what `AWS_ENDPOINT_URL` must be.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Where the registry of an account listens: what stands in the place of `A.dkr.ecr.R.amazonaws.com`.
+    #[must_use]
+    pub fn registry_address(&self, account: &AccountId) -> Option<SocketAddr> {
+        self.cloud.registries.get(account).copied()
+    }
+
+    /// Every account with the address of its registry, by account.
+    #[must_use]
+    pub fn registries(&self) -> Vec<(AccountId, SocketAddr)> {
+        let mut all: Vec<_> =
+            self.cloud.registries.iter().map(|(account, address)| (account.clone(), *address)).collect();
+        all.sort();
+        all
+    }
+
+    /// What an AWS client must find in its environment to use this sandbox as the seed's first user.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        self.environment.clone()
+    }
+
+    /// Ends everything it started: containers, listeners, and the directory if it was a temporary one.
+    pub async fn shutdown(self) {
+        self.listeners.close().await;
+        self.cloud.app_runner.shutdown().await;
+        drop(self.directory);
+    }
+}

@@ -1,0 +1,131 @@
+//! Manifests: GET, HEAD, PUT, DELETE.
+
+use axum::{
+    body::Body,
+    http::{HeaderName, Method, Response, StatusCode, header},
+};
+
+use super::{Asked, Refusal, Registry, empty};
+use crate::{
+    domain::{digest::Digest, image::is_tag},
+    sandbox::ecr::{
+        self, NotPushed, immutable_message,
+        repository::{Push, PushRefused, Pushed, RepositoryId},
+    },
+};
+
+/// The largest manifest ECR takes (Amazon ECR endpoints and quotas).
+const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
+
+/// GET and HEAD.
+pub(crate) fn get(
+    registry: &Registry,
+    id: &RepositoryId,
+    reference: &str,
+    asked: &Asked,
+) -> Result<Response<Body>, Refusal> {
+    let found = registry.cloud.images.with(id, |repository| {
+        repository
+            .find(reference)
+            .map(|(digest, image)| (digest.clone(), image.media_type.clone(), image.bytes.clone()))
+    });
+    let found = found.map_err(|missing| Refusal::no_repository(&missing))?;
+    let (digest, media_type, bytes) = found.ok_or_else(Refusal::manifest_unknown)?;
+    let mut response = empty(
+        StatusCode::OK,
+        &[
+            (header::CONTENT_TYPE, media_type),
+            (header::CONTENT_LENGTH, bytes.len().to_string()),
+            (digest_header(), digest.to_string()),
+        ],
+    );
+    if asked.method == Method::GET {
+        *response.body_mut() = Body::from(bytes);
+    }
+    Ok(response)
+}
+
+/// `Docker-Content-Digest`.
+pub(crate) fn digest_header() -> HeaderName {
+    HeaderName::from_static("docker-content-digest")
+}
+
+/// PUT: all or nothing.
+pub(crate) async fn put(
+    registry: &Registry,
+    id: &RepositoryId,
+    reference: &str,
+    asked: Asked,
+) -> Result<Response<Body>, Refusal> {
+    let media_type = asked.header("content-type").map(str::to_owned);
+    let bytes = axum::body::to_bytes(asked.body, LARGEST_MANIFEST).await.map_err(|_| {
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", "manifest is larger than 4 MiB, or did not arrive")
+    })?;
+    let tag = read_reference(reference, &bytes)?;
+    let same_digest_is_fine = !registry.cloud.ecr_manners;
+    let push = Push { media_type, bytes, tag, same_digest_is_fine };
+    let pushed = ecr::push(&registry.cloud, id, push).map_err(|refused| not_pushed(id, refused))?;
+    Ok(created(registry, id, &pushed))
+}
+
+/// The tag in the path, if it is a tag; if it is a digest, it must be that of the bytes.
+fn read_reference(reference: &str, bytes: &[u8]) -> Result<Option<String>, Refusal> {
+    if reference.contains(':') {
+        let actual = Digest::of(bytes);
+        let same = actual.as_str() == reference;
+        return if same { Ok(None) } else { Err(Refusal::digest_invalid(reference, Some(&actual))) };
+    }
+    if is_tag(reference) {
+        return Ok(Some(reference.to_owned()));
+    }
+    Err(Refusal::new(StatusCode::BAD_REQUEST, "TAG_INVALID", &format!("`{reference}` is not a tag")))
+}
+
+fn created(registry: &Registry, id: &RepositoryId, pushed: &Pushed) -> Response<Body> {
+    let location = registry.location(&format!("/v2/{}/manifests/{}", id.name, pushed.digest));
+    let mut headers = vec![(header::LOCATION, location), (digest_header(), pushed.digest.to_string())];
+    if let Some(subject) = &pushed.subject {
+        headers.push((HeaderName::from_static("oci-subject"), subject.to_string()));
+    }
+    empty(StatusCode::CREATED, &headers)
+}
+
+fn not_pushed(id: &RepositoryId, not_pushed: NotPushed) -> Refusal {
+    let bad = |code, message: &str| Refusal::new(StatusCode::BAD_REQUEST, code, message);
+    match not_pushed {
+        NotPushed::NoRepository(missing) => Refusal::no_repository(&missing),
+        NotPushed::Refused(PushRefused::Malformed(why)) => bad("MANIFEST_INVALID", &format!("manifest invalid: {why}")),
+        NotPushed::Refused(PushRefused::LayersMissing(layers)) => {
+            Refusal::new(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", &format!("blob unknown to registry: {}", list(&layers)))
+        }
+        NotPushed::Refused(PushRefused::MembersMissing(members)) => Refusal::new(
+            StatusCode::NOT_FOUND,
+            "MANIFEST_BLOB_UNKNOWN",
+            &format!(
+                "Images with digests '[{}]' required for pushing image into repository with name '{}' in the registry \
+                 with id '{}' do not exist",
+                list(&members),
+                id.name,
+                id.account
+            ),
+        ),
+        NotPushed::Refused(PushRefused::TagIsImmutable(tag)) => bad("TAG_INVALID", &immutable_message(&id.name, &tag)),
+    }
+}
+
+fn list(digests: &[Digest]) -> String {
+    digests.iter().map(Digest::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// DELETE: a tag takes only itself away, a digest the image with all its tags.
+pub(crate) fn delete(registry: &Registry, id: &RepositoryId, reference: &str) -> Result<Response<Body>, Refusal> {
+    let gone = registry.cloud.images.with(id, |repository| match reference.parse::<Digest>() {
+        Ok(digest) => repository.delete_image(&digest),
+        Err(_) => repository.tags.remove(reference).is_some(),
+    });
+    if gone.map_err(|missing| Refusal::no_repository(&missing))? {
+        Ok(empty(StatusCode::ACCEPTED, &[]))
+    } else {
+        Err(Refusal::manifest_unknown())
+    }
+}

@@ -1,0 +1,204 @@
+//! The OCI registry of one account: `/v2/…` as the distribution specification has it, with ECR's manners where the
+//! sandbox is told to have them. Each account's registry has a listener of its own.
+
+mod blobs;
+pub(crate) mod links;
+mod listing;
+mod manifests;
+mod refusal;
+mod route;
+pub(crate) mod uploads;
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
+};
+use jiff::Timestamp;
+
+use self::{refusal::Refusal, route::Route};
+use super::{
+    caller::Caller,
+    cloud::Cloud,
+    control::calls::Call,
+    ecr::{self, repository::RepositoryId, tokens::Login},
+};
+use crate::domain::account::AccountId;
+
+/// A registry.
+#[derive(Clone)]
+pub(crate) struct Registry {
+    /// The sandbox it is part of.
+    pub(crate) cloud: Arc<Cloud>,
+    /// Whose it is.
+    pub(crate) account: AccountId,
+}
+
+/// A request whose route is known.
+pub(crate) struct Asked {
+    method: Method,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+}
+
+impl Asked {
+    fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(named, _)| named == name).map(|(_, value)| value.as_str())
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn serve(registry: Registry, request: Request) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let route = Route::read(&super::control::percent::decode(head.uri.path()));
+    let asked = Asked {
+        query: super::control::percent::pairs(head.uri.query().unwrap_or_default(), true),
+        method: head.method,
+        headers: head.headers,
+        body,
+    };
+    let action = format!("{} {}", asked.method, route.kind());
+    let resource = route.resource();
+    let (caller, result) = registry.answer(&action, route, asked).await;
+    let mut response = result.unwrap_or_else(Refusal::into_response);
+    let version = HeaderValue::from_static("registry/2.0");
+    response.headers_mut().insert("docker-distribution-api-version", version);
+    registry.cloud.calls.record(Call {
+        at: Timestamp::now(),
+        service: "registry",
+        action,
+        account: registry.account.to_string(),
+        caller: caller.map(|caller| caller.arn).unwrap_or_default(),
+        resource,
+        status: response.status().as_u16(),
+    });
+    response
+}
+
+impl Registry {
+    async fn answer(
+        &self,
+        action: &str,
+        route: Route,
+        asked: Asked,
+    ) -> (Option<Caller>, Result<Response<Body>, Refusal>) {
+        if let Some(fault) = self.cloud.faults.error_for("registry", action, self.account.as_str()) {
+            return (None, Err(Refusal::on_demand(fault.status, &fault.code, &fault.message)));
+        }
+        match self.login(&asked) {
+            Err(refusal) => (None, Err(refusal)),
+            Ok(caller) => {
+                let result = self.perform(&caller, route, asked).await;
+                (Some(caller), result)
+            }
+        }
+    }
+
+    fn login(&self, asked: &Asked) -> Result<Caller, Refusal> {
+        match self.cloud.tokens.login(asked.header("authorization"), Timestamp::now()) {
+            Login::Good(caller) => Ok(caller),
+            Login::Expired => {
+                let message = "Your authorization token has expired. Reauthenticate and try again.";
+                Err(Refusal::new(StatusCode::FORBIDDEN, "DENIED", message))
+            }
+            Login::Unknown => {
+                let realm = self.cloud.registry_url(&self.account, &self.cloud.region).unwrap_or_default();
+                let challenge = format!("Basic realm=\"{realm}/\",service=\"ecr.amazonaws.com\"");
+                Err(Refusal::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "Not Authorized")
+                    .with(header::WWW_AUTHENTICATE, challenge))
+            }
+        }
+    }
+
+    async fn perform(&self, caller: &Caller, route: Route, asked: Asked) -> Result<Response<Body>, Refusal> {
+        let get = asked.method == Method::GET || asked.method == Method::HEAD;
+        match (route, asked.method.as_str()) {
+            (Route::Ping, _) if get => Ok(Response::new(Body::from("{}"))),
+            (Route::Manifest { name, reference }, "GET" | "HEAD") => {
+                let id = self.repository(caller, "BatchGetImage", &name)?;
+                manifests::get(self, &id, &reference, &asked)
+            }
+            (Route::Manifest { name, reference }, "PUT") => {
+                let id = self.repository(caller, "PutImage", &name)?;
+                manifests::put(self, &id, &reference, asked).await
+            }
+            (Route::Manifest { name, reference }, "DELETE") => {
+                let id = self.repository(caller, "BatchDeleteImage", &name)?;
+                manifests::delete(self, &id, &reference)
+            }
+            (Route::Blob { name, digest }, "GET" | "HEAD") => {
+                let id = self.repository(caller, "GetDownloadUrlForLayer", &name)?;
+                blobs::get(self, &id, &digest, asked).await
+            }
+            (Route::StartUpload { name }, "POST") => {
+                let id = self.repository(caller, "InitiateLayerUpload", &name)?;
+                uploads::start(self, &id, asked).await
+            }
+            (Route::Upload { name, id }, method) => {
+                let repository = self.repository(caller, "UploadLayerPart", &name)?;
+                match method {
+                    "GET" => uploads::status(self, &repository, &id).await,
+                    "PATCH" => uploads::patch(self, &repository, &id, asked).await,
+                    "PUT" => uploads::finish(self, &repository, &id, asked).await,
+                    "DELETE" => uploads::cancel(self, &repository, &id).await,
+                    _ => Err(Refusal::unsupported()),
+                }
+            }
+            (Route::Tags { name }, "GET") => {
+                let id = self.repository(caller, "ListImages", &name)?;
+                listing::tags(self, &id, &asked)
+            }
+            (Route::Referrers { name, digest }, "GET") => {
+                let id = self.repository(caller, "BatchGetImage", &name)?;
+                listing::referrers(self, &id, &digest, &asked)
+            }
+            (Route::Unknown { .. }, _) => Err(Refusal::new(StatusCode::NOT_FOUND, "NAME_INVALID", "page not found")),
+            (
+                Route::Ping
+                | Route::Manifest { .. }
+                | Route::Blob { .. }
+                | Route::StartUpload { .. }
+                | Route::Tags { .. }
+                | Route::Referrers { .. },
+                _,
+            ) => Err(Refusal::unsupported()),
+        }
+    }
+
+    /// The repository, when the caller may do this to it.
+    fn repository(&self, caller: &Caller, action: &str, name: &str) -> Result<RepositoryId, Refusal> {
+        let id =
+            RepositoryId { account: self.account.clone(), region: self.cloud.region.clone(), name: name.to_owned() };
+        if caller.account != self.account || caller.region != self.cloud.region {
+            let message = ecr::foreign_message(caller, action, &id);
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "DENIED", &message));
+        }
+        self.cloud.images.with(&id, |_| ()).map_err(|missing| Refusal::no_repository(&missing))?;
+        Ok(id)
+    }
+
+    /// The address a `Location` header is to name: whole on ECR, a path on the plain registry.
+    fn location(&self, path: &str) -> String {
+        let own = self.cloud.registry_url(&self.account, &self.cloud.region).filter(|_| self.cloud.ecr_manners);
+        format!("{}{path}", own.unwrap_or_default())
+    }
+}
+
+/// An answer without a body.
+fn empty(status: StatusCode, headers: &[(header::HeaderName, String)]) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name.clone(), value);
+        }
+    }
+    response
+}

@@ -1,0 +1,227 @@
+//! What exists when the sandbox starts: accounts, users, roles, repositories, secrets. Read from YAML or JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::domain::{
+    account::{AccountId, Region},
+    arn::RoleArn,
+};
+
+/// The account of the images in the seed one gets without a file.
+const REGISTRY_ACCOUNT: &str = "111111111111";
+/// The account of the services in that seed.
+const WORKLOAD_ACCOUNT: &str = "222222222222";
+/// The account whose user a CI job is, in that seed.
+const CI_ACCOUNT: &str = "333333333333";
+
+/// The world at the start. A list that a file does not name is the one of [`Seed::default`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Seed {
+    /// The region whose registries are served.
+    pub region: Region,
+    /// Accounts that exist even if nothing below lives in them.
+    pub accounts: Vec<AccountId>,
+    /// IAM users with long-lived access keys. The first is the one [`super::Sandbox::environment`] speaks for.
+    pub users: Vec<User>,
+    /// IAM roles.
+    pub roles: Vec<Role>,
+    /// ECR repositories.
+    pub repositories: Vec<RepositorySeed>,
+    /// Secrets Manager: ARN to value. App Runner hands them to containers.
+    pub secrets: BTreeMap<String, String>,
+    /// Whether the registries have ECR's own manners (307 to a second address, 201 on PATCH, a same-digest push to an
+    /// immutable tag refused) or follow the plain OCI distribution specification.
+    pub ecr_manners: bool,
+    /// How long the addresses that blob downloads are redirected to stay good.
+    pub link_lifetime_seconds: u32,
+}
+
+/// An IAM user and its access key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// The user's name.
+    pub name: String,
+    /// The account it lives in.
+    pub account: AccountId,
+    /// `AKIA…`.
+    pub access_key_id: String,
+    /// The secret it signs with. Never a real one.
+    pub secret_access_key: String,
+}
+
+/// An IAM role and who may assume it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// The role.
+    pub arn: RoleArn,
+    /// ARNs of users, roles or account roots, account ids, or `*`.
+    #[serde(default)]
+    pub assumed_by: Vec<String>,
+    /// What `sts:ExternalId` must be.
+    #[serde(default)]
+    pub external_id: Option<String>,
+    /// OIDC identities that may assume it.
+    #[serde(default)]
+    pub web_identities: Vec<WebIdentity>,
+    /// The longest session, in seconds.
+    #[serde(default = "one_hour")]
+    pub max_session_seconds: u32,
+}
+
+/// OIDC tokens a role accepts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebIdentity {
+    /// The `iss` claim, with or without `https://`.
+    pub issuer: String,
+    /// The `aud` claim.
+    #[serde(default = "sts_audience")]
+    pub audience: String,
+    /// The `sub` claim; `*` matches any run of characters.
+    pub subject: String,
+}
+
+/// An ECR repository.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepositorySeed {
+    /// The account it lives in.
+    pub account: AccountId,
+    /// Its name, such as `shop/api`.
+    pub name: String,
+    /// Whether tags may move.
+    #[serde(default)]
+    pub tag_mutability: TagMutability,
+    /// Wildcards of tags for which the opposite holds.
+    #[serde(default)]
+    pub mutability_exclusions: Vec<String>,
+}
+
+/// Whether the tags of a repository may move.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TagMutability {
+    /// They may.
+    #[default]
+    Mutable,
+    /// They may not.
+    Immutable,
+}
+
+fn one_hour() -> u32 {
+    3600
+}
+
+fn sts_audience() -> String {
+    "sts.amazonaws.com".to_owned()
+}
+
+impl Seed {
+    /// Reads a seed from YAML (of which JSON is a part).
+    ///
+    /// # Errors
+    /// [`InvalidSeed`] names the place and what is wrong there.
+    pub fn from_yaml(text: &str) -> Result<Self, InvalidSeed> {
+        serde_saphyr::from_str(text).map_err(|error| InvalidSeed(error.to_string()))
+    }
+
+    /// Every account that anything lives in.
+    #[must_use]
+    pub fn all_accounts(&self) -> BTreeSet<AccountId> {
+        let named = self.accounts.iter().cloned();
+        let of_users = self.users.iter().map(|user| user.account.clone());
+        let of_roles = self.roles.iter().map(|role| role.arn.account().clone());
+        let of_repositories = self.repositories.iter().map(|repository| repository.account.clone());
+        named.chain(of_users).chain(of_roles).chain(of_repositories).collect()
+    }
+
+    /// The value of a secret.
+    #[must_use]
+    pub fn secret(&self, arn: &str) -> Option<String> {
+        self.secrets.get(arn).cloned()
+    }
+}
+
+/// Why a text is not a seed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the sandbox's seed cannot be read: {0}")]
+pub struct InvalidSeed(String);
+
+impl Default for Seed {
+    fn default() -> Self {
+        match default_seed() {
+            Ok(seed) => seed,
+            Err(error) => unreachable!("the built-in seed is wrong: {error}"),
+        }
+    }
+}
+
+fn default_seed() -> Result<Seed, Box<dyn std::error::Error>> {
+    let (registry, workload, ci) = (REGISTRY_ACCOUNT.parse()?, WORKLOAD_ACCOUNT.parse()?, CI_ACCOUNT.parse()?);
+    Ok(Seed {
+        region: "ap-northeast-1".parse()?,
+        roles: vec![
+            role(&registry, "shipgate-pull")?,
+            role(&workload, "shipgate-deploy")?,
+            role(&workload, "apprunner-access")?,
+        ],
+        repositories: vec![repository(&registry), repository(&workload)],
+        users: vec![User {
+            name: "ci".to_owned(),
+            account: ci,
+            access_key_id: "AKIASANDBOXCI0000000".to_owned(),
+            secret_access_key: "sandbox/secret/of/the/ci/user/0000000000".to_owned(),
+        }],
+        accounts: vec![registry, workload],
+        secrets: BTreeMap::new(),
+        ecr_manners: true,
+        link_lifetime_seconds: 3600,
+    })
+}
+
+fn role(account: &AccountId, name: &str) -> Result<Role, crate::domain::arn::InvalidArn> {
+    Ok(Role {
+        arn: format!("arn:aws:iam::{account}:role/{name}").parse()?,
+        assumed_by: vec![format!("arn:aws:iam::{CI_ACCOUNT}:root")],
+        external_id: None,
+        web_identities: Vec::new(),
+        max_session_seconds: one_hour(),
+    })
+}
+
+fn repository(account: &AccountId) -> RepositorySeed {
+    RepositorySeed {
+        account: account.clone(),
+        name: "shop/api".to_owned(),
+        tag_mutability: TagMutability::Mutable,
+        mutability_exclusions: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Seed, TagMutability};
+
+    #[test]
+    fn a_file_names_what_differs_from_the_default() {
+        let seed = Seed::from_yaml(
+            "repositories:\n- {account: '444444444444', name: a/b, tag_mutability: IMMUTABLE}\nsecrets: {'arn:x': y}\n",
+        )
+        .unwrap();
+        assert_eq!(seed.repositories[0].tag_mutability, TagMutability::Immutable);
+        assert_eq!(seed.secret("arn:x").as_deref(), Some("y"));
+        assert_eq!((seed.roles.len(), seed.all_accounts().len()), (3, 4));
+    }
+
+    #[test]
+    fn unknown_keys_and_bad_ids_are_refused() {
+        for bad in ["acounts: []", "accounts: ['12']", "roles: [{arn: nonsense}]", "region: Tokyo"] {
+            assert!(Seed::from_yaml(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! CloudWatch Logs, with the AWS SDK as the client.
+
+use aws_sdk_cloudwatchlogs::{Client, error::ProvideErrorMetadata as _};
+
+use super::world::{DEPLOY, WORKLOAD, assumed, sandbox};
+use crate::sandbox::Sandbox;
+
+const GROUP: &str = "/aws/apprunner/shop-api/0123/application";
+
+/// A client, and ten lines, one a millisecond, in two streams.
+async fn with_lines(sandbox: &Sandbox) -> Client {
+    let (account, region) = (WORKLOAD.parse().unwrap(), "ap-northeast-1".parse().unwrap());
+    for number in 0_i64..10 {
+        let stream = if number % 2 == 0 { "even" } else { "odd" };
+        let message = if number == 7 { "an ERROR".to_owned() } else { format!("line {number}") };
+        sandbox.cloud.logs.put_at(1000 + number, &account, &region, GROUP, stream, &message);
+    }
+    Client::new(&assumed(sandbox, DEPLOY).await)
+}
+
+#[tokio::test]
+async fn groups_are_found_by_prefix_and_paged() {
+    let sandbox = sandbox(|_| ()).await;
+    let logs = with_lines(&sandbox).await;
+    for name in ["/aws/apprunner/a/1/service", "/other"] {
+        logs.create_log_group().log_group_name(name).send().await.unwrap();
+    }
+    let again = logs.create_log_group().log_group_name("/other").send().await.unwrap_err().into_service_error();
+    assert!(again.is_resource_already_exists_exception());
+    let pages = logs.describe_log_groups().log_group_name_prefix("/aws/apprunner/").limit(1).into_paginator().items();
+    let found = pages.send().try_collect().await.unwrap();
+    let names: Vec<&str> = found.iter().filter_map(|group| group.log_group_name()).collect();
+    assert_eq!(names, ["/aws/apprunner/a/1/service", GROUP]);
+    logs.delete_log_group().log_group_name("/other").send().await.unwrap();
+    assert_eq!(logs.describe_log_groups().send().await.unwrap().log_groups().len(), 2);
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn retention_is_for_groups_that_exist_and_days_that_exist() {
+    let sandbox = sandbox(|_| ()).await;
+    let logs = with_lines(&sandbox).await;
+    let put = |group: &str, days| logs.put_retention_policy().log_group_name(group).retention_in_days(days);
+    put(GROUP, 30).send().await.unwrap();
+    let absent = put("/absent", 30).send().await.unwrap_err().into_service_error();
+    assert!(absent.is_resource_not_found_exception());
+    assert_eq!(absent.message(), Some("The specified log group does not exist."));
+    assert!(put(GROUP, 31).send().await.unwrap_err().into_service_error().is_invalid_parameter_exception());
+    let groups = logs.describe_log_groups().send().await.unwrap();
+    assert_eq!(groups.log_groups()[0].retention_in_days(), Some(30));
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_stream_is_read_forward_until_the_token_repeats() {
+    let sandbox = sandbox(|_| ()).await;
+    let logs = with_lines(&sandbox).await;
+    let streams = logs.describe_log_streams().log_group_name(GROUP).send().await.unwrap();
+    let names: Vec<&str> = streams.log_streams().iter().filter_map(|stream| stream.log_stream_name()).collect();
+    assert_eq!(names, ["even", "odd"]);
+    let (mut token, mut messages) = (None, Vec::new());
+    loop {
+        let get = logs.get_log_events().log_group_name(GROUP).log_stream_name("even").start_from_head(true).limit(2);
+        let page = get.set_next_token(token.clone()).send().await.unwrap();
+        messages.extend(page.events().iter().filter_map(|event| event.message().map(str::to_owned)));
+        let next = page.next_forward_token.clone();
+        if next == token {
+            break;
+        }
+        token = next;
+    }
+    assert_eq!(messages, ["line 0", "line 2", "line 4", "line 6", "line 8"]);
+    let tail = logs.get_log_events().log_group_name(GROUP).log_stream_name("even").limit(1).send().await.unwrap();
+    assert_eq!(tail.events()[0].message(), Some("line 8"));
+    let absent = logs.get_log_events().log_group_name(GROUP).log_stream_name("none").send().await.unwrap_err();
+    assert_eq!(absent.into_service_error().message(), Some("The specified log stream does not exist."));
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn lines_of_all_streams_are_filtered_in_order() {
+    let sandbox = sandbox(|_| ()).await;
+    let logs = with_lines(&sandbox).await;
+    let filter = || logs.filter_log_events().log_group_name(GROUP);
+    let found = filter().filter_pattern("ERROR").send().await.unwrap();
+    assert_eq!(found.events().len(), 1);
+    let (mut token, mut stamps) = (None, Vec::new());
+    loop {
+        let page = filter().start_time(1003).end_time(1008).limit(4).set_next_token(token).send().await.unwrap();
+        stamps.extend(page.events().iter().filter_map(aws_sdk_cloudwatchlogs::types::FilteredLogEvent::timestamp));
+        token = page.next_token;
+        if token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(stamps, [1003, 1004, 1005, 1006, 1007, 1008]);
+    let odd = filter().log_stream_names("odd").send().await.unwrap();
+    assert_eq!(odd.events().len(), 5);
+    sandbox.shutdown().await;
+}

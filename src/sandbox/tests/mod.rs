@@ -1,0 +1,8 @@
+//! The sandbox seen by clients that are not its own: the AWS SDK and plain HTTP.
+
+mod ecr;
+mod faults;
+mod logs;
+mod registry;
+mod sts;
+mod world;
