@@ -209,6 +209,20 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+impl Engine {
+    /// The containers of this sandbox there are.
+    pub(super) async fn own_containers(&self) -> Result<Vec<String>, EngineError> {
+        let found = containers(self.docker().await?, &format!("{LABEL}={}", self.id)).await?;
+        Ok(found.into_iter().map(|container| container.id).collect())
+    }
+
+    /// Whether the engine has this container.
+    pub(super) async fn knows(&self, container: &str) -> bool {
+        self.docker().await.unwrap().inspect_container(container, None).await.is_ok()
+    }
+}
+
 /// A piece of a container's output.
 pub(super) struct Output {
     pub(super) source: Source,
