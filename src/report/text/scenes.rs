@@ -237,3 +237,26 @@ fn a_url_is_given_to_scripts_only_after_success() {
     assert_eq!(end(ExitCode::SmokeTest), "smoke-test-failed\n");
     assert_eq!(end(ExitCode::Interrupted), "interrupted\n");
 }
+
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stream_that_cannot_be_written_is_told_at_the_end() {
+    let result = Screen::default();
+    let mut terminal = Terminal::new(PLAIN, result.clone(), Closed);
+    for event in one_of_each() {
+        terminal.take(moment(0), &event);
+    }
+    assert_eq!(terminal.finish().unwrap_err().to_string(), "could not write to stderr");
+    assert_eq!(result.text(), "rolled-back\n", "the other stream is written all the same");
+}
