@@ -14,4 +14,3 @@ pub mod report;
 pub mod sandbox;
 pub mod stages;
 pub mod target;
-pub mod sandbox;

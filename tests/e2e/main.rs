@@ -1,5 +1,10 @@
 //! Tests of the whole: the built binary, and the shape of the source.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and reads the environment itself"
+)]
 
 mod architecture;
 mod exit_codes;
