@@ -12,7 +12,6 @@ use crate::{
     config::{deployment::Deployment, environment::Environment},
     docker::{DockerEnvironment, Engine},
     domain::{
-        access::Access,
         event::{Emitter, Event},
         image::{EcrHost, ImageReference},
     },
@@ -39,19 +38,21 @@ pub struct Workload {
 pub async fn connect(
     deployment: &Deployment,
     environment: &Environment,
-    events: Emitter,
+    events: &Emitter,
 ) -> Result<Adapters<AppRunner>, Failure> {
     let base = session::base(&deployment.registry.region, None).await;
     let engine = async {
         if deployment.target.verify.skip { None } else { Some(Engine::connect(&docker_environment(environment)).await) }
     };
-    let (source, workload, engine) = tokio::join!(
-        connect_source(&base, deployment, &events),
-        connect_destination(&base, deployment, &events),
-        engine,
-    );
-    let (source, source_login) = source?;
+    let (source, workload, engine) =
+        tokio::join!(connect_source(&base, deployment), connect_destination(&base, deployment), engine);
+    let (source, source_login, session) = source?;
     let (workload, ecr, destination) = workload?;
+    // Told in one order, whichever came first.
+    if let Some(session) = session {
+        tell("registry", &session, events);
+    }
+    tell(&deployment.target.name, &workload.session, events);
     Ok(Adapters {
         source,
         source_login,
@@ -70,47 +71,42 @@ pub async fn connect(
 /// [`Failure::Identity`] when a role cannot be assumed.
 pub async fn connect_workload(deployment: &Deployment, events: &Emitter) -> Result<Workload, Failure> {
     let base = session::base(&deployment.target.access.region, None).await;
-    open_workload(&base, deployment, events).await
+    let workload = open_workload(&base, deployment).await?;
+    tell(&deployment.target.name, &workload.session, events);
+    Ok(workload)
 }
 
-async fn open_workload(base: &SdkConfig, deployment: &Deployment, events: &Emitter) -> Result<Workload, Failure> {
-    let session = open(base, &deployment.target.access, &deployment.target.name, events).await?;
+async fn open_workload(base: &SdkConfig, deployment: &Deployment) -> Result<Workload, Failure> {
+    let session = Session::open(base, &deployment.target.access, &deployment.target.name).await?;
     Ok(Workload { target: AppRunner::new(&session), logs: Logs::new(&session), session })
 }
 
-async fn open(base: &SdkConfig, access: &Access, purpose: &str, events: &Emitter) -> Result<Session, Failure> {
-    let session = Session::open(base, access, purpose).await?;
+fn tell(purpose: &str, session: &Session, events: &Emitter) {
     events.emit(Event::IdentityAssumed {
         purpose: purpose.to_owned(),
         account: session.account().clone(),
         arn: session.arn().to_owned(),
     });
-    Ok(session)
 }
 
 /// A source in ECR is logged in to by its role; any other takes anybody.
 async fn connect_source(
     base: &SdkConfig,
     deployment: &Deployment,
-    events: &Emitter,
-) -> Result<(Registry, Option<RegistryLogin>), Failure> {
+) -> Result<(Registry, Option<RegistryLogin>, Option<Session>), Failure> {
     let image = &deployment.image;
     if image.ecr().is_none() {
         let registry = Registry::new(image.host(), &address_of(image), Authorization::Anonymous);
-        return Ok((registry.map_err(Failure::Registry)?, None));
+        return Ok((registry.map_err(Failure::Registry)?, None, None));
     }
-    let session = open(base, &deployment.registry, "registry", events).await?;
+    let session = Session::open(base, &deployment.registry, "registry").await?;
     let login = log_in(&Ecr::new(&session), image.host()).await?;
     let registry = registry(image.host(), &login).map_err(Failure::Registry)?;
-    Ok((registry, Some(login)))
+    Ok((registry, Some(login), Some(session)))
 }
 
-async fn connect_destination(
-    base: &SdkConfig,
-    deployment: &Deployment,
-    events: &Emitter,
-) -> Result<(Workload, Ecr, Registry), Failure> {
-    let workload = open_workload(base, deployment, events).await?;
+async fn connect_destination(base: &SdkConfig, deployment: &Deployment) -> Result<(Workload, Ecr, Registry), Failure> {
+    let workload = open_workload(base, deployment).await?;
     let ecr = Ecr::new(&workload.session);
     let host = EcrHost::host_of(workload.session.account(), &deployment.target.access.region);
     let login = log_in(&ecr, &host).await?;

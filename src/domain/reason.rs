@@ -7,11 +7,12 @@ enum Weight {
     Summary,
     ImagePull,
     HealthCheck,
-    ContainerExit,
+    ContainerStopped,
+    ExitCode,
 }
 
 /// The most telling line on a failure, without App Runner's boilerplate; of equally telling ones the last. None when
-/// no line speaks of a failure. Order of meaning: container exit, health check, image pull, App Runner's own summary,
+/// no line speaks of a failure. Order of meaning: container exit (with its code before without), health check, image pull, App Runner's own summary,
 /// role. A role line that comes after a rollback began is noise that App Runner is known to write, and is passed over.
 #[must_use]
 pub fn most_telling<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<String> {
@@ -31,8 +32,10 @@ pub fn most_telling<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Stri
 fn weigh(line: &str) -> Option<Weight> {
     let text = line.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if says(&["container exit code", "stopped or failed to start"]) {
-        Some(Weight::ContainerExit)
+    if says(&["container exit code"]) {
+        Some(Weight::ExitCode)
+    } else if says(&["stopped or failed to start"]) {
+        Some(Weight::ContainerStopped)
     } else if says(&["health check failed", "failed health check", "health check is unsuccessful"]) {
         Some(Weight::HealthCheck)
     } else if says(&["failed to pull", "failed to copy the image", "exec format error"]) {
@@ -60,6 +63,7 @@ mod tests {
         "Your application stopped or failed to start. See logs for more information.  Container exit code: 1";
     const HEALTH: &str =
         "Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf failed. Failure reason : Health check failed.";
+    const STOPPED: &str = "Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf failed. Failure reason : Your application stopped or failed to start.";
     const ROLE: &str = "Invalid Access Role in AuthenticationConfiguration";
     const STARTED: &str =
         "Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf started. Triggering event : SERVICE_DEPLOY";
@@ -67,12 +71,13 @@ mod tests {
     #[test]
     fn the_order_of_meaning() {
         let exit = "Your application stopped or failed to start. See logs for more information. Container exit code: 1";
-        let table: [(&[&str], Option<&str>); 8] = [
+        let table: [(&[&str], Option<&str>); 9] = [
             (&[], None),
             (&[STARTED, "Successfully pulled your application image from ECR."], None),
             (&[STARTED, HEALTH], Some("Health check failed")),
             (&[STARTED, EXIT, HEALTH], Some(exit)),
             (&[HEALTH, EXIT], Some(exit)),
+            (&[EXIT, STOPPED], Some(exit)),
             (&[ROLE], Some(ROLE)),
             (&[ROLE, HEALTH], Some("Health check failed")),
             (&["Rollback started", ROLE], None),

@@ -29,7 +29,8 @@ pub async fn run(args: DeployArgs) -> ExitCode {
         .finish_with(async {
             let deployment = deployment.map_err(Failure::Configuration)?;
             let run = console.run(wait_arguments(&args.target));
-            let connecting = wire::connect(&deployment, &environment, console.emitter());
+            let events = console.emitter();
+            let connecting = wire::connect(&deployment, &environment, &events);
             Box::pin(deploy::deploy(&run, &deployment, connecting)).await
         })
         .await
