@@ -119,6 +119,20 @@ async fn the_end_of_the_container_decides_at_once_and_its_code_is_told() {
 }
 
 #[tokio::test]
+async fn the_memory_limit_is_the_services_and_its_excess_is_told() {
+    with_bench(async |bench: &Bench| {
+        let mut settings = settings(&[("DEMO_FAIL", "eat-memory")]);
+        settings.memory_mib = 128;
+        let verification = bench.verify(&settings).await.unwrap();
+        assert_eq!(verification.finding, Some(Finding::OutOfMemory), "{verification:?}");
+        let reason = "out of memory: killed at its limit of 128 MiB after ";
+        assert!(verification.reason.starts_with(reason), "{}", verification.reason);
+        assert!(verification.exit.is_some_and(|exit| exit.out_of_memory && exit.code == 137), "{verification:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_crash_between_the_passes_that_are_needed_is_unhealthy() {
     with_bench(async |bench: &Bench| {
         let mut settings = settings(&[("DEMO_FAIL", "crash-after:1500")]);
