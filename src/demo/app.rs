@@ -27,6 +27,8 @@ pub enum Failure {
     Slow(Duration),
     /// `crash-after:MILLISECONDS`: listens and answers, and after this time ends with code 1.
     CrashAfter(Duration),
+    /// `eat-memory`: takes memory until there is no more.
+    EatMemory,
 }
 
 /// What the application is told by its environment.
@@ -66,7 +68,7 @@ impl AppSettings {
             Some(value) => Some(failure(&value).ok_or(InvalidSetting {
                 name: "DEMO_FAIL",
                 value,
-                expected: "never-listen, exit:CODE, status:CODE, listen-local, slow:MS or crash-after:MS",
+                expected: "never-listen, exit:CODE, status:CODE, listen-local, eat-memory, slow:MS or crash-after:MS",
             })?),
         };
         Ok(Self {
@@ -90,6 +92,7 @@ fn failure(text: &str) -> Option<Failure> {
     match (kind, argument) {
         ("never-listen", None) => Some(Failure::NeverListen),
         ("listen-local", None) => Some(Failure::ListenLocal),
+        ("eat-memory", None) => Some(Failure::EatMemory),
         ("exit", Some(code)) => code.parse().ok().map(Failure::Exit),
         ("status", Some(code)) => code.parse().ok().filter(|code| (200..600).contains(code)).map(Failure::Status),
         ("slow", _) => milliseconds().map(Failure::Slow),
@@ -125,6 +128,10 @@ async fn run(settings: &AppSettings) -> u8 {
             say("not listening, as told");
             std::future::pending().await
         }
+        Some(Failure::EatMemory) => {
+            say("taking all the memory there is, as told");
+            eat_memory().await
+        }
         Some(Failure::Slow(time)) => {
             say(&format!("listening in {} ms, as told", time.as_millis()));
             tokio::time::sleep(time).await;
@@ -140,6 +147,15 @@ async fn run(settings: &AppSettings) -> u8 {
             }
         }
         Some(Failure::Status(_) | Failure::ListenLocal) | None => listen(settings).await,
+    }
+}
+
+/// Takes memory, and writes to it, because the kernel gives none before that.
+async fn eat_memory() -> u8 {
+    let mut eaten = Vec::new();
+    loop {
+        eaten.push(vec![1_u8; 1 << 20]);
+        tokio::task::yield_now().await;
     }
 }
 
@@ -164,7 +180,12 @@ fn router(settings: &AppSettings) -> Router {
     let status = match settings.failure {
         Some(Failure::Status(code)) => StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         Some(
-            Failure::NeverListen | Failure::Exit(_) | Failure::ListenLocal | Failure::Slow(_) | Failure::CrashAfter(_),
+            Failure::NeverListen
+            | Failure::Exit(_)
+            | Failure::ListenLocal
+            | Failure::Slow(_)
+            | Failure::CrashAfter(_)
+            | Failure::EatMemory,
         )
         | None => StatusCode::OK,
     };
@@ -226,6 +247,7 @@ mod tests {
             ("listen-local", Some(Failure::ListenLocal)),
             ("exit:3", Some(Failure::Exit(3))),
             ("status:404", Some(Failure::Status(404))),
+            ("eat-memory", Some(Failure::EatMemory)),
             ("slow:1500", Some(Failure::Slow(Duration::from_millis(1500)))),
             ("crash-after:20", Some(Failure::CrashAfter(Duration::from_millis(20)))),
         ];

@@ -58,6 +58,8 @@ pub struct ContainerState {
     pub exit_code: i64,
     /// Whether the kernel killed it for memory.
     pub out_of_memory: bool,
+    /// The number of its process on the engine's machine, while it runs.
+    pub pid: Option<i64>,
     /// Where it is in the networks it is attached to; nowhere once it has ended.
     pub addresses: Vec<NetworkAddress>,
 }
@@ -203,10 +205,14 @@ impl Engine {
 
 impl EngineError {
     /// Whether the engine refused to start a container because of what it was told to run: a command that is not in
-    /// the image, or is not executable. Engines answer 400 to that, and 500 to troubles of their own.
+    /// the image, or is not executable. Docker answers 400 to that and 500 to troubles of its own; other engines
+    /// answer 500 to both, and the runtime's words tell them apart.
     #[must_use]
     pub fn is_refusal_to_start(&self) -> bool {
-        matches!(self, Self::Call { status: Some(400), .. })
+        let faults =
+            ["executable file not found", "no such file or directory", "permission denied", "exec format error"];
+        let at_fault = |reason: &str| reason.contains("exec") && faults.iter().any(|fault| reason.contains(fault));
+        matches!(self, Self::Call { status: Some(status), reason, .. } if *status == 400 || at_fault(reason))
     }
 }
 
@@ -251,6 +257,7 @@ fn state(inspect: ContainerInspectResponse) -> ContainerState {
         running: state.running.unwrap_or_default(),
         exit_code: state.exit_code.unwrap_or_default(),
         out_of_memory: state.oom_killed.unwrap_or_default(),
+        pid: state.pid.filter(|pid| *pid > 0),
         addresses,
     }
 }
@@ -263,7 +270,24 @@ fn network_address(network: String, endpoint: &EndpointSettings) -> Option<Netwo
 
 #[cfg(test)]
 mod tests {
-    use super::{ContainerSpec, Secret, body};
+    use super::{ContainerSpec, EngineError, Secret, body};
+
+    #[test]
+    fn a_command_that_cannot_run_is_told_from_an_engine_that_cannot() {
+        let table = [
+            (Some(400), "anything", true),
+            (Some(500), "crun: executable file `x` not found: executable file not found in $PATH", true),
+            (Some(500), "OCI runtime create failed: exec /app: exec format error", true),
+            (Some(500), "no space left on device", false),
+            (Some(500), "error creating overlay mount: no such file or directory", false),
+            (Some(404), "no such container", false),
+            (None, "broken pipe", false),
+        ];
+        for (status, reason, refusal) in table {
+            let error = EngineError::Call { attempted: "start".to_owned(), reason: reason.to_owned(), status };
+            assert_eq!(error.is_refusal_to_start(), refusal, "{status:?} {reason}");
+        }
+    }
 
     #[test]
     fn limits_are_app_runners_and_no_port_is_published() {

@@ -9,6 +9,7 @@ pub mod image;
 pub mod labels;
 pub mod logs;
 pub mod reach;
+pub mod sockets;
 
 pub use connect::{DockerEnvironment, Engine};
 pub use error::EngineError;

@@ -3,6 +3,7 @@
 //! probed, and what could not be checked is an error, never a pass.
 
 mod command;
+mod diagnosis;
 mod judge;
 mod output;
 mod probe;
@@ -17,12 +18,12 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{judge::ProbeRecord, probe::Seen};
+pub use self::{diagnosis::Finding, judge::ProbeRecord, probe::Seen};
 use crate::{
     docker::{
         Engine, EngineError,
         error::Tried,
-        image::{PLATFORM, RegistryAuth},
+        image::{ImageFacts, PLATFORM, RegistryAuth},
     },
     domain::{
         event::{Emitter, Event},
@@ -33,6 +34,9 @@ use crate::{
 
 /// How long a pull may take.
 const PULL_LIMIT: Duration = Duration::from_mins(15);
+
+/// The disk of an App Runner instance (App Runner developer guide, "Developing application code": 3 GB, ephemeral).
+const APP_RUNNER_DISK_BYTES: u64 = 3_000_000_000;
 
 /// How long cleaning up may take before it is given up and reported.
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(10);
@@ -87,6 +91,16 @@ pub struct Verification {
     pub last_lines: Vec<String>,
     /// The secrets that the service is given and the container here was not.
     pub missing_secrets: Vec<String>,
+    /// What most likely is wrong, when it is not healthy.
+    pub finding: Option<Finding>,
+}
+
+impl Verification {
+    /// What the user can do about an unhealthy image.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.finding.as_ref().map(|finding| finding.hint(&self.missing_secrets))
+    }
 }
 
 /// How a container ended by itself.
@@ -186,7 +200,10 @@ pub async fn verify(
     sweep(engine, events).await;
     let fetched = unless_cancelled(cancel, fetches(engine, &request.image)).await?;
     let judged = async {
-        unless_cancelled(cancel, fetch(engine, &request.image)).await?;
+        let facts = unless_cancelled(cancel, fetch(engine, &request.image)).await?;
+        if let Some(message) = too_large(facts.size_bytes) {
+            events.emit(Event::Warning { message });
+        }
         let trial = trial::Trial { engine, settings: request.settings, events, cancel };
         trial.run(request.image.name(), request.run_id, command, environment).await
     }
@@ -218,7 +235,7 @@ async fn fetches(engine: &Engine, image: &VerifyImage) -> Result<bool, VerifyErr
 }
 
 /// Sees to it that the engine has the image, and that it is one App Runner can run.
-async fn fetch(engine: &Engine, image: &VerifyImage) -> Result<(), VerifyError> {
+async fn fetch(engine: &Engine, image: &VerifyImage) -> Result<ImageFacts, VerifyError> {
     let name = image.name();
     let mut facts = engine.image(name).await?;
     if let (None, VerifyImage::Pull { reference, username, password }) = (&facts, image) {
@@ -231,9 +248,23 @@ async fn fetch(engine: &Engine, image: &VerifyImage) -> Result<(), VerifyError> 
     }
     match facts {
         None => Err(EngineError::Missing { what: format!("image {name}") }.into()),
-        Some(facts) if facts.platform == PLATFORM => Ok(()),
+        Some(facts) if facts.platform == PLATFORM => Ok(facts),
         Some(facts) => Err(VerifyError::WrongPlatform { image: name.to_owned(), platform: facts.platform }),
     }
+}
+
+/// What to say of an image that cannot fit App Runner's disk, which holds it both compressed and unpacked. The engine
+/// knows the unpacked size only, so this says nothing of an image that is a little smaller.
+fn too_large(unpacked_bytes: u64) -> Option<String> {
+    (unpacked_bytes > APP_RUNNER_DISK_BYTES).then(|| {
+        let hundredths = unpacked_bytes / 10_000_000;
+        format!(
+            "the image takes {}.{:02} GB unpacked, and App Runner has {} GB of disk for it, compressed and unpacked",
+            hundredths / 100,
+            hundredths % 100,
+            APP_RUNNER_DISK_BYTES / 1_000_000_000
+        )
+    })
 }
 
 /// An index without a member for the platform is the image's fault, not the pull's.

@@ -12,7 +12,7 @@ use self::{
     bench::{Bench, settings, with_bench},
     registry::Registry,
 };
-use super::{Seen, VerifyError, VerifyImage};
+use super::{Finding, Seen, VerifyError, VerifyImage, too_large};
 use crate::{
     docker::{container::ContainerSpec, labels::labels},
     domain::{
@@ -56,22 +56,50 @@ async fn a_slow_start_within_the_thresholds_passes() {
 #[tokio::test]
 async fn an_application_that_no_probe_passes_is_unhealthy_by_the_thresholds() {
     with_bench(async |bench: &Bench| {
-        for (failure, seen, line) in [
-            ("never-listen", Seen::Refused, "not listening, as told"),
-            ("listen-local", Seen::Refused, "demo app v0 listening on 127.0.0.1:8080"),
-            ("status:404", Seen::Status(404), "demo app v0 listening on 0.0.0.0:8080"),
-            ("status:301", Seen::Status(301), "demo app v0 listening on 0.0.0.0:8080"),
-        ] {
+        let local = "connection refused: it listens on port 8080 of the container's loopback address only";
+        let cases = [
+            ("never-listen", "connection refused", Finding::DoesNotListen { port: 8080 }),
+            ("listen-local", local, Finding::ListensLocally { port: 8080 }),
+            ("status:404", "answered 404", Finding::AnswersStatus { status: 404 }),
+            ("status:301", "answered 301", Finding::AnswersStatus { status: 301 }),
+        ];
+        // Side by side, as several runs on one engine are.
+        futures_util::future::join_all(cases.map(async |(failure, reason, finding)| {
             let mut settings = settings(&[("DEMO_FAIL", failure)]);
-            settings.health_check.unhealthy_threshold = 3;
+            settings.health_check.unhealthy_threshold = 5;
             let verification = bench.verify(&settings).await.unwrap();
             assert!(!verification.healthy, "{failure}");
-            assert_eq!(verification.reason, format!("3 probes in a row failed: {seen}"));
-            assert_eq!(verification.probes.len(), 3, "{verification:?}");
-            assert!(verification.last_lines.contains(&line.to_owned()), "{:?}", verification.last_lines);
-        }
+            assert_eq!(verification.reason, format!("5 probes in a row failed: {reason}"));
+            assert_eq!(verification.probes.len(), 5, "{verification:?}");
+            assert_eq!(verification.finding, Some(finding));
+            let said = verification.last_lines.join(" ");
+            assert!(said.contains("as told") || said.contains("listening on"), "{said}");
+        }))
+        .await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_application_on_another_port_is_told_which() {
+    with_bench(async |bench: &Bench| {
+        let mut settings = settings(&[("PORT", "9090")]);
+        settings.health_check.unhealthy_threshold = 3;
+        let verification = bench.verify(&settings).await.unwrap();
+        assert_eq!(verification.finding, Some(Finding::ListensElsewhere { expected: 8080, ports: vec![9090] }));
+        assert_eq!(
+            verification.reason,
+            "3 probes in a row failed: connection refused: it listens on port 9090, not 8080"
+        );
+        assert!(verification.hint().unwrap().contains("9090"));
+    })
+    .await;
+}
+
+#[test]
+fn an_image_that_cannot_fit_the_disk_is_warned_of() {
+    assert_eq!(too_large(3_000_000_000), None);
+    assert!(too_large(3_450_000_000).unwrap().contains("3.45 GB"));
 }
 
 #[tokio::test]
@@ -86,6 +114,20 @@ async fn the_end_of_the_container_decides_at_once_and_its_code_is_told() {
         let events = bench.events();
         assert!(events.iter().any(|event| matches!(event, Event::ContainerExited { exit_code: 3, .. })), "{events:?}");
         assert!(events.iter().any(|event| matches!(event, Event::LogLine { line, .. } if *line == told)), "{events:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_memory_limit_is_the_services_and_its_excess_is_told() {
+    with_bench(async |bench: &Bench| {
+        let mut settings = settings(&[("DEMO_FAIL", "eat-memory")]);
+        settings.memory_mib = 128;
+        let verification = bench.verify(&settings).await.unwrap();
+        assert_eq!(verification.finding, Some(Finding::OutOfMemory), "{verification:?}");
+        let reason = "out of memory: killed at its limit of 128 MiB after ";
+        assert!(verification.reason.starts_with(reason), "{}", verification.reason);
+        assert!(verification.exit.is_some_and(|exit| exit.out_of_memory && exit.code == 137), "{verification:?}");
     })
     .await;
 }
@@ -150,6 +192,7 @@ async fn a_command_that_is_not_in_the_image_is_the_images_fault() {
         let verification = bench.verify_image(VerifyImage::Present(image), &settings(&[])).await.unwrap();
         assert!(!verification.healthy);
         assert!(verification.reason.contains("/nowhere"), "{}", verification.reason);
+        assert_eq!(verification.finding, Some(Finding::NotStarted));
     })
     .await;
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Exit, Verification, VerifyError, clean_up,
     command::missing_secrets,
+    diagnosis::{Evidence, diagnose},
     judge::{Decision, Watch, exit_reason, longest_watch},
     output::{Mask, Relay},
     probe::probe,
@@ -21,6 +22,7 @@ use crate::{
         error::Tried,
         labels::labels,
         reach::{Here, own_address},
+        sockets,
     },
     domain::{
         event::{Emitter, Event, milliseconds},
@@ -50,6 +52,8 @@ pub(super) struct Trial<'a> {
 enum Ending {
     Judged(Decision),
     Exited(Exit),
+    /// The engine's words on a command that it could not start.
+    Refused(String),
 }
 
 impl Trial<'_> {
@@ -90,7 +94,7 @@ impl Trial<'_> {
             if !error.is_refusal_to_start() {
                 return Err(error.into());
             }
-            return Ok(self.verdict(false, format!("could not be started: {error}"), None, watch, Vec::new()));
+            return Ok(self.conclude(container, Ending::Refused(error.to_string()), watch, mask).await);
         }
         let started = Instant::now();
         let relay = Relay::start(self.engine, container, self.events, mask);
@@ -106,7 +110,7 @@ impl Trial<'_> {
             relay.drain().await;
             self.events.emit(Event::ContainerExited { exit_code: exit.code, out_of_memory: exit.out_of_memory });
         }
-        self.conclude(container, ending, watch, mask).await
+        Ok(self.conclude(container, ending, watch, mask).await)
     }
 
     /// The container's own address and the service's port, if that can be dialled from here.
@@ -165,22 +169,46 @@ impl Trial<'_> {
         }
     }
 
-    async fn conclude(
-        &self,
-        container: &str,
-        ending: Ending,
-        watch: Watch,
-        mask: &Mask,
-    ) -> Result<Verification, VerifyError> {
-        let (healthy, reason, exit) = match ending {
-            Ending::Judged(decision) => (decision == Decision::Healthy, watch.reason(decision), None),
-            Ending::Exited(exit) => {
-                let reason = exit_reason(exit.code, exit.out_of_memory, self.settings.memory_mib, exit.after);
-                (false, reason, Some(exit))
-            }
+    /// Makes the verdict of the ending, and gathers the evidence when it is a bad one.
+    async fn conclude(&self, container: &str, ending: Ending, watch: Watch, mask: &Mask) -> Verification {
+        let (decision, exit, refusal, mut reason) = match ending {
+            Ending::Judged(decision) => (Some(decision), None, None, watch.reason(decision)),
+            Ending::Exited(exit) => (None, Some(exit), None, self.exit_reason(exit)),
+            Ending::Refused(refusal) => (None, None, Some(refusal.clone()), format!("could not be started: {refusal}")),
         };
-        let last_lines = if healthy { Vec::new() } else { self.last_lines(container, mask).await };
-        Ok(self.verdict(healthy, reason, exit, watch, last_lines))
+        let healthy = decision == Some(Decision::Healthy);
+        let probes = watch.into_records();
+        let (mut last_lines, mut finding) = (Vec::new(), None);
+        if !healthy {
+            last_lines = self.last_lines(container, mask).await;
+            let listening = self.listening(container).await;
+            let found = diagnose(&Evidence {
+                port: self.settings.port,
+                exit,
+                refusal: refusal.as_deref(),
+                last_lines: &last_lines,
+                decision,
+                last_seen: probes.last().map(|record| &record.seen),
+                listening: listening.as_deref(),
+            });
+            let addition = found.to_string();
+            if !addition.is_empty() {
+                reason = format!("{reason}: {addition}");
+            }
+            finding = Some(found);
+        }
+        let missing_secrets = missing_secrets(self.settings);
+        Verification { healthy, reason, probes, exit, last_lines, missing_secrets, finding }
+    }
+
+    fn exit_reason(&self, exit: Exit) -> String {
+        exit_reason(exit.code, exit.out_of_memory, self.settings.memory_mib, exit.after)
+    }
+
+    /// What the container listens on, where that can be seen from here. It only adds to a verdict that has fallen.
+    async fn listening(&self, container: &str) -> Option<Vec<SocketAddr>> {
+        let state = self.engine.container(container).await.ok()?;
+        sockets::listening(state.pid?, state.addresses.first()?.address)
     }
 
     /// The evidence; that it cannot be had is told, and changes no verdict.
@@ -192,19 +220,6 @@ impl Trial<'_> {
         };
         self.events.emit(Event::Warning { message });
         Vec::new()
-    }
-
-    fn verdict(
-        &self,
-        healthy: bool,
-        reason: String,
-        exit: Option<Exit>,
-        watch: Watch,
-        last_lines: Vec<String>,
-    ) -> Verification {
-        let probes = watch.into_records();
-        let missing_secrets = missing_secrets(self.settings);
-        Verification { healthy, reason, probes, exit, last_lines, missing_secrets }
     }
 }
 
