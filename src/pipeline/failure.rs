@@ -176,6 +176,8 @@ impl Failure {
                 }
             }
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_denied() => ExitCode::Identity,
+            // The image is damaged where it comes from: the copy could only have failed.
+            Self::Resolve(ResolveError::Registry { source, .. }) if source.is_corrupt() => ExitCode::Copy,
             Self::Resolve(_) | Self::NoService { .. } => ExitCode::Preflight,
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
             Self::Copy(_) | Self::Promote(_) => ExitCode::Copy,

@@ -178,7 +178,13 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
-    /// Whether it is a matter of identity or permission.
+    /// Whether what came is not what its digest or size promised.
+    #[must_use]
+    pub fn is_corrupt(&self) -> bool {
+        matches!(self, Self::DigestMismatch { .. } | Self::SizeMismatch { .. })
+    }
+
+    /// Whether the registry knows who asks and refuses, or does not know.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         matches!(self, Self::Denied { .. })

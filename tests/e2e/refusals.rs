@@ -205,6 +205,21 @@ fn a_corrupt_blob_is_never_committed() {
 }
 
 #[test]
+fn a_corrupt_layer_is_never_committed_either() {
+    let world = World::new();
+    let image = layer().image(&[("DEMO_VERSION", "v1")]);
+    let digest = world.push_image("v1", &image);
+    let (layer, _) = &image.blobs[1];
+    world.fault(&json!({ "kind": "corrupt-blob", "digest": layer.digest.as_str() }));
+    let ran = world.deploy("v1", &[]);
+    assert_eq!(ran.code, 5, "{}", ran.said());
+    assert!(ran.stderr.contains(layer.digest.short()), "which blob is told: {}", ran.stderr);
+    assert_eq!(world.manifest(digest.as_str()), None, "no manifest was committed");
+    assert_eq!((world.tag(LIVE), world.orders()), (None, Vec::new()));
+    assert!(!world.has_blob(&layer.digest), "the blob was committed");
+}
+
+#[test]
 fn a_service_in_a_state_that_takes_no_deployment() {
     let (world, old) = serving();
     let (arn, _, _) = world.service().unwrap();

@@ -174,6 +174,11 @@ impl World {
         })
     }
 
+    /// Whether a blob is in the workload repository.
+    pub(crate) fn has_blob(&self, digest: &Digest) -> bool {
+        self.runtime.block_on(async { self.registry(DEPLOY).await.has_blob(REPOSITORY, digest).await.unwrap() })
+    }
+
     /// Tells the sandbox to misbehave.
     pub(crate) fn fault(&self, fault: &Value) {
         let url = format!("{}/_sandbox/faults", self.endpoint);

@@ -6,7 +6,7 @@ use crate::{
         digest::Digest,
         event::{Event, LogSource, Outcome, Stage},
         exit_code::ExitCode,
-        operation::{OperationId, OperationStatus, Verdict},
+        operation::OperationStatus,
     },
     report::{quantity, verdict},
 };
@@ -18,7 +18,13 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         Event::StageStarted { .. }
         | Event::CopyProgress { .. }
         | Event::BlobCopied { .. }
-        | Event::Heartbeat { .. } => return Vec::new(),
+        | Event::Heartbeat { .. }
+        // What the end of their stage says again, or says better.
+        | Event::ImageResolved { .. }
+        | Event::Promoted { .. }
+        | Event::Released { .. }
+        | Event::Gated { .. }
+        | Event::StageFinished { stage: Stage::Copy, outcome: Outcome::Ok | Outcome::Skip, .. } => return Vec::new(),
         Event::RunStarted { verb, version, image, target } => {
             return vec![run_started(verb, version, image, target.as_deref())];
         }
@@ -27,9 +33,6 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         }
         Event::IdentityAssumed { purpose, account, arn } => {
             going(running).say(format!("{purpose}: account {account} ")).with(Role::Faint, format!("as {arn}"))
-        }
-        Event::ImageResolved { reference, digest, .. } => {
-            going(Some(Stage::Resolve)).say(format!("{reference} is ")).with(Role::Strong, digest.short())
         }
         Event::Checked { check, outcome, detail, hint } => return checked(check, *outcome, detail, hint.as_deref()),
         Event::CopyPlanned { destination, blobs, bytes, blobs_present, bytes_present } => {
@@ -44,12 +47,11 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         }
         Event::Probed { number, passed, detail, at_ms } => probed(*number, *passed, detail, *at_ms),
         Event::ContainerExited { exit_code, out_of_memory } => container_exited(*exit_code, *out_of_memory),
-        Event::Verified { healthy, reason, last_lines } => return verified(*healthy, reason, last_lines),
-        Event::Promoted { repository, tag, previous, digest } => promoted(repository, tag, previous.as_ref(), digest),
-        Event::Released { verb, service_arn, operation } => released(verb, service_arn, operation),
+        Event::Verified { last_lines, .. } => {
+            return last_lines.iter().map(|line| output(Stage::Verify, line)).collect();
+        }
         Event::OperationObserved { status, at_ms, .. } => observed(status.as_ref(), *at_ms),
         Event::LogLine { source, line } => log_line(*source, line),
-        Event::Gated { verdict, reason, .. } => return gated(*verdict, reason.as_deref()),
         Event::Notice { message } => Line::new(Mark::Going, running).say(message),
         Event::Warning { message } => Line::new(Mark::Odd, running).with(Role::Odd, "warning: ").say(message),
         Event::RunFinished { exit_code, summary, causes, hint, elapsed_ms, .. } => {
@@ -127,7 +129,7 @@ fn copy_finished(destination: &str, digest: &Digest, bytes_sent: u64, elapsed_ms
         0 => "nothing to send".to_owned(),
         _ => format!("{} sent, {}/s", quantity::size(bytes_sent), quantity::size(rate)),
     };
-    going(Some(Stage::Copy))
+    Line::new(Mark::Good, Some(Stage::Copy))
         .say(format!("{destination} has {} ", digest.short()))
         .with(Role::Faint, format!("({sent}, {})", quantity::duration(elapsed_ms)))
 }
@@ -157,31 +159,6 @@ fn container_exited(exit_code: i64, out_of_memory: bool) -> Line {
     Line::new(Mark::Bad, Some(Stage::Verify)).say(format!("the container ended with exit code {exit_code}{why}"))
 }
 
-fn verified(healthy: bool, reason: &str, last_lines: &[String]) -> Vec<Line> {
-    let (role, judgement) = if healthy { (Role::Good, "healthy") } else { (Role::Bad, "unhealthy") };
-    let line = going(Some(Stage::Verify)).with(role, judgement).say(format!(": {reason}"));
-    let evidence = last_lines.iter().map(|line| output(Stage::Verify, line));
-    std::iter::once(line).chain(evidence).collect()
-}
-
-fn promoted(repository: &str, tag: &str, previous: Option<&Digest>, digest: &Digest) -> Line {
-    let before = match previous {
-        Some(previous) if previous == digest => " (as before)".to_owned(),
-        Some(previous) => format!(" (was {})", previous.short()),
-        None => " (new tag)".to_owned(),
-    };
-    going(Some(Stage::Promote))
-        .say(format!("{repository}:{tag} → "))
-        .with(Role::Strong, digest.short())
-        .with(Role::Faint, before)
-}
-
-/// The operation's id is shown whole: `shipgate wait` takes it.
-fn released(verb: &str, service_arn: &str, operation: &OperationId) -> Line {
-    let service = service_arn.split('/').nth(1).unwrap_or(service_arn);
-    going(Some(Stage::Release)).say(format!("{verb} of {service}, operation ")).with(Role::Strong, operation.as_str())
-}
-
 fn observed(status: Option<&OperationStatus>, at_ms: u64) -> Line {
     let status = status.map_or_else(|| "not listed yet".to_owned(), ToString::to_string);
     going(Some(Stage::Gate))
@@ -195,18 +172,6 @@ fn log_line(source: LogSource, line: &str) -> Line {
         LogSource::Service | LogSource::Application => Stage::Gate,
     };
     output(stage, line)
-}
-
-fn gated(verdict: Verdict, reason: Option<&str>) -> Vec<Line> {
-    let (role, words) = match verdict {
-        Verdict::Deployed => (Role::Good, "deployed: the new version serves"),
-        Verdict::RolledBack => (Role::Bad, "rolled back: the old version serves"),
-        Verdict::Failed => (Role::Bad, "failed, and nothing was rolled back"),
-        Verdict::RollbackFailed => (Role::Bad, "failed, and so did the rollback"),
-    };
-    let line = going(Some(Stage::Gate)).with(role, words);
-    let reason = reason.map(|reason| going(Some(Stage::Gate)).with(Role::Faint, "reason: ").say(reason));
-    std::iter::once(line).chain(reason).collect()
 }
 
 /// The verdict first, then why, then what to do.

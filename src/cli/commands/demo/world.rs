@@ -102,12 +102,11 @@ impl World {
         let seed = Seed::from_yaml(SEED).map_err(|error| DemoError::Setup(error.to_string()))?;
         let options = sandbox::Options { seed, ..sandbox::Options::default() };
         let sandbox = sandbox::start(options).await.map_err(DemoError::Sandbox)?;
-        let base = base(&sandbox).await?;
-        let build = registry_of(&base, "arn:aws:iam::111111111111:role/shop-build").await?;
+        let build = registry_of(&sandbox, "arn:aws:iam::111111111111:role/shop-build").await?;
         for (tag, settings) in VERSIONS {
             push(&build, &layer, tag, settings).await?;
         }
-        let workload = registry_of(&base, "arn:aws:iam::222222222222:role/shipgate-deploy").await?;
+        let workload = registry_of(&sandbox, "arn:aws:iam::222222222222:role/shipgate-deploy").await?;
         Ok(Self { folder: write_configuration()?, sandbox, workload, http: reqwest::Client::new() })
     }
 
@@ -153,16 +152,16 @@ impl World {
     }
 }
 
-async fn base(sandbox: &Sandbox) -> Result<aws_config::SdkConfig, DemoError> {
+/// The way into the sandbox, whatever this process's own environment says.
+fn way_in(sandbox: &Sandbox) -> Pinned {
     let variables = sandbox.environment();
     let value =
         |name: &str| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default();
-    let pinned = Pinned {
+    Pinned {
         endpoint: sandbox.endpoint().to_owned(),
         access_key_id: value("AWS_ACCESS_KEY_ID"),
         secret_access_key: Secret::new(value("AWS_SECRET_ACCESS_KEY")),
-    };
-    Ok(session::base(&region()?, Some(&pinned)).await)
+    }
 }
 
 fn region() -> Result<Region, DemoError> {
@@ -170,7 +169,7 @@ fn region() -> Result<Region, DemoError> {
 }
 
 /// The registry of a role's account, as that role sees it.
-async fn registry_of(base: &aws_config::SdkConfig, role: &str) -> Result<Registry, DemoError> {
+async fn registry_of(sandbox: &Sandbox, role: &str) -> Result<Registry, DemoError> {
     let hop = Hop {
         role: role.parse().map_err(|error| DemoError::Setup(format!("{error}")))?,
         external_id: None,
@@ -178,7 +177,8 @@ async fn registry_of(base: &aws_config::SdkConfig, role: &str) -> Result<Registr
         duration: None,
     };
     let access = Access { hops: vec![hop], region: region()? };
-    let session = Session::open(base, &access, "demo").await.map_err(DemoError::Identity)?;
+    let base = session::base(&access.region, Some(&way_in(sandbox))).await;
+    let session = Session::open(&base, &access, "demo").await.map_err(DemoError::Identity)?;
     let login = Ecr::new(&session).login().await.map_err(DemoError::Aws)?;
     let account: &AccountId = session.account();
     wire::registry(account.as_str(), &login).map_err(DemoError::Registry)
