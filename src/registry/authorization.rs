@@ -17,7 +17,7 @@ pub enum Authorization {
 
 impl Authorization {
     /// The header's value, marked sensitive so that no log shows it.
-    pub(super) fn header(&self) -> Result<Option<HeaderValue>, InvalidHeaderValue> {
+    pub(super) fn into_header(self) -> Result<Option<HeaderValue>, InvalidHeaderValue> {
         match self {
             Self::Anonymous => Ok(None),
             Self::Basic(encoded) => {

@@ -68,17 +68,14 @@ impl BlobReader {
     /// [`RegistryError::ContentNotFound`]; and the last failure once patience with the connection has ended.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, RegistryError> {
         while !self.finished {
-            match self.receive().await? {
-                Some(chunk) => {
-                    self.take_in(&chunk)?;
-                    if let Some(previous) = self.withheld.replace(chunk) {
-                        return Ok(Some(previous));
-                    }
-                }
-                None => {
-                    self.check_digest()?;
-                    self.finished = true;
-                }
+            let Some(chunk) = self.receive().await? else {
+                self.check_digest()?;
+                self.finished = true;
+                break;
+            };
+            self.take_in(&chunk)?;
+            if let Some(previous) = self.withheld.replace(chunk) {
+                return Ok(Some(previous));
             }
         }
         Ok(self.withheld.take())

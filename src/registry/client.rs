@@ -11,7 +11,13 @@ use std::{
 
 use reqwest::{Client, Url, header::HeaderValue, redirect};
 
-use super::{authorization::Authorization, error::RegistryError, location, retry::Patience};
+use super::{
+    authorization::Authorization,
+    bearer::{Access, Tokens},
+    error::RegistryError,
+    location,
+    retry::Patience,
+};
 use crate::domain::event::Emitter;
 
 /// How long the making of a connection may take.
@@ -30,7 +36,8 @@ pub struct Registry {
 struct Shared {
     host: String,
     address: Url,
-    authorization: Option<HeaderValue>,
+    credentials: Option<HeaderValue>,
+    tokens: Tokens,
     http: Client,
     requests: AtomicU64,
 }
@@ -49,12 +56,19 @@ impl Registry {
             reason,
         };
         let url = parse_address(address).map_err(&invalid)?;
-        let authorization = authorization
-            .header()
+        let credentials = authorization
+            .into_header()
             .map_err(|_| invalid("the credentials for it hold characters that no header may".to_owned()))?;
         let http = connections(&url).map_err(|source| RegistryError::Setup { host: host.clone(), source })?;
         Ok(Self {
-            shared: Arc::new(Shared { host, address: url, authorization, http, requests: AtomicU64::new(0) }),
+            shared: Arc::new(Shared {
+                host,
+                address: url,
+                credentials,
+                tokens: Tokens::default(),
+                http,
+                requests: AtomicU64::new(0),
+            }),
             patience: Patience::default(),
             events: Emitter::silent(),
             own_requests: Arc::default(),
@@ -93,11 +107,12 @@ impl Registry {
     /// The same client for a registry elsewhere: making one is slow, because of the certificates it reads.
     #[cfg(test)]
     pub(super) fn moved_to(&self, address: &str) -> Self {
-        let Shared { host, authorization, http, .. } = &*self.shared;
+        let Shared { host, credentials, http, .. } = &*self.shared;
         let shared = Shared {
             host: host.clone(),
             address: address.parse().unwrap(),
-            authorization: authorization.clone(),
+            credentials: credentials.clone(),
+            tokens: Tokens::default(),
             http: http.clone(),
             requests: AtomicU64::new(0),
         };
@@ -121,9 +136,31 @@ impl Registry {
         self.own_requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The credentials, if they are meant for whoever is at `url`.
-    pub(super) fn authorization_for(&self, url: &Url) -> Option<&HeaderValue> {
-        self.shared.authorization.as_ref().filter(|_| location::same_origin(&self.shared.address, url))
+    /// What to show whoever is at `url`: a token where there is one, else the credentials; nothing to anybody else than
+    /// the registry itself.
+    pub(super) fn authorization_for(&self, url: &Url, access: &Access) -> Option<HeaderValue> {
+        if !self.is_at(url) {
+            return None;
+        }
+        self.shared.tokens.header(access).or_else(|| self.shared.credentials.clone())
+    }
+
+    /// Whether both are the same registry, whoever asks it.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.shared.host == other.shared.host && self.is_at(&other.shared.address)
+    }
+
+    /// Whether an address is one of the registry's own.
+    pub(super) fn is_at(&self, url: &Url) -> bool {
+        location::same_origin(&self.shared.address, url)
+    }
+
+    pub(super) fn credentials(&self) -> Option<&HeaderValue> {
+        self.shared.credentials.as_ref()
+    }
+
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.shared.tokens
     }
 
     /// The address of a repository's resource: `/v2/REPOSITORY/REST`.

@@ -132,7 +132,12 @@ impl Registry {
     }
 
     /// The whole body, which must end before the limit, whatever its headers say.
-    async fn read_whole(&self, reply: &mut Reply, action: &Action, limit: usize) -> Result<Bytes, RegistryError> {
+    pub(super) async fn read_whole(
+        &self,
+        reply: &mut Reply,
+        action: &Action,
+        limit: usize,
+    ) -> Result<Bytes, RegistryError> {
         let too_large = || RegistryError::TooLarge { action: Box::new(action.clone()), limit_bytes: limit as u64 };
         if reply.announced_bytes().is_some_and(|size| size > limit as u64) {
             return Err(too_large());

@@ -4,8 +4,10 @@
 //! Knows nothing of AWS: whoever builds a [`Registry`] brings the address and the credentials.
 
 mod authorization;
+mod bearer;
 mod blob_reader;
 mod blobs;
+mod challenge;
 mod client;
 pub mod copy;
 mod error;
@@ -22,4 +24,4 @@ pub use authorization::Authorization;
 pub use blob_reader::BlobReader;
 pub use client::Registry;
 pub use error::{Action, Answer, RegistryError};
-pub use uploads::UploadSession;
+pub use uploads::{Mount, UploadSession};

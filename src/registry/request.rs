@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::{
-    Body, Method, Response, Url,
+    Body, Method, Response, StatusCode, Url,
     header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
 };
 use serde::Deserialize;
 
 use super::{
+    bearer::{self, Access},
     client::Registry,
     error::{Action, Answer, RegistryError},
     location, redact, retry,
@@ -26,8 +28,28 @@ pub(super) struct Request {
     method: Method,
     url: Url,
     headers: HeaderMap,
-    body: Option<Body>,
+    body: Option<Payload>,
     timeout: Duration,
+}
+
+/// What is sent.
+pub(super) enum Payload {
+    /// Bytes, which can be sent again.
+    Whole(Bytes),
+    /// A body that can be sent once.
+    Once(Body),
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
+}
+
+impl From<Body> for Payload {
+    fn from(body: Body) -> Self {
+        Self::Once(body)
+    }
 }
 
 /// A successful answer, and where it came from.
@@ -62,29 +84,46 @@ impl Registry {
     /// # Errors
     /// Anything but a 2xx, told as what it means.
     pub(super) async fn send(&self, mut request: Request) -> Result<Reply, RegistryError> {
-        let is_write = !matches!(request.method, Method::GET | Method::HEAD);
+        let access = request.access();
+        let mut challenged = false;
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.send_to(&mut request).await?;
+            let authorization = self.authorization_for(&request.url, &access);
+            let response = self.send_to(&mut request, authorization.as_ref()).await?;
             let status = response.status();
             if status.is_success() {
                 return Ok(Reply { response, url: request.url });
             }
-            if !status.is_redirection() || !matches!(request.method, Method::GET | Method::HEAD) {
-                return Err(self.refusal(request.action, &request.url, response, is_write).await);
+            let challenge =
+                bearer::challenge_in(response.headers()).filter(|_| request.may_answer(status) && !challenged);
+            if let Some(challenge) = challenge.filter(|_| self.is_at(&request.url)) {
+                self.answer_challenge(&challenge, &access, authorization.as_ref()).await?;
+                challenged = true;
+            } else if status.is_redirection() && !access.writes {
+                request.url = redirected(&request, &response)?;
+            } else {
+                return Err(self.refusal(request.action, response, access.writes).await);
             }
-            request.url = redirected(&request, &response)?;
         }
         Err(bad_answer(request.action, format!("it redirects more than {MAX_REDIRECTS} times")))
     }
 
-    async fn send_to(&self, request: &mut Request) -> Result<Response, RegistryError> {
+    async fn send_to(
+        &self,
+        request: &mut Request,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response, RegistryError> {
         let mut builder =
             self.http().request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
-        if let Some(authorization) = self.authorization_for(&request.url) {
+        if let Some(authorization) = authorization {
             builder = builder.header(AUTHORIZATION, authorization);
         }
-        if let Some(body) = request.body.take() {
-            builder = builder.body(body);
+        match request.body.take() {
+            Some(Payload::Whole(bytes)) => {
+                builder = builder.body(bytes.clone());
+                request.body = Some(Payload::Whole(bytes));
+            }
+            Some(Payload::Once(body)) => builder = builder.body(body),
+            None => {}
         }
         self.count_request();
         match tokio::time::timeout(request.timeout, builder.send()).await {
@@ -94,14 +133,12 @@ impl Registry {
         }
     }
 
-    async fn refusal(&self, action: Action, url: &Url, response: Response, is_write: bool) -> RegistryError {
-        let elsewhere = url.host_str().filter(|_| !self.is_here(url)).map(str::to_owned);
+    /// What an answer that is no success means.
+    pub(super) async fn refusal(&self, action: Action, response: Response, is_write: bool) -> RegistryError {
+        let url = response.url();
+        let elsewhere = url.host_str().filter(|_| !self.is_at(url)).map(str::to_owned);
         let answer = read_answer(response, elsewhere, self.patience().stall).await;
         judge(action, answer, is_write)
-    }
-
-    fn is_here(&self, url: &Url) -> bool {
-        location::same_origin(&self.resource("", ""), url)
     }
 }
 
@@ -119,8 +156,18 @@ impl Request {
         }
     }
 
+    fn access(&self) -> Access {
+        let writes = !matches!(self.method, Method::GET | Method::HEAD);
+        Access { repository: self.action.repository.clone(), writes }
+    }
+
+    /// Whether it can be sent once more, with a token.
+    fn may_answer(&self, status: StatusCode) -> bool {
+        status == StatusCode::UNAUTHORIZED && (self.body.is_some() || !self.headers.contains_key(CONTENT_LENGTH))
+    }
+
     /// The body, and how long it is: announced, so that the registry takes nothing shorter for the whole.
-    pub(super) fn body(mut self, body: impl Into<Body>, size_bytes: u64) -> Self {
+    pub(super) fn body(mut self, body: impl Into<Payload>, size_bytes: u64) -> Self {
         self.body = Some(body.into());
         self.headers.insert(CONTENT_LENGTH, size_bytes.into());
         self
@@ -162,7 +209,7 @@ struct RefusalReason {
     message: Option<String>,
 }
 
-async fn read_answer(response: Response, redirected_to: Option<String>, patience: Duration) -> Answer {
+pub(super) async fn read_answer(response: Response, redirected_to: Option<String>, patience: Duration) -> Answer {
     let status = response.status().as_u16();
     let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = asked.and_then(|value| retry::parse_retry_after(value, jiff::Timestamp::now()));
@@ -196,7 +243,7 @@ fn read_reason(body: &[u8]) -> (Option<String>, String) {
 }
 
 /// What a refusal means. A HEAD's refusal has no body, hence no code.
-fn judge(action: Action, answer: Answer, is_write: bool) -> RegistryError {
+pub(super) fn judge(action: Action, answer: Answer, is_write: bool) -> RegistryError {
     let (action, answer) = (Box::new(action), Box::new(answer));
     let says_immutable = answer.message.to_ascii_lowercase().contains("immutable");
     match (answer.status, answer.code.as_deref()) {

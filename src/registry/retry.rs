@@ -31,9 +31,9 @@ impl Default for Patience {
             attempts: 5,
             first_delay: Duration::from_millis(400),
             longest_delay: Duration::from_secs(10),
-            longest_asked: Duration::from_secs(120),
+            longest_asked: Duration::from_mins(2),
             stall: Duration::from_secs(30),
-            commit: Duration::from_secs(300),
+            commit: Duration::from_mins(5),
         }
     }
 }
@@ -127,7 +127,8 @@ where
 mod tests {
     use std::time::Duration;
 
-    use super::{Patience, delay_before_next, parse_retry_after};
+    use super::{Patience, delay_before_next, parse_retry_after, pause};
+    use crate::registry::{Answer, Authorization, Registry, RegistryError};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -170,5 +171,27 @@ mod tests {
         for (value, expected) in table {
             assert_eq!(parse_retry_after(value, now), expected, "{value}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_registry_asks_for_is_waited_out() {
+        let registry = Registry::new("r", "http://127.0.0.1:1", Authorization::Anonymous).unwrap();
+        let action = registry.action("read manifest", "v1", "shop/api");
+        let refused = |seconds| RegistryError::Refused {
+            action: Box::new(action.clone()),
+            answer: Box::new(Answer {
+                status: 429,
+                code: None,
+                message: String::new(),
+                redirected_to: None,
+                retry_after: Some(seconds * SECOND),
+            }),
+        };
+        let began = tokio::time::Instant::now();
+        pause(&registry, &action, 1, refused(90)).await.unwrap();
+        assert!((90..=91).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+        let began = tokio::time::Instant::now();
+        assert!(pause(&registry, &action, 1, refused(1000)).await.is_err());
+        assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }

@@ -1,8 +1,9 @@
 //! Uploads: a session by POST, and the whole blob by one PUT of a known length. Anything else is slower, and on ECR
 //! less well-behaved.
 
+use bytes::Bytes;
 use reqwest::{
-    Body, Method, Url,
+    Body, Method, StatusCode, Url,
     header::{CONTENT_TYPE, HeaderValue, LOCATION},
 };
 
@@ -21,7 +22,34 @@ pub struct UploadSession {
     url: Url,
 }
 
+/// What came of asking a registry to take a blob over from another of its repositories.
+#[derive(Clone, Debug)]
+pub enum Mount {
+    /// It is there.
+    Done,
+    /// It has to be uploaded, to this place.
+    Declined(UploadSession),
+}
+
 impl Registry {
+    /// Asks for a blob of another repository of this registry. ECR does it within an account that has BLOB_MOUNTING on.
+    ///
+    /// # Errors
+    /// Whatever keeps the registry from answering; an upload may be allowed nevertheless.
+    pub async fn mount_blob(&self, repository: &str, digest: &Digest, from: &str) -> Result<Mount, RegistryError> {
+        let action = self.action("mount blob", digest.as_str(), repository);
+        retry::persist(self, &action, || async {
+            let mut url = self.resource(repository, "blobs/uploads/");
+            url.query_pairs_mut().append_pair("mount", digest.as_str()).append_pair("from", from);
+            let reply = self.send(self.request(Method::POST, url, action.clone()).body(Bytes::new(), 0)).await?;
+            if reply.response.status() == StatusCode::CREATED {
+                return Ok(Mount::Done);
+            }
+            session(&reply).map(Mount::Declined).map_err(|reason| bad_answer(action.clone(), reason))
+        })
+        .await
+    }
+
     /// Asks for a place to upload a blob to.
     ///
     /// # Errors
@@ -30,7 +58,7 @@ impl Registry {
         let action = self.action("start the upload of blob", digest.as_str(), repository);
         retry::persist(self, &action, || async {
             let url = self.resource(repository, "blobs/uploads/");
-            let reply = self.send(self.request(Method::POST, url, action.clone()).body(Body::default(), 0)).await?;
+            let reply = self.send(self.request(Method::POST, url, action.clone()).body(Bytes::new(), 0)).await?;
             session(&reply).map_err(|reason| bad_answer(action.clone(), reason))
         })
         .await

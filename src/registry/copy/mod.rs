@@ -7,13 +7,14 @@
 mod commit;
 mod error;
 mod feed;
+mod mount;
 mod place;
 mod plan;
 mod presence;
 mod progress;
 mod survey;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod transfer;
 
 use std::{sync::Arc, time::Duration};

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::{
     error::CopyError,
     feed::{Feed, FeedEnd, feed},
+    mount,
     place::Place,
     progress::{Sending, Tally},
 };
@@ -31,6 +32,12 @@ pub(super) struct Transfer {
     blob: Descriptor,
 }
 
+/// A lane, and the upload session it has already been given.
+pub(super) struct Begun {
+    pub(super) lane: Lane,
+    pub(super) session: Option<UploadSession>,
+}
+
 /// A destination that an attempt did not reach.
 struct Failure {
     lane: Lane,
@@ -43,7 +50,7 @@ struct Upload {
     session: UploadSession,
     body: Body,
     sending: Arc<Sending>,
-    fed: oneshot::Receiver<FeedEnd>,
+    ended: oneshot::Receiver<FeedEnd>,
 }
 
 impl Transfer {
@@ -53,30 +60,25 @@ impl Transfer {
 
     /// Brings the blob to all these destinations. Those that fail in a way another attempt may mend are served again,
     /// together, from a new reading; the others keep what they have got.
-    pub(super) async fn run(self, mut lanes: Vec<Lane>) -> Result<(), CopyError> {
+    pub(super) async fn run(self, lanes: Vec<Lane>) -> Result<(), CopyError> {
+        let mut waiting = mount::without_mounted(lanes, &self.source, &self.blob).await;
         let mut failed = 0;
-        loop {
-            let failures = self.attempt(lanes).await?;
-            if failures.is_empty() {
-                return Ok(());
-            }
+        while !waiting.is_empty() {
+            let failures = self.attempt(waiting).await?;
             failed += 1;
-            let served_again =
-                try_join_all(failures.into_iter().map(|failure| self.try_again(failure, failed))).await?;
-            lanes = served_again.into_iter().flatten().collect();
-            if lanes.is_empty() {
-                return Ok(());
-            }
+            let again = try_join_all(failures.into_iter().map(|failure| self.try_again(failure, failed))).await?;
+            waiting = again.into_iter().flatten().map(|lane| Begun { lane, session: None }).collect();
         }
+        Ok(())
     }
 
     /// One reading. The uploads are asked for while the source is; they begin once it has sent something.
-    async fn attempt(&self, lanes: Vec<Lane>) -> Result<Vec<Failure>, RegistryError> {
+    async fn attempt(&self, lanes: Vec<Begun>) -> Result<Vec<Failure>, RegistryError> {
         let mut reader = self.source.registry.blob(&self.source.repository, &self.blob);
         let (first, sessions) =
             try_join(reader.next_chunk(), try_join_all(lanes.iter().map(|lane| self.session(lane)))).await?;
         let (feeds, uploads): (Vec<Feed>, Vec<Upload>) =
-            lanes.into_iter().zip(sessions).map(|(lane, session)| self.prepare(lane, session)).unzip();
+            lanes.into_iter().zip(sessions).map(|(begun, session)| self.prepare(begun.lane, session)).unzip();
         let stall = self.source.registry.patience().stall;
         let uploads = join_all(uploads.into_iter().map(|upload| self.upload(upload)));
         let (read, failures) = join(hand_out(&mut reader, first, feeds, stall), uploads).await;
@@ -85,22 +87,26 @@ impl Transfer {
         Ok(failures.into_iter().flatten().collect())
     }
 
-    async fn session(&self, lane: &Lane) -> Result<UploadSession, RegistryError> {
+    async fn session(&self, begun: &Begun) -> Result<UploadSession, RegistryError> {
+        let Begun { lane, session } = begun;
+        if let Some(session) = session {
+            return Ok(session.clone());
+        }
         lane.place.registry.start_upload(&lane.place.repository, &self.blob.digest).await
     }
 
     fn prepare(&self, lane: Lane, session: UploadSession) -> (Feed, Upload) {
         let sending = Sending::new(lane.tally.clone());
-        let (feed, body, fed) = feed(self.blob.size_bytes, sending.clone());
-        (feed, Upload { lane, session, body, sending, fed })
+        let (feed, body, ended) = feed(self.blob.size_bytes, sending.clone());
+        (feed, Upload { lane, session, body, sending, ended })
     }
 
     async fn upload(&self, upload: Upload) -> Option<Failure> {
-        let Upload { lane, session, body, sending, fed } = upload;
+        let Upload { lane, session, body, sending, ended } = upload;
         let place = &lane.place;
         let patience = place.registry.patience();
         let stalled_after = tokio::select! {
-            ended = place.registry.finish_upload(&place.repository, session, &self.blob, body) => match ended {
+            sent = place.registry.finish_upload(&place.repository, session, &self.blob, body) => match sent {
                 Ok(()) => {
                     lane.tally.blob_copied(&self.blob, Some(&sending));
                     return None;
@@ -110,7 +116,7 @@ impl Transfer {
                     return Some(Failure { lane, error });
                 }
             },
-            after = stalled(fed, patience.stall, patience.commit) => after,
+            after = stalled(ended, patience.stall, patience.commit) => after,
         };
         sending.failed();
         let action = place.registry.action("upload blob", self.blob.digest.as_str(), &place.repository);
@@ -158,8 +164,8 @@ async fn hand_out(
 
 /// Ends when an upload has to be given up: it takes nothing, or was given all and does not come to an end, or its
 /// source failed. Says after how long.
-async fn stalled(fed: oneshot::Receiver<FeedEnd>, stall: Duration, commit: Duration) -> Duration {
-    match fed.await {
+async fn stalled(ended: oneshot::Receiver<FeedEnd>, stall: Duration, commit: Duration) -> Duration {
+    match ended.await {
         Ok(FeedEnd::Complete) => {
             tokio::time::sleep(commit).await;
             commit

@@ -4,9 +4,10 @@ use bytes::Bytes;
 
 use super::{
     client,
-    fake::{FakeRegistry, Fault},
+    fake::FakeRegistry,
     image::random_bytes,
     relay::{Relay, Trouble},
+    serve::Fault,
     store::Store,
 };
 use crate::{

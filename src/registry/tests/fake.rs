@@ -12,33 +12,17 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use futures_util::stream;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{CREDENTIALS, image::TestImage};
+use super::{
+    CREDENTIALS,
+    image::TestImage,
+    serve::{Fault, serve_bytes},
+};
 use crate::domain::{
     digest::Digest,
     manifest::{Manifest, RawManifest},
 };
-
-/// What goes wrong, once, with a request.
-#[derive(Clone, Debug)]
-pub(in crate::registry) enum Fault {
-    /// Answered with this status and body, and these headers.
-    Answer(u16, &'static str, Vec<(&'static str, String)>),
-    /// The body's connection is cut after so many bytes; its length had been announced.
-    CutAfter(usize),
-    /// The body ends after so many bytes, no length announced.
-    EndAfter(usize),
-    /// The body stops after so many bytes, without an end.
-    StallAfter(usize),
-    /// The body has other bytes than it should.
-    Instead(Bytes),
-    /// The blob is served whole whatever range was asked for.
-    IgnoreRange,
-    /// The upload is taken and stored; the answer is a 500.
-    StoredButFailed,
-}
 
 pub(in crate::registry) struct AbortOnDrop(pub(in crate::registry) JoinHandle<()>);
 
@@ -57,6 +41,8 @@ struct Contents {
     faults: Vec<(String, Fault)>,
     redirect_to: Option<String>,
     names_digests: bool,
+    token_realm: Option<String>,
+    mounts: bool,
 }
 
 #[derive(Default)]
@@ -70,7 +56,7 @@ struct Repository {
 pub(in crate::registry) struct FakeRegistry {
     contents: Arc<Mutex<Contents>>,
     address: String,
-    _server: Arc<Mutex<Option<AbortOnDrop>>>,
+    server: Arc<Mutex<Option<AbortOnDrop>>>,
 }
 
 impl FakeRegistry {
@@ -81,12 +67,12 @@ impl FakeRegistry {
         let registry = Self {
             contents: Arc::new(Mutex::new(contents)),
             address: format!("http://{}", listener.local_addr().unwrap()),
-            _server: Arc::default(),
+            server: Arc::default(),
         };
         registry.locked().repositories.insert("shop/api".to_owned(), Repository::default());
-        let app = axum::Router::new().fallback(answer).with_state(Self { _server: Arc::default(), ..registry.clone() });
+        let app = axum::Router::new().fallback(answer).with_state(Self { server: Arc::default(), ..registry.clone() });
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        *registry._server.lock().unwrap() = Some(AbortOnDrop(server));
+        *registry.server.lock().unwrap() = Some(AbortOnDrop(server));
         registry
     }
 
@@ -104,6 +90,18 @@ impl FakeRegistry {
 
     pub(in crate::registry) fn redirect_blobs_to(&self, address: &str) {
         self.locked().redirect_to = Some(address.to_owned());
+    }
+
+    /// Makes a second, empty repository, and says whether it takes blobs over from the first.
+    pub(in crate::registry) fn add_repository(&self, name: &str, mounts: bool) {
+        let mut contents = self.locked();
+        contents.repositories.insert(name.to_owned(), Repository::default());
+        contents.mounts = mounts;
+    }
+
+    /// From now on tokens are wanted, `pull` or `push` by name, from this realm.
+    pub(in crate::registry) fn want_tokens_of(&self, realm: &str) {
+        self.locked().token_realm = Some(realm.to_owned());
     }
 
     /// From now on no answer names a digest.
@@ -151,8 +149,12 @@ impl FakeRegistry {
 
     /// Whether the image is there, byte for byte.
     pub(in crate::registry) fn has(&self, image: &TestImage) -> bool {
+        self.has_in("shop/api", image)
+    }
+
+    pub(in crate::registry) fn has_in(&self, repository: &str, image: &TestImage) -> bool {
         let contents = self.locked();
-        let repository = &contents.repositories["shop/api"];
+        let repository = &contents.repositories[repository];
         let blob = |blob: &Bytes| repository.blobs.get(Digest::of(blob).as_str()) == Some(blob);
         repository.manifests.get(image.manifest.digest.as_str()) == Some(&image.manifest)
             && image.blobs.iter().all(blob)
@@ -175,10 +177,6 @@ impl FakeRegistry {
     }
 }
 
-pub(in crate::registry) fn respond(status: u16, body: &'static str) -> Response<Body> {
-    Response::builder().status(status).body(Body::from(body)).unwrap()
-}
-
 fn refuse(status: u16, code: &str) -> Response<Body> {
     let body = format!(r#"{{"errors":[{{"code":"{code}","message":"so it is"}}]}}"#);
     Response::builder().status(status).body(Body::from(body)).unwrap()
@@ -187,10 +185,8 @@ fn refuse(status: u16, code: &str) -> Response<Body> {
 async fn answer(State(registry): State<FakeRegistry>, request: Request) -> Response<Body> {
     let line = format!("{} {}", request.method(), request.uri().path());
     registry.locked().requests.push(line.clone());
-    let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    if authorization != Some(format!("Basic {CREDENTIALS}").as_str()) {
-        registry.complain(format!("no credentials: {line}"));
-        return refuse(401, "UNAUTHORIZED");
+    if let Some(refusal) = refuse_stranger(&registry, &request, &line) {
+        return refusal;
     }
     let fault = registry.next_fault(&line);
     if let Some(Fault::Answer(status, body, headers)) = fault {
@@ -202,7 +198,7 @@ async fn answer(State(registry): State<FakeRegistry>, request: Request) -> Respo
     let method = request.method().as_str().to_owned();
     if let Some((repository, session)) = path.split_once("/blobs/uploads/") {
         return match method.as_str() {
-            "POST" if session.is_empty() => start_upload(&registry, repository),
+            "POST" if session.is_empty() => start_upload(&registry, repository, request.uri().query()),
             "PUT" => finish_upload(&registry, repository, session, request, fault).await,
             _ => unexpected(&registry, &line),
         };
@@ -223,20 +219,50 @@ async fn answer(State(registry): State<FakeRegistry>, request: Request) -> Respo
     }
 }
 
+fn refuse_stranger(registry: &FakeRegistry, request: &Request, line: &str) -> Option<Response<Body>> {
+    let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    let realm = registry.locked().token_realm.clone();
+    let Some(realm) = realm else {
+        if authorization == Some(format!("Basic {CREDENTIALS}").as_str()) {
+            return None;
+        }
+        registry.complain(format!("no credentials: {line}"));
+        return Some(refuse(401, "UNAUTHORIZED"));
+    };
+    let actions = if line.starts_with("GET") || line.starts_with("HEAD") { "pull" } else { "pull,push" };
+    let scope = format!("repository:shop/api:{actions}");
+    if authorization == Some(format!("Bearer {scope}").as_str()) {
+        return None;
+    }
+    let challenge = format!(r#"Bearer realm="{realm}",service="r.test",scope="{scope}""#);
+    Some(Response::builder().status(401).header("www-authenticate", challenge).body(Body::empty()).unwrap())
+}
+
 fn unexpected(registry: &FakeRegistry, line: &str) -> Response<Body> {
     registry.complain(format!("unexpected: {line}"));
     refuse(405, "UNSUPPORTED")
 }
 
-fn start_upload(registry: &FakeRegistry, repository: &str) -> Response<Body> {
+fn start_upload(registry: &FakeRegistry, repository: &str, query: Option<&str>) -> Response<Body> {
     let mut contents = registry.locked();
     if !contents.repositories.contains_key(repository) {
         return refuse(404, "NAME_UNKNOWN");
+    }
+    if let Some(digest) = query.and_then(|query| mounted(&contents, query)) {
+        let blob = contents.repositories["shop/api"].blobs[&digest].clone();
+        contents.repositories.get_mut(repository).unwrap().blobs.insert(digest, blob);
+        return Response::builder().status(201).body(Body::empty()).unwrap();
     }
     let session = format!("{}", contents.requests.len());
     contents.sessions.insert(session.clone());
     let location = format!("/v2/{repository}/blobs/uploads/{session}?_state=a%2Bb%3D");
     Response::builder().status(202).header("location", location).body(Body::empty()).unwrap()
+}
+
+/// The blob that may be taken over from `shop/api`, if mounting is on.
+fn mounted(contents: &Contents, query: &str) -> Option<String> {
+    let (digest, from) = query.strip_prefix("mount=sha256%3A")?.split_once("&from=")?;
+    (contents.mounts && from == "shop%2Fapi").then(|| format!("sha256:{digest}"))
 }
 
 async fn finish_upload(
@@ -289,36 +315,8 @@ fn read_blob(
             let location = format!("{store}/{digest}?X-Amz-Signature=s3cr3t");
             Response::builder().status(307).header("location", location).body(Body::empty()).unwrap()
         }
-        _ => serve_bytes(request, blob.clone(), fault),
+        _ => serve_bytes(request, blob, fault),
     }
-}
-
-pub(in crate::registry) fn serve_bytes(request: &Request, blob: Bytes, fault: Option<Fault>) -> Response<Body> {
-    let range = request.headers().get("range").and_then(|value| value.to_str().unwrap().strip_prefix("bytes="));
-    let start = range.and_then(|range| range.strip_suffix('-')).map(|start| start.parse::<usize>().unwrap());
-    let start = start.filter(|_| !matches!(fault, Some(Fault::IgnoreRange)));
-    let rest = blob.slice(start.unwrap_or(0)..);
-    let response = match start {
-        Some(start) => Response::builder()
-            .status(206)
-            .header("content-range", format!("bytes {start}-{}/{}", blob.len() - 1, blob.len())),
-        None => Response::builder().status(200),
-    };
-    let part = |end: usize| stream::iter([Ok(rest.slice(..end))]);
-    let cut = || stream::iter([Err(std::io::Error::other("cut"))]);
-    let announced = |response: axum::http::response::Builder| response.header("content-length", rest.len());
-    match fault {
-        Some(Fault::CutAfter(end)) => {
-            announced(response).body(Body::from_stream(futures_util::StreamExt::chain(part(end), cut())))
-        }
-        Some(Fault::StallAfter(end)) => {
-            announced(response).body(Body::from_stream(futures_util::StreamExt::chain(part(end), stream::pending())))
-        }
-        Some(Fault::EndAfter(end)) => return response.body(Body::from_stream(part(end))).unwrap(),
-        Some(Fault::Instead(other)) => Response::builder().status(200).body(Body::from(other)),
-        Some(_) | None => announced(response).body(Body::from(rest)),
-    }
-    .unwrap()
 }
 
 fn read_manifest(registry: &FakeRegistry, repository: &str, reference: &str, fault: Option<Fault>) -> Response<Body> {

@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 use super::{
     client,
-    fake::{FakeRegistry, Fault},
+    fake::FakeRegistry,
     image::{IMAGE, image},
+    serve::Fault,
 };
 use crate::{
     domain::manifest::{MAX_MANIFEST_BYTES, RawManifest},

@@ -6,7 +6,9 @@ pub(super) mod fake;
 pub(super) mod image;
 mod manifests;
 pub(super) mod relay;
+pub(super) mod serve;
 pub(super) mod store;
+mod tokens;
 
 use std::time::Duration;
 

@@ -18,6 +18,8 @@ use super::fake::AbortOnDrop;
 pub(in crate::registry) struct Trouble {
     /// Cut after so many bytes to the server.
     pub(in crate::registry) cut_up: Option<usize>,
+    /// Take nothing more, without an end, after so many bytes to the server.
+    pub(in crate::registry) stall_up: Option<usize>,
     /// Cut after so many bytes to the client.
     pub(in crate::registry) cut_down: Option<usize>,
     /// Flip a bit of this byte to the client.
@@ -55,8 +57,15 @@ async fn relay(mut client: TcpStream, target: String, trouble: Trouble) {
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
     tokio::select! {
-        () = carry(&mut from_client, &mut to_server, trouble.cut_up, None) => {}
+        () = carry_up(&mut from_client, &mut to_server, trouble) => {}
         () = carry(&mut from_server, &mut to_client, trouble.cut_down, trouble.flip_down) => {}
+    }
+}
+
+async fn carry_up(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin), trouble: Trouble) {
+    carry(from, to, trouble.cut_up.or(trouble.stall_up), None).await;
+    if trouble.stall_up.is_some() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -9,7 +9,10 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use super::fake::{AbortOnDrop, FakeRegistry, respond, serve_bytes};
+use super::{
+    fake::{AbortOnDrop, FakeRegistry},
+    serve::{respond, serve_bytes},
+};
 
 /// The store of one fake registry.
 pub(in crate::registry) struct Store {
@@ -63,7 +66,7 @@ async fn answer(State(state): State<Arc<Inner>>, request: Request) -> Response<B
         }
     }
     match state.registry.any_blob(&digest) {
-        Some(bytes) => serve_bytes(&request, bytes, None),
+        Some(bytes) => serve_bytes(&request, &bytes, None),
         None => respond(404, "<Error><Code>NoSuchKey</Code></Error>"),
     }
 }

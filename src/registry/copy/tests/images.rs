@@ -1,11 +1,17 @@
 //! Images as they are: indexes, shared blobs, and what is refused by name.
 
+use tokio_util::sync::CancellationToken;
+
 use super::{copy_over, pair};
 use crate::{
-    domain::{digest::Digest, manifest::RawManifest},
+    domain::{digest::Digest, event::Emitter, manifest::RawManifest},
     registry::{
-        copy::CopyError,
-        tests::image::{TestImage, image, image_of, index, random_bytes},
+        copy::{CopyDestination, CopyError, CopySource, copy},
+        tests::{
+            client,
+            fake::FakeRegistry,
+            image::{TestImage, image, image_of, index, random_bytes},
+        },
     },
 };
 
@@ -18,7 +24,9 @@ async fn an_index_comes_with_all_its_platforms_and_after_them() {
         .collect();
     let inner = index(&[&members[2].manifest]);
     let outer = index(&[&members[0].manifest, &members[1].manifest, &inner]);
-    members.iter().for_each(|member| from.hold(member));
+    for member in &members {
+        from.hold(member);
+    }
     from.hold_manifest(inner.digest.as_str(), &inner);
     from.hold_manifest(outer.digest.as_str(), &outer);
     to.hold(&members[1]);
@@ -102,4 +110,29 @@ async fn indexes_without_end_are_refused() {
     let error = copy_over(&from, &to, &outer.digest).await.unwrap_err();
     assert!(matches!(&error, CopyError::TooDeep { .. }), "{error}");
     assert!(to.is_empty());
+}
+
+#[tokio::test]
+async fn within_a_registry_blobs_are_mounted_or_else_uploaded_to_the_session_that_comes_instead() {
+    for mounts in [true, false] {
+        let server = FakeRegistry::start().await;
+        server.add_repository("shop/web", mounts);
+        let image = image(&[1000, 2000]);
+        server.hold(&image);
+        let registry = client(server.address());
+        let summaries = copy(
+            CopySource { registry: &registry, repository: "shop/api" },
+            &image.manifest.digest,
+            &[CopyDestination { registry: &registry, repository: "shop/web" }],
+            &Emitter::silent(),
+            &CancellationToken::new(),
+        )
+        .await
+        .unwrap();
+        assert!(server.has_in("shop/web", &image));
+        assert_eq!((summaries[0].blobs_copied, summaries[0].bytes_sent), (3, if mounts { 0 } else { 3100 }));
+        // HEAD and POST a blob, and GET and PUT where it is not mounted.
+        assert_eq!(summaries[0].requests, if mounts { 2 } else { 4 } * 3 + 3);
+        server.assert_content();
+    }
 }

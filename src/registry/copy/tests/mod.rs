@@ -15,12 +15,12 @@ use crate::{
     },
 };
 
-pub(super) async fn pair() -> (FakeRegistry, FakeRegistry) {
+pub(in crate::registry) async fn pair() -> (FakeRegistry, FakeRegistry) {
     (FakeRegistry::start().await, FakeRegistry::start().await)
 }
 
 /// Copies between `shop/api` here and there.
-pub(super) async fn copy_between(
+pub(in crate::registry) async fn copy_between(
     from: &Registry,
     to: &[Registry],
     digest: &Digest,
@@ -30,7 +30,7 @@ pub(super) async fn copy_between(
     copy(source, digest, &destinations, &Emitter::silent(), &CancellationToken::new()).await
 }
 
-pub(super) async fn copy_over(
+pub(in crate::registry) async fn copy_over(
     from: &FakeRegistry,
     to: &FakeRegistry,
     digest: &Digest,
