@@ -57,6 +57,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether it is about the state the service is in now, and may pass, rather than about how it is set up.
+    #[must_use]
+    pub fn is_about_state(&self) -> bool {
+        match self {
+            Self::Busy | Self::Paused | Self::CreateFailed | Self::DeleteFailed | Self::UnknownState(_) => true,
+            Self::NotAnImage | Self::OtherImage { .. } | Self::AutoDeployments => false,
+        }
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> String {

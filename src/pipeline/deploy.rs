@@ -105,6 +105,7 @@ pub async fn deploy<T: DeployTarget>(
     let followed = Followed {
         started,
         known_streams,
+        tag: Some(plan.tag().to_owned()),
         timeout: deployment.target.gate_timeout,
         log_retention_days: deployment.target.log_retention_days,
     };
@@ -239,7 +240,8 @@ async fn verify_image<T>(
     if verification.healthy {
         Ok(Told::done((), verification.reason))
     } else {
-        Err(Failure::Unhealthy { reason: verification.reason })
+        let hint = verification.hint();
+        Err(Failure::Unhealthy { reason: verification.reason, hint })
     }
 }
 
@@ -295,7 +297,7 @@ mod tests {
     use crate::{domain::event::Stage, pipeline::cancellation::Signal};
 
     fn unhealthy() -> Failure {
-        Failure::Unhealthy { reason: "exited with code 1".to_owned() }
+        Failure::Unhealthy { reason: "exited with code 1".to_owned(), hint: None }
     }
 
     fn stopped() -> Failure {

@@ -73,6 +73,8 @@ pub enum Failure {
     Unhealthy {
         /// One line on why.
         reason: String,
+        /// How to mend it, where the evidence tells.
+        hint: Option<String>,
     },
     /// The image could not be checked.
     #[error(transparent)]
@@ -96,6 +98,8 @@ pub enum Failure {
         verdict: Verdict,
         /// Whether the service is in `CREATE_FAILED` now.
         create_failed: bool,
+        /// The tag that was promoted for it, where this run did that.
+        tag: Option<String>,
         /// Why, as far as the logs tell.
         reason: Option<String>,
         /// The last line of the application's output.
@@ -215,7 +219,10 @@ impl Failure {
             Self::Release { tag, .. } => {
                 format!("tag {tag} points at the new image; no deployment is known to run; the old version serves")
             }
-            Self::Deployment { verdict: Verdict::RolledBack, .. } => "the old version serves".to_owned(),
+            Self::Deployment { verdict: Verdict::RolledBack, tag: None, .. } => "the old version serves".to_owned(),
+            Self::Deployment { verdict: Verdict::RolledBack, tag: Some(tag), .. } => {
+                format!("the old version serves; tag {tag} still points at the image that failed")
+            }
             Self::Deployment { create_failed: true, .. } => {
                 "the service is in CREATE_FAILED: it holds its name and serves nothing".to_owned()
             }
@@ -241,7 +248,12 @@ impl Failure {
             Self::Copy(error) => error.hint(),
             Self::Unverifiable(error) => error.hint(),
             Self::Promote(error) => error.source.hint(),
-            Self::Unhealthy { .. } => Some("App Runner would refuse it for the same reason; the container's last lines are above".to_owned()),
+            Self::Unhealthy { hint, .. } => hint.clone(),
+            Self::Deployment { verdict: Verdict::RolledBack, .. } => Some(
+                "mend the cause, then deploy again; what only the service is given can be given to the local check too \
+                 (`verify.environment`)"
+                    .to_owned(),
+            ),
             Self::Deployment { create_failed: true, .. } => {
                 Some("delete the service (aws apprunner delete-service --service-arn ARN) once the cause is mended, then run the same command again".to_owned())
             }

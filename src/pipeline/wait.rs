@@ -29,6 +29,8 @@ pub struct Followed {
     pub started: Started,
     /// The application's log streams from before it.
     pub known_streams: BTreeSet<String>,
+    /// The tag that was promoted for it, where this run did that.
+    pub tag: Option<String>,
     /// How long to follow it.
     pub timeout: Duration,
     /// How long the service's log groups shall keep their lines.
@@ -71,7 +73,8 @@ async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &
         GateEnd::Verdict { verdict: Verdict::Deployed, .. } => Ok(Told::done((), "SUCCEEDED")),
         GateEnd::Verdict { verdict, reason, last_lines } => {
             let create_failed = is_create_failed(target, started).await;
-            Err(Failure::Deployment { verdict, create_failed, reason, last_line: last_lines.last().cloned() })
+            let last_line = last_lines.last().cloned();
+            Err(Failure::Deployment { verdict, create_failed, tag: followed.tag.clone(), reason, last_line })
         }
         GateEnd::TimedOut { last } => Err(Failure::GateTimeout { last, wait }),
         GateEnd::Lost(source) => Err(Failure::GateLost { wait, source }),
@@ -122,6 +125,7 @@ pub async fn wait<T: DeployTarget>(
     let followed = Followed {
         started: Started { service: live.arn, operation },
         known_streams: BTreeSet::new(),
+        tag: None,
         timeout: wanted.gate_timeout,
         log_retention_days: wanted.log_retention_days,
     };

@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn every_status_has_its_decision() {
-        let timeout = Duration::from_secs(60);
+        let timeout = Duration::from_mins(1);
         let early = Duration::from_secs(1);
         let look = Decision::LookAgainIn(Duration::from_secs(1));
         let table = [
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn looks_become_rarer_and_never_pass_the_deadline() {
-        let timeout = Duration::from_secs(60);
+        let timeout = Duration::from_mins(1);
         assert_eq!(decide(None, Duration::from_secs(30), timeout), Decision::LookAgainIn(Duration::from_secs(5)));
         assert_eq!(decide(None, Duration::from_secs(58), timeout), Decision::LookAgainIn(Duration::from_secs(2)));
     }

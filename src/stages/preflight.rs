@@ -146,11 +146,10 @@ fn service(live: Option<&LiveService>, order: &Result<ReleaseOrder, Unreleasable
             Check::passed(NAME, format!("{} is {}", live.arn.name(), live.status))
         }
         (Ok(ReleaseOrder::Deploy(arn)), None) => Check::passed(NAME, format!("{} takes deployments", arn.name())),
-        (Err(why @ Unreleasable::Refused(_)), _) => {
-            Check::failed(NAME, why.to_string(), Trouble::Busy, Some(why.hint()))
-        }
-        (Err(why @ Unreleasable::NoAccessRole { .. }), _) => {
-            Check::failed(NAME, why.to_string(), Trouble::Setup, Some(why.hint()))
+        (Err(why), _) => {
+            let passing = matches!(why, Unreleasable::Refused(refusal) if refusal.is_about_state());
+            let trouble = if passing { Trouble::Busy } else { Trouble::Setup };
+            Check::failed(NAME, why.to_string(), trouble, Some(why.hint()))
         }
     }
 }

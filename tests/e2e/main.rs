@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod documents;
 mod exit_codes;
 mod output;
 mod refusals;

@@ -36,13 +36,13 @@ macro_rules! assert_said {
 #[test]
 fn a_file_with_problems_is_refused_with_all_of_them() {
     let world = World::new();
-    let file = world.write(
+    world.write(
         "broken.yaml",
         "image: 111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api:${GIT_SHA}\n\
          registry_role: arn:aws:iam::1111:role/shipgate-pull\n\
          targets:\n  prod:\n    role: arn:aws:iam::222222222222:role/shipgate-deploy\n    servise: shop-api\n",
     );
-    let ran: Ran = world.shipgate().args(["deploy", "--file"]).arg(file).output().unwrap().into();
+    let ran: Ran = world.shipgate().args(["deploy", "--file", "broken.yaml"]).output().unwrap().into();
     assert_said!(ran, 2);
     assert!(world.orders().is_empty());
 }
@@ -84,8 +84,8 @@ fn a_role_that_may_not_be_assumed_is_named_with_the_hops_before_it() {
         "    role: arn:aws:iam::222222222222:role/shipgate-deploy\n",
         "    role:\n      - arn:aws:iam::222222222222:role/hub\n      - arn:aws:iam::222222222222:role/closed\n",
     );
-    let file = world.write("chain.yaml", &chain);
-    let ran = world.deploy("v2", &["--file", file.to_str().unwrap()]);
+    world.write("chain.yaml", &chain);
+    let ran = world.deploy("v2", &["--file", "chain.yaml"]);
     assert_said!(ran, 3);
     assert_untouched(&world, &old, &ran);
 }
@@ -150,8 +150,8 @@ fn an_image_for_another_platform() {
 fn a_service_that_cannot_be_created_without_a_role_for_its_image() {
     let world = World::new();
     world.push("v1", &[]);
-    let file = world.write("four-facts.yaml", CONFIGURATION.split("    create:").next().unwrap());
-    let ran = world.deploy("v1", &["--file", file.to_str().unwrap()]);
+    world.write("four-facts.yaml", CONFIGURATION.split("    create:").next().unwrap());
+    let ran = world.deploy("v1", &["--file", "four-facts.yaml"]);
     assert_said!(ran, 4);
     assert!(world.orders().is_empty());
 }
@@ -241,7 +241,7 @@ fn a_service_in_a_state_that_takes_no_deployment() {
 fn a_service_that_deploys_another_image() {
     let (world, old) = serving();
     let ran = world.deploy("v2", &["--tag", "next"]);
-    assert_said!(ran, 11);
+    assert_said!(ran, 4);
     assert_untouched(&world, &old, &ran);
 }
 

@@ -1,6 +1,9 @@
 //! The main job: what a deployment does to a service, good or bad. Every failure leaves the old version serving.
 
-use crate::world::{LIVE, World};
+use crate::{
+    documents,
+    world::{LIVE, World},
+};
 
 #[test]
 fn a_first_deployment_creates_the_service() {
@@ -111,4 +114,6 @@ fn the_demo_tells_the_truth() {
     assert_eq!(ran.code, 0, "{}", ran.said());
     let claims = |mark: &str| ran.stderr.lines().filter(|line| line.starts_with(&format!("  {mark} "))).count();
     assert_eq!((claims("✓"), claims("✗")), (15, 0), "{}", ran.said());
+    let missing = documents::lines_the_demo_did_not_print(&ran.stderr);
+    assert!(missing.is_empty(), "the README shows what the demo does not print: {missing:#?}\n{}", ran.said());
 }

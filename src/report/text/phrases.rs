@@ -78,7 +78,7 @@ fn going(stage: Option<Stage>) -> Line {
 fn run_started(verb: &str, version: &str, image: &str, target: Option<&str>) -> Line {
     let line = Line::whole(Mark::Going)
         .with(Role::Strong, format!("shipgate {verb} "))
-        .say(format!("{image} "))
+        .say(if image.is_empty() { String::new() } else { format!("{image} ") })
         .say(target.map_or_else(String::new, |target| format!("→ {target} ")));
     line.with(Role::Faint, format!("({version})"))
 }

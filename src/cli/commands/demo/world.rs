@@ -98,7 +98,10 @@ pub(super) struct World {
 impl World {
     pub(super) async fn build(environment: &Environment) -> Result<Self, DemoError> {
         Engine::connect(&wire::docker_environment(environment)).await.map_err(DemoError::Docker)?;
-        let layer = SelfLayer::of_this_executable().map_err(DemoError::Pack)?;
+        let layer = tokio::task::spawn_blocking(SelfLayer::of_this_executable)
+            .await
+            .map_err(|error| DemoError::Setup(error.to_string()))?
+            .map_err(DemoError::Pack)?;
         let seed = Seed::from_yaml(SEED).map_err(|error| DemoError::Setup(error.to_string()))?;
         let options = sandbox::Options { seed, ..sandbox::Options::default() };
         let sandbox = sandbox::start(options).await.map_err(DemoError::Sandbox)?;
