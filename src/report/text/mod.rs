@@ -158,7 +158,7 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
             self.last_probe = probe;
         }
         if matches!(event, Event::Verified { .. }) && self.container_was_heard {
-            lines.truncate(1);
+            lines.clear();
         }
         lines
     }
