@@ -115,6 +115,8 @@ fn environment(endpoint: &str, seed: &Seed) -> Vec<(String, String)> {
     let mut variables = vec![
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
         ("AWS_REGION", seed.region.to_string()),
+        // The AWS CLI and boto3 read only this one.
+        ("AWS_DEFAULT_REGION", seed.region.to_string()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
     ];
     if let Some(user) = seed.users.first() {
