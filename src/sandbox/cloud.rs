@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
+use jiff::SignedDuration;
+
 use super::{
     apprunner::AppRunner,
     control::{calls::Calls, faults::Faults},
@@ -9,6 +11,7 @@ use super::{
     identities::Identities,
     logs::store::LogStore,
     registry::{links::Links, uploads::Uploads},
+    sts::issuer::Issuer,
 };
 use crate::domain::account::{AccountId, Region};
 
@@ -20,6 +23,10 @@ pub(crate) struct Cloud {
     pub(crate) ecr_manners: bool,
     /// Keys and roles.
     pub(crate) identities: Identities,
+    /// OIDC tokens.
+    pub(crate) issuer: Issuer,
+    /// How long a new role cannot be used.
+    pub(crate) role_propagation: SignedDuration,
     /// Repositories.
     pub(crate) images: Arc<Store>,
     /// Uploads under way.

@@ -1,12 +1,14 @@
-//! Access keys, long-lived and temporary, and the principals behind them.
+//! Access keys, long-lived and temporary, the principals behind them, roles, and what they may do.
 
-use std::{collections::HashMap, iter, sync::Mutex};
+use std::{collections::HashMap, iter, sync::Arc, sync::Mutex};
 
 use jiff::Timestamp;
 
 use super::{
+    iam::{Context, Denial, Policies, Policy, Question, Subject, decide, policy::InvalidPolicy},
     locking::lock,
     seed::{Role, Seed},
+    sts::trust,
 };
 use crate::domain::{account::AccountId, arn::RoleArn};
 
@@ -21,6 +23,8 @@ pub(crate) struct Principal {
     pub(crate) user_id: String,
     /// The role behind a session.
     pub(crate) role: Option<RoleArn>,
+    /// What the session was narrowed to when the role was assumed.
+    pub(crate) session_policy: Option<Arc<Policy>>,
 }
 
 /// A pair of keys and whom they speak for. No `Debug`: it holds secrets.
@@ -44,26 +48,69 @@ pub(crate) struct Session {
     pub(crate) key: Key,
 }
 
+/// A role with its trust policy.
+pub(crate) struct KnownRole {
+    /// As the seed or the control interface made it.
+    pub(crate) role: Role,
+    /// Who may assume it.
+    pub(crate) trust: Policy,
+    /// From when on anybody can use it.
+    usable: Timestamp,
+}
+
+/// What a call needs to be allowed.
+pub(crate) struct Need<'a> {
+    /// `service:Action`.
+    pub(crate) action: &'a str,
+    /// An ARN, or `*`.
+    pub(crate) resource: &'a str,
+    /// The account of the resource.
+    pub(crate) resource_account: &'a AccountId,
+    /// The policy that hangs on the resource.
+    pub(crate) resource_policy: Option<&'a Policy>,
+    /// Whether that policy must allow it in any case, as trust policies must.
+    pub(crate) resource_must_allow: bool,
+    /// Keys beyond those of every request.
+    pub(crate) context: Context,
+}
+
 /// All keys and roles there are.
 pub(crate) struct Identities {
     keys: Mutex<HashMap<String, Key>>,
-    roles: Vec<Role>,
+    users: HashMap<String, Option<Vec<Policy>>>,
+    roles: Mutex<HashMap<String, Arc<KnownRole>>>,
 }
 
 impl Identities {
     /// The users and roles of the seed.
-    pub(crate) fn new(seed: &Seed) -> Self {
+    pub(crate) fn new(seed: &Seed) -> Result<Self, InvalidPolicy> {
         let keys = seed.users.iter().map(|user| {
             let principal = Principal {
                 account: user.account.clone(),
                 arn: format!("arn:aws:iam::{}:user/{}", user.account, user.name),
                 user_id: unique_id("AIDA"),
                 role: None,
+                session_policy: None,
             };
             let secret = user.secret_access_key.clone();
             (user.access_key_id.clone(), Key { secret, session_token: None, expires: None, principal })
         });
-        Self { keys: Mutex::new(keys.collect()), roles: seed.roles.clone() }
+        let users = seed
+            .users
+            .iter()
+            .map(|user| (format!("arn:aws:iam::{}:user/{}", user.account, user.name), user.policies.clone()));
+        let identities = Self { keys: Mutex::new(keys.collect()), users: users.collect(), roles: Mutex::default() };
+        for role in &seed.roles {
+            identities.put_role(role.clone(), Timestamp::MIN)?;
+        }
+        Ok(identities)
+    }
+
+    /// Makes a role, or changes it, usable from this moment on.
+    pub(crate) fn put_role(&self, role: Role, usable: Timestamp) -> Result<(), InvalidPolicy> {
+        let trust = trust::policy(&role)?;
+        lock(&self.roles).insert(role.arn.to_string(), Arc::new(KnownRole { role, trust, usable }));
+        Ok(())
     }
 
     /// The key of this id.
@@ -71,19 +118,26 @@ impl Identities {
         lock(&self.keys).get(access_key_id).cloned()
     }
 
-    /// The role of this ARN.
-    pub(crate) fn role(&self, arn: &str) -> Option<&Role> {
-        self.roles.iter().find(|role| role.arn.as_str() == arn)
+    /// The role of this ARN, once it can be used.
+    pub(crate) fn role(&self, arn: &str, now: Timestamp) -> Option<Arc<KnownRole>> {
+        lock(&self.roles).get(arn).filter(|known| known.usable <= now).cloned()
     }
 
     /// Makes temporary keys for a session of the role.
-    pub(crate) fn open_session(&self, role: &Role, session_name: &str, expires: Timestamp) -> Session {
+    pub(crate) fn open_session(
+        &self,
+        role: &Role,
+        session_name: &str,
+        session_policy: Option<Policy>,
+        expires: Timestamp,
+    ) -> Session {
         let account = role.arn.account();
         let principal = Principal {
             account: account.clone(),
             arn: format!("arn:aws:sts::{account}:assumed-role/{}/{session_name}", role.arn.name()),
             user_id: format!("{}:{session_name}", unique_id("AROA")),
             role: Some(role.arn.clone()),
+            session_policy: session_policy.map(Arc::new),
         };
         let key = Key {
             secret: opaque(40),
@@ -102,6 +156,54 @@ impl Identities {
             key.expires = Some(now);
         }
     }
+
+    /// Whether the principal may do this.
+    pub(crate) fn authorize(&self, principal: &Principal, need: &Need<'_>) -> Result<(), Denial> {
+        let role = principal.role.as_ref().map(|arn| lock(&self.roles).get(arn.as_str()).cloned());
+        let nothing: &[Policy] = &[];
+        let identity = match &role {
+            Some(Some(known)) => known.role.policies.as_deref(),
+            Some(None) => Some(nothing),
+            None => self.users.get(&principal.arn).map_or(Some(nothing), Option::as_deref),
+        };
+        let cross_account = principal.account != *need.resource_account;
+        let policies = Policies {
+            identity,
+            session: principal.session_policy.as_deref(),
+            resource: need.resource_policy,
+            resource_must_allow: need.resource_must_allow || cross_account,
+            cross_account,
+        };
+        let context = with_principal(need.context.clone(), principal);
+        let subject = Subject::Principal(principal);
+        decide(policies, &Question { subject, action: need.action, resource: need.resource, context: &context })
+    }
+}
+
+/// The condition keys about the caller (IAM User Guide, "AWS global condition context keys").
+fn with_principal(context: Context, principal: &Principal) -> Context {
+    let arn = principal.role.as_ref().map_or(principal.arn.as_str(), |role| role.as_str());
+    let context = context
+        .with("aws:PrincipalArn", arn)
+        .with("aws:PrincipalAccount", principal.account.as_str())
+        .with("aws:PrincipalType", if principal.role.is_some() { "AssumedRole" } else { "User" })
+        .with("aws:PrincipalIsAWSService", "false")
+        .with("aws:userid", principal.user_id.as_str());
+    match (&principal.role, principal.arn.rsplit_once(":user/")) {
+        (None, Some((_, name))) => context.with("aws:username", name),
+        _ => context,
+    }
+}
+
+/// The condition keys of every request.
+pub(crate) fn context_of_request(region: &str, now: Timestamp) -> Context {
+    Context::default()
+        .with("aws:RequestedRegion", region)
+        .with("aws:CurrentTime", now.to_string())
+        .with("aws:EpochTime", now.as_second().to_string())
+        .with("aws:SecureTransport", "false")
+        .with("aws:SourceIp", "127.0.0.1")
+        .with("aws:ViaAWSService", "false")
 }
 
 /// An id as IAM makes them: four letters for the kind and sixteen capitals and digits.

@@ -8,12 +8,13 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::Request, http::Response};
+use jiff::SignedDuration;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{
     Options, SandboxError, apprunner::AppRunner, cloud::Cloud, control, control::calls::Calls, control::faults::Faults,
     directory::Directory, ecr::store::Store, ecr::tokens::Tokens, identities::Identities, logs::store::LogStore,
-    registry, registry::Registry, registry::links::Links, registry::uploads::Uploads,
+    registry, registry::Registry, registry::links::Links, registry::uploads::Uploads, sts::issuer::Issuer,
 };
 use crate::domain::account::AccountId;
 
@@ -96,7 +97,9 @@ fn build(
     Ok(Cloud {
         region: seed.region.clone(),
         ecr_manners: seed.ecr_manners,
-        identities: Identities::new(seed),
+        identities: Identities::new(seed).map_err(SandboxError::Trust)?,
+        issuer: Issuer::new(),
+        role_propagation: SignedDuration::from_secs(seed.role_propagation_seconds.into()),
         images,
         uploads: Uploads::default(),
         tokens: Tokens::default(),

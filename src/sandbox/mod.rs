@@ -4,11 +4,13 @@
 
 pub mod answer;
 pub mod apprunner;
+mod authorization;
 pub mod caller;
 mod cloud;
 mod control;
 mod directory;
 pub mod ecr;
+pub mod iam;
 mod identities;
 mod listening;
 mod locking;
@@ -66,6 +68,9 @@ pub enum SandboxError {
         #[source]
         source: io::Error,
     },
+    /// A role's trust policy in the seed makes no sense.
+    #[error("a role of the seed cannot be trusted as it is written")]
+    Trust(#[source] iam::policy::InvalidPolicy),
     /// The directory of the layers cannot be made.
     #[error("cannot keep layers in {}", path.display())]
     Directory {
@@ -85,7 +90,7 @@ impl SandboxError {
             Self::Listen { address, .. } => {
                 Some(format!("is something else listening on {address}? port 0 takes any free port"))
             }
-            Self::Directory { .. } => None,
+            Self::Directory { .. } | Self::Trust(_) => None,
         }
     }
 }
@@ -115,6 +120,8 @@ fn environment(endpoint: &str, seed: &Seed) -> Vec<(String, String)> {
     let mut variables = vec![
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
         ("AWS_REGION", seed.region.to_string()),
+        // The AWS CLI and boto3 read only this one.
+        ("AWS_DEFAULT_REGION", seed.region.to_string()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
     ];
     if let Some(user) = seed.users.first() {

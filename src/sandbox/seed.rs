@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde_json::Value;
 
+use super::iam::policy::{InvalidPolicy, Policy};
 use crate::domain::{
     account::{AccountId, Region},
     arn::RoleArn,
@@ -37,6 +39,8 @@ pub struct Seed {
     pub ecr_manners: bool,
     /// How long the addresses that blob downloads are redirected to stay good.
     pub link_lifetime_seconds: u32,
+    /// How long a role that is made while the sandbox runs cannot be used yet.
+    pub role_propagation_seconds: u32,
 }
 
 /// An IAM user and its access key.
@@ -51,6 +55,9 @@ pub struct User {
     pub access_key_id: String,
     /// The secret it signs with. Never a real one.
     pub secret_access_key: String,
+    /// What it may do: policy documents. Without the list it may do everything its account can let it do.
+    #[serde(default)]
+    pub policies: Option<Vec<Policy>>,
 }
 
 /// An IAM role and who may assume it.
@@ -59,7 +66,7 @@ pub struct User {
 pub struct Role {
     /// The role.
     pub arn: RoleArn,
-    /// ARNs of users, roles or account roots, account ids, or `*`.
+    /// ARNs of users, roles or account roots, account ids, service names (`build.apprunner.amazonaws.com`), or `*`.
     #[serde(default)]
     pub assumed_by: Vec<String>,
     /// What `sts:ExternalId` must be.
@@ -68,6 +75,12 @@ pub struct Role {
     /// OIDC identities that may assume it.
     #[serde(default)]
     pub web_identities: Vec<WebIdentity>,
+    /// The trust policy, in the place of the three members above.
+    #[serde(default)]
+    pub trust_policy: Option<Policy>,
+    /// What its sessions may do: policy documents. Without the list they may do everything its account can let them do.
+    #[serde(default)]
+    pub policies: Option<Vec<Policy>>,
     /// The longest session, in seconds.
     #[serde(default = "one_hour")]
     pub max_session_seconds: u32,
@@ -100,6 +113,23 @@ pub struct RepositorySeed {
     /// Wildcards of tags for which the opposite holds.
     #[serde(default)]
     pub mutability_exclusions: Vec<String>,
+    /// Its repository policy.
+    #[serde(default)]
+    pub policy: Option<PolicyText>,
+}
+
+/// A policy document that has been read once, kept as its text.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "Value")]
+pub struct PolicyText(pub(crate) String);
+
+impl TryFrom<Value> for PolicyText {
+    type Error = InvalidPolicy;
+
+    fn try_from(document: Value) -> Result<Self, InvalidPolicy> {
+        let text = document.to_string();
+        Policy::try_from(document).map(|_| Self(text))
+    }
 }
 
 /// Whether the tags of a repository may move.
@@ -162,13 +192,15 @@ impl Default for Seed {
 }
 
 fn default_seed() -> Result<Seed, Box<dyn std::error::Error>> {
+    let ci_root = format!("arn:aws:iam::{CI_ACCOUNT}:root");
     let (registry, workload, ci) = (REGISTRY_ACCOUNT.parse()?, WORKLOAD_ACCOUNT.parse()?, CI_ACCOUNT.parse()?);
     Ok(Seed {
         region: "ap-northeast-1".parse()?,
         roles: vec![
-            role(&registry, "shipgate-pull")?,
-            role(&workload, "shipgate-deploy")?,
-            role(&workload, "apprunner-access")?,
+            role(&registry, "shipgate-pull", &ci_root)?,
+            role(&workload, "shipgate-deploy", &ci_root)?,
+            role(&workload, "apprunner-access", "build.apprunner.amazonaws.com")?,
+            role(&workload, "apprunner-instance", "tasks.apprunner.amazonaws.com")?,
         ],
         repositories: vec![repository(&registry), repository(&workload)],
         users: vec![User {
@@ -176,20 +208,24 @@ fn default_seed() -> Result<Seed, Box<dyn std::error::Error>> {
             account: ci,
             access_key_id: "AKIASANDBOXCI0000000".to_owned(),
             secret_access_key: "sandbox/secret/of/the/ci/user/0000000000".to_owned(),
+            policies: None,
         }],
         accounts: vec![registry, workload],
         secrets: BTreeMap::new(),
         ecr_manners: true,
         link_lifetime_seconds: 3600,
+        role_propagation_seconds: 0,
     })
 }
 
-fn role(account: &AccountId, name: &str) -> Result<Role, crate::domain::arn::InvalidArn> {
+fn role(account: &AccountId, name: &str, assumed_by: &str) -> Result<Role, crate::domain::arn::InvalidArn> {
     Ok(Role {
         arn: format!("arn:aws:iam::{account}:role/{name}").parse()?,
-        assumed_by: vec![format!("arn:aws:iam::{CI_ACCOUNT}:root")],
+        assumed_by: vec![assumed_by.to_owned()],
         external_id: None,
         web_identities: Vec::new(),
+        trust_policy: None,
+        policies: None,
         max_session_seconds: one_hour(),
     })
 }
@@ -200,6 +236,7 @@ fn repository(account: &AccountId) -> RepositorySeed {
         name: "shop/api".to_owned(),
         tag_mutability: TagMutability::Mutable,
         mutability_exclusions: Vec::new(),
+        policy: None,
     }
 }
 
@@ -215,7 +252,7 @@ mod tests {
         .unwrap();
         assert_eq!(seed.repositories[0].tag_mutability, TagMutability::Immutable);
         assert_eq!(seed.secret("arn:x").as_deref(), Some("y"));
-        assert_eq!((seed.roles.len(), seed.all_accounts().len()), (3, 4));
+        assert_eq!((seed.roles.len(), seed.all_accounts().len()), (4, 4));
     }
 
     #[test]

@@ -7,10 +7,14 @@ use axum::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Received, faults::Fault};
-use crate::sandbox::cloud::Cloud;
+use super::{Received, faults::Fault, percent};
+use crate::sandbox::{cloud::Cloud, seed::Role};
 
-/// Answers `/_sandbox/faults` (GET, POST) and `/_sandbox/calls` (GET, DELETE).
+/// Answers:
+/// - `/_sandbox/faults` GET, POST: see [`super::faults`];
+/// - `/_sandbox/calls` GET, DELETE: see [`super::calls`];
+/// - `/_sandbox/roles` POST: makes a role, written as in the seed. It can be used after `role_propagation_seconds`;
+/// - `/_sandbox/oidc/token` GET, POST: see [`crate::sandbox::sts::issuer`].
 pub(crate) fn serve(cloud: &Cloud, received: &Received) -> Response<Body> {
     let (status, body) = match (received.method.as_str(), received.path.as_str()) {
         ("GET", "/_sandbox/faults") => (StatusCode::OK, json!(cloud.faults.list())),
@@ -20,14 +24,45 @@ pub(crate) fn serve(cloud: &Cloud, received: &Received) -> Response<Body> {
             cloud.calls.clear();
             (StatusCode::OK, json!([]))
         }
-        _ => {
-            (StatusCode::NOT_FOUND, json!({"error": "the control interface has /_sandbox/faults and /_sandbox/calls"}))
-        }
+        ("POST", "/_sandbox/roles") => put_role(cloud, &received.body),
+        ("POST", "/_sandbox/oidc/token") => mint(cloud, serde_json::from_slice(&received.body)),
+        ("GET", "/_sandbox/oidc/token") => mint(cloud, Ok(claims_of_query(&received.query))),
+        _ => (StatusCode::NOT_FOUND, json!({"error": "no such path in the sandbox's control interface"})),
     };
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+fn put_role(cloud: &Cloud, body: &[u8]) -> (StatusCode, Value) {
+    let usable = Timestamp::now().checked_add(cloud.role_propagation).unwrap_or(Timestamp::MAX);
+    let role = serde_json::from_slice::<Role>(body).map_err(|error| error.to_string());
+    match role.and_then(|role| cloud.identities.put_role(role, usable).map_err(|error| error.to_string())) {
+        Ok(()) => (StatusCode::OK, json!({"usable_from": usable.to_string()})),
+        Err(error) => (StatusCode::BAD_REQUEST, json!({"error": error})),
+    }
+}
+
+fn mint(cloud: &Cloud, claims: serde_json::Result<Value>) -> (StatusCode, Value) {
+    match claims {
+        Ok(claims) => (StatusCode::OK, json!({"value": cloud.issuer.mint(&claims, Timestamp::now())})),
+        Err(error) => (StatusCode::BAD_REQUEST, json!({"error": error.to_string()})),
+    }
+}
+
+/// The claims that a query names: the last of each counts, as clients append the audience.
+fn claims_of_query(query: &str) -> Value {
+    let mut claims = json!({});
+    for (name, value) in percent::pairs(query, true) {
+        match name.as_str() {
+            "issuer" => claims["iss"] = value.into(),
+            "subject" => claims["sub"] = value.into(),
+            "audience" => claims["aud"] = value.into(),
+            _ => {}
+        }
+    }
+    claims
 }
 
 fn set_faults(cloud: &Cloud, body: &[u8]) -> (StatusCode, Value) {

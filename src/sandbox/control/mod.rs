@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use self::{calls::Call, protocol::Service, signature::Claim};
-use super::{answer::ApiError, caller::Caller, cloud::Cloud, ecr, identities::Principal, logs, sts};
+use super::{answer::ApiError, authorization, caller::Caller, cloud::Cloud, ecr, identities::Principal, logs, sts};
 use crate::domain::account::Region;
 
 /// The largest request body: a layer part of 20 MiB in base64, and some more.
@@ -184,7 +184,7 @@ async fn perform(cloud: &Arc<Cloud>, received: &Received, signed: Signed) -> Res
     }
     let result = match (service, principal) {
         (Service::Sts, principal) => {
-            return match sts::call(&cloud.identities, principal.as_ref(), &action, &received.form()) {
+            return match sts::call(cloud, principal.as_ref(), &action, &received.form()) {
                 Ok(xml) => protocol::answer(service, 200, xml),
                 Err(error) => protocol::error(service, error.status, error.code, &error.message),
             };
@@ -193,8 +193,8 @@ async fn perform(cloud: &Arc<Cloud>, received: &Received, signed: Signed) -> Res
             Err(ApiError::new(400, "MissingAuthenticationTokenException", "Request is missing Authentication Token"))
         }
         (service, Some(principal)) => {
-            let caller = Caller { account: principal.account, region, arn: principal.arn };
-            call_json(cloud, service, &caller, &action, &received.body).await
+            let caller = Caller { account: principal.account.clone(), region, arn: principal.arn.clone() };
+            call_json(cloud, service, &principal, &caller, &action, &received.body).await
         }
     };
     match result {
@@ -206,6 +206,7 @@ async fn perform(cloud: &Arc<Cloud>, received: &Received, signed: Signed) -> Res
 async fn call_json(
     cloud: &Arc<Cloud>,
     service: Service,
+    principal: &Principal,
     caller: &Caller,
     action: &str,
     body: &[u8],
@@ -213,8 +214,9 @@ async fn call_json(
     let body = if body.is_empty() { b"{}" } else { body };
     let input: Value = serde_json::from_slice(body)
         .map_err(|error| ApiError::new(400, "SerializationException", error.to_string()))?;
+    authorization::check(cloud, principal, caller, service, action, &input)?;
     match service {
-        Service::Ecr => ecr::call(cloud, caller, action, &input).await,
+        Service::Ecr => ecr::call(cloud, principal, caller, action, &input).await,
         Service::Logs => logs::call(&cloud.logs, caller, action, &input),
         Service::AppRunner => cloud.app_runner.call(caller, action, input).await,
         Service::Sts => Err(ApiError::new(400, "UnknownOperationException", "STS does not speak JSON")),

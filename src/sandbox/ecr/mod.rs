@@ -21,16 +21,23 @@ use serde_json::{Value, json};
 use self::{
     repository::{Repository, RepositoryId},
     store::{NoRepository, Store},
+    tokens::Holder,
 };
-use super::{answer::ApiError, caller::Caller, cloud::Cloud};
+use super::{answer::ApiError, caller::Caller, cloud::Cloud, identities::Principal};
 use crate::domain::account::AccountId;
 
 /// Answers one action.
 #[expect(clippy::unused_async, reason = "the layer upload actions will write to disk")]
-pub(crate) async fn call(cloud: &Arc<Cloud>, caller: &Caller, action: &str, input: &Value) -> Result<Value, ApiError> {
-    let request = Request { store: &cloud.images, caller, action, input };
+pub(crate) async fn call(
+    cloud: &Arc<Cloud>,
+    principal: &Principal,
+    caller: &Caller,
+    action: &str,
+    input: &Value,
+) -> Result<Value, ApiError> {
+    let request = Request { store: &cloud.images, caller, input };
     match action {
-        "GetAuthorizationToken" => authorization_token(cloud, caller, input),
+        "GetAuthorizationToken" => authorization_token(cloud, principal, caller, input),
         "CreateRepository" => repositories::create(&request),
         "DescribeRepositories" => repositories::describe(&request),
         "DeleteRepository" => repositories::delete(&request),
@@ -56,7 +63,6 @@ pub(crate) async fn call(cloud: &Arc<Cloud>, caller: &Caller, action: &str, inpu
 struct Request<'a> {
     store: &'a Store,
     caller: &'a Caller,
-    action: &'a str,
     input: &'a Value,
 }
 
@@ -83,14 +89,13 @@ impl Request<'_> {
         }
     }
 
-    /// The repository that is asked for, when the caller may ask.
+    /// The repository that is asked for.
     fn repository(&self) -> Result<RepositoryId, ApiError> {
         self.repository_named(self.text("repositoryName")?)
     }
 
     fn repository_named(&self, name: &str) -> Result<RepositoryId, ApiError> {
-        let id = RepositoryId { account: self.account()?, region: self.caller.region.clone(), name: name.to_owned() };
-        if id.account == self.caller.account { Ok(id) } else { Err(foreign(self.caller, self.action, &id)) }
+        Ok(RepositoryId { account: self.account()?, region: self.caller.region.clone(), name: name.to_owned() })
     }
 
     /// Reads or changes the repository that is asked for.
@@ -147,21 +152,6 @@ fn no_repository(missing: &NoRepository) -> ApiError {
     ApiError::new(400, "RepositoryNotFoundException", missing.to_string())
 }
 
-/// The refusal of a caller from another account.
-fn foreign(caller: &Caller, action: &str, id: &RepositoryId) -> ApiError {
-    ApiError::new(400, "AccessDeniedException", foreign_message(caller, action, id))
-}
-
-/// As ECR words it, on both of its faces.
-pub(crate) fn foreign_message(caller: &Caller, action: &str, id: &RepositoryId) -> String {
-    format!(
-        "User: {} is not authorized to perform: ecr:{action} on resource: {} because no resource-based policy allows \
-         the ecr:{action} action",
-        caller.arn,
-        id.arn()
-    )
-}
-
 /// Seconds since 1970 with milliseconds, as the JSON protocols have time.
 fn epoch_seconds(at: Timestamp) -> Value {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era fit a double")]
@@ -169,11 +159,17 @@ fn epoch_seconds(at: Timestamp) -> Value {
     json!(seconds)
 }
 
-fn authorization_token(cloud: &Cloud, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+fn authorization_token(
+    cloud: &Cloud,
+    principal: &Principal,
+    caller: &Caller,
+    input: &Value,
+) -> Result<Value, ApiError> {
     let asked: Vec<AccountId> =
         input["registryIds"].as_array().into_iter().flatten().filter_map(|id| id.as_str()?.parse().ok()).collect();
     let accounts = if asked.is_empty() { vec![caller.account.clone()] } else { asked };
-    let (token, expires) = cloud.tokens.issue(caller, Timestamp::now());
+    let holder = Holder { principal: principal.clone(), region: caller.region.clone() };
+    let (token, expires) = cloud.tokens.issue(holder, Timestamp::now());
     let data: Result<Vec<Value>, ApiError> = accounts
         .iter()
         .map(|account| {

@@ -10,7 +10,10 @@ use super::{
     repository::{Repository, RepositoryId},
     store::NoRepository,
 };
-use crate::{domain::image::is_repository, sandbox::answer::ApiError};
+use crate::{
+    domain::image::is_repository,
+    sandbox::{answer::ApiError, iam::Policy},
+};
 
 fn shown(id: &RepositoryId, repository: &Repository) -> Value {
     let mut shown = json!({
@@ -104,7 +107,7 @@ pub(super) fn put_mutability(request: &Request<'_>) -> Result<Value, ApiError> {
 /// SetRepositoryPolicy.
 pub(super) fn set_policy(request: &Request<'_>) -> Result<Value, ApiError> {
     let (id, policy) = (request.repository()?, request.text("policyText")?);
-    if serde_json::from_str::<Value>(policy).is_err() {
+    if Policy::parse(policy).is_err() {
         return Err(invalid(
             "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'",
         ));

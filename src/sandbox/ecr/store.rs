@@ -109,7 +109,8 @@ impl Store {
         let repositories = seed.repositories.iter().map(|one| {
             let id = RepositoryId { account: one.account.clone(), region: seed.region.clone(), name: one.name.clone() };
             let mutability = Mutability { kind: one.tag_mutability, exclusions: one.mutability_exclusions.clone() };
-            (id, Repository::new(Timestamp::now(), mutability))
+            let policy = one.policy.as_ref().map(|policy| policy.0.clone());
+            (id, Repository { policy, ..Repository::new(Timestamp::now(), mutability) })
         });
         Ok(Self { directory, repositories: Mutex::new(repositories.collect()) })
     }

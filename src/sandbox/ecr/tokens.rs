@@ -5,14 +5,29 @@ use std::{collections::HashMap, sync::Mutex};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::sandbox::{caller::Caller, identities::opaque, locking::lock};
+use crate::{
+    domain::account::Region,
+    sandbox::{
+        identities::{Principal, opaque},
+        locking::lock,
+    },
+};
 
 /// How long a token is good (Amazon ECR User Guide, private registry authentication).
 const LIFETIME: SignedDuration = SignedDuration::from_hours(12);
 
 /// The tokens there are: the opaque half to whom it was given and until when.
 #[derive(Default)]
-pub(crate) struct Tokens(Mutex<HashMap<String, (Caller, Timestamp)>>);
+pub(crate) struct Tokens(Mutex<HashMap<String, (Holder, Timestamp)>>);
+
+/// To whom a token was given, and for which region.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Holder {
+    /// Whom.
+    pub(crate) principal: Principal,
+    /// The region of the registries it opens.
+    pub(crate) region: Region,
+}
 
 /// What an Authorization header comes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,16 +36,16 @@ pub(crate) enum Login {
     Unknown,
     /// It was good once.
     Expired,
-    /// It was given to this caller.
-    Good(Caller),
+    /// It was given to somebody.
+    Good(Holder),
 }
 
 impl Tokens {
     /// A new token: base64 of `AWS:` and the opaque half, and when it expires.
-    pub(crate) fn issue(&self, caller: &Caller, now: Timestamp) -> (String, Timestamp) {
+    pub(crate) fn issue(&self, holder: Holder, now: Timestamp) -> (String, Timestamp) {
         let (secret, expires) = (opaque(600), now.checked_add(LIFETIME).unwrap_or(Timestamp::MAX));
         let token = STANDARD.encode(format!("AWS:{secret}"));
-        lock(&self.0).insert(secret, (caller.clone(), expires));
+        lock(&self.0).insert(secret, (holder, expires));
         (token, expires)
     }
 
@@ -43,7 +58,7 @@ impl Tokens {
         match lock(&self.0).get(secret) {
             None => Login::Unknown,
             Some((_, expires)) if *expires <= now => Login::Expired,
-            Some((caller, _)) => Login::Good(caller.clone()),
+            Some((holder, _)) => Login::Good(holder.clone()),
         }
     }
 
@@ -59,20 +74,23 @@ impl Tokens {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{Caller, Login, Tokens};
+    use super::{Holder, Login, Principal, Tokens};
 
     #[test]
     fn twelve_hours() {
         let (tokens, now) = (Tokens::default(), Timestamp::UNIX_EPOCH);
-        let caller = Caller {
+        let principal = Principal {
             account: "111111111111".parse().unwrap(),
-            region: "eu-west-1".parse().unwrap(),
             arn: "arn:aws:iam::111111111111:user/u".to_owned(),
+            user_id: String::new(),
+            role: None,
+            session_policy: None,
         };
-        let (token, expires) = tokens.issue(&caller, now);
+        let holder = Holder { principal, region: "eu-west-1".parse().unwrap() };
+        let (token, expires) = tokens.issue(holder.clone(), now);
         assert_eq!(expires, now + SignedDuration::from_hours(12));
         let header = format!("Basic {token}");
-        assert_eq!(tokens.login(Some(&header), now), Login::Good(caller));
+        assert_eq!(tokens.login(Some(&header), now), Login::Good(holder));
         assert_eq!(tokens.login(Some(&header), expires), Login::Expired);
         for bad in [None, Some("Basic QVdTOng="), Some("Bearer x"), Some("Basic !")] {
             assert_eq!(tokens.login(bad, now), Login::Unknown, "{bad:?}");

@@ -20,10 +20,13 @@ use jiff::Timestamp;
 
 use self::{refusal::Refusal, route::Route};
 use super::{
-    caller::Caller,
+    authorization,
     cloud::Cloud,
     control::calls::Call,
-    ecr::{self, repository::RepositoryId, tokens::Login},
+    ecr::{
+        repository::RepositoryId,
+        tokens::{Holder, Login},
+    },
 };
 use crate::domain::account::AccountId;
 
@@ -66,7 +69,7 @@ pub(crate) async fn serve(registry: Registry, request: Request) -> Response<Body
     };
     let action = format!("{} {}", asked.method, route.kind());
     let resource = route.resource();
-    let (caller, result) = registry.answer(&action, route, asked).await;
+    let (holder, result) = registry.answer(&action, route, asked).await;
     let mut response = result.unwrap_or_else(Refusal::into_response);
     let version = HeaderValue::from_static("registry/2.0");
     response.headers_mut().insert("docker-distribution-api-version", version);
@@ -75,7 +78,7 @@ pub(crate) async fn serve(registry: Registry, request: Request) -> Response<Body
         service: "registry",
         action,
         account: registry.account.to_string(),
-        caller: caller.map(|caller| caller.arn).unwrap_or_default(),
+        caller: holder.map(|holder| holder.principal.arn).unwrap_or_default(),
         resource,
         status: response.status().as_u16(),
     });
@@ -88,22 +91,22 @@ impl Registry {
         action: &str,
         route: Route,
         asked: Asked,
-    ) -> (Option<Caller>, Result<Response<Body>, Refusal>) {
+    ) -> (Option<Holder>, Result<Response<Body>, Refusal>) {
         if let Some(fault) = self.cloud.faults.error_for("registry", action, self.account.as_str()) {
             return (None, Err(Refusal::on_demand(fault.status, &fault.code, &fault.message)));
         }
         match self.login(&asked) {
             Err(refusal) => (None, Err(refusal)),
-            Ok(caller) => {
-                let result = self.perform(&caller, route, asked).await;
-                (Some(caller), result)
+            Ok(holder) => {
+                let result = self.perform(&holder, route, asked).await;
+                (Some(holder), result)
             }
         }
     }
 
-    fn login(&self, asked: &Asked) -> Result<Caller, Refusal> {
+    fn login(&self, asked: &Asked) -> Result<Holder, Refusal> {
         match self.cloud.tokens.login(asked.header("authorization"), Timestamp::now()) {
-            Login::Good(caller) => Ok(caller),
+            Login::Good(holder) => Ok(holder),
             Login::Expired => {
                 let message = "Your authorization token has expired. Reauthenticate and try again.";
                 Err(Refusal::new(StatusCode::FORBIDDEN, "DENIED", message))
@@ -117,32 +120,35 @@ impl Registry {
         }
     }
 
-    async fn perform(&self, caller: &Caller, route: Route, asked: Asked) -> Result<Response<Body>, Refusal> {
+    async fn perform(&self, holder: &Holder, route: Route, asked: Asked) -> Result<Response<Body>, Refusal> {
         let get = asked.method == Method::GET || asked.method == Method::HEAD;
         match (route, asked.method.as_str()) {
             (Route::Ping, _) if get => Ok(Response::new(Body::from("{}"))),
             (Route::Manifest { name, reference }, "GET" | "HEAD") => {
-                let id = self.repository(caller, "BatchGetImage", &name)?;
+                let id = self.repository(holder, "BatchGetImage", &name)?;
                 manifests::get(self, &id, &reference, &asked)
             }
             (Route::Manifest { name, reference }, "PUT") => {
-                let id = self.repository(caller, "PutImage", &name)?;
+                let id = self.repository(holder, "PutImage", &name)?;
                 manifests::put(self, &id, &reference, asked).await
             }
             (Route::Manifest { name, reference }, "DELETE") => {
-                let id = self.repository(caller, "BatchDeleteImage", &name)?;
+                let id = self.repository(holder, "BatchDeleteImage", &name)?;
                 manifests::delete(self, &id, &reference)
             }
-            (Route::Blob { name, digest }, "GET" | "HEAD") => {
-                let id = self.repository(caller, "GetDownloadUrlForLayer", &name)?;
+            (Route::Blob { name, digest }, method @ ("GET" | "HEAD")) => {
+                let looks = method == "HEAD";
+                let action = if looks { "BatchCheckLayerAvailability" } else { "GetDownloadUrlForLayer" };
+                let id = self.repository(holder, action, &name)?;
                 blobs::get(self, &id, &digest, asked).await
             }
             (Route::StartUpload { name }, "POST") => {
-                let id = self.repository(caller, "InitiateLayerUpload", &name)?;
+                let id = self.repository(holder, "InitiateLayerUpload", &name)?;
                 uploads::start(self, &id, asked).await
             }
             (Route::Upload { name, id }, method) => {
-                let repository = self.repository(caller, "UploadLayerPart", &name)?;
+                let action = if method == "PUT" { "CompleteLayerUpload" } else { "UploadLayerPart" };
+                let repository = self.repository(holder, action, &name)?;
                 match method {
                     "GET" => uploads::status(self, &repository, &id).await,
                     "PATCH" => uploads::patch(self, &repository, &id, asked).await,
@@ -152,11 +158,11 @@ impl Registry {
                 }
             }
             (Route::Tags { name }, "GET") => {
-                let id = self.repository(caller, "ListImages", &name)?;
+                let id = self.repository(holder, "ListImages", &name)?;
                 listing::tags(self, &id, &asked)
             }
             (Route::Referrers { name, digest }, "GET") => {
-                let id = self.repository(caller, "BatchGetImage", &name)?;
+                let id = self.repository(holder, "BatchGetImage", &name)?;
                 listing::referrers(self, &id, &digest, &asked)
             }
             (Route::Unknown { .. }, _) => Err(Refusal::new(StatusCode::NOT_FOUND, "NAME_INVALID", "page not found")),
@@ -173,13 +179,15 @@ impl Registry {
     }
 
     /// The repository, when the caller may do this to it.
-    fn repository(&self, caller: &Caller, action: &str, name: &str) -> Result<RepositoryId, Refusal> {
+    fn repository(&self, holder: &Holder, action: &str, name: &str) -> Result<RepositoryId, Refusal> {
         let id =
             RepositoryId { account: self.account.clone(), region: self.cloud.region.clone(), name: name.to_owned() };
-        if caller.account != self.account || caller.region != self.cloud.region {
-            let message = ecr::foreign_message(caller, action, &id);
+        if holder.region != self.cloud.region {
+            let message = format!("the token is for {}, the registry is in {}", holder.region, self.cloud.region);
             return Err(Refusal::new(StatusCode::FORBIDDEN, "DENIED", &message));
         }
+        authorization::repository(&self.cloud, &holder.principal, action, &id)
+            .map_err(|denied| Refusal::new(StatusCode::FORBIDDEN, "DENIED", &denied.message))?;
         self.cloud.images.with(&id, |_| ()).map_err(|missing| Refusal::no_repository(&missing))?;
         Ok(id)
     }

@@ -1,70 +1,53 @@
-//! Whether a role trusts a principal.
+//! The trust policy that the short form of a role in the seed stands for.
 
-use crate::sandbox::{identities::Principal, seed::Role};
+use serde_json::{Value, json};
 
-/// Whether the role may be assumed by the principal with this external id.
-pub(crate) fn admits(role: &Role, principal: &Principal, external_id: Option<&str>) -> bool {
-    let external_id_fits = role.external_id.as_deref().is_none_or(|wanted| external_id == Some(wanted));
-    external_id_fits && role.assumed_by.iter().any(|trusted| names(trusted, principal))
+use crate::sandbox::{
+    iam::{Policy, policy::InvalidPolicy},
+    seed::{Role, WebIdentity},
+};
+
+/// The trust policy of a role.
+pub(crate) fn policy(role: &Role) -> Result<Policy, InvalidPolicy> {
+    match &role.trust_policy {
+        Some(policy) => Ok(policy.clone()),
+        None => Policy::try_from(json!({"Version": "2012-10-17", "Statement": statements(role)})),
+    }
 }
 
-fn names(trusted: &str, principal: &Principal) -> bool {
-    let account = principal.account.as_str();
-    trusted == "*"
-        || trusted == account
-        || trusted == principal.arn
-        || trusted == format!("arn:aws:iam::{account}:root")
-        || principal.role.as_ref().is_some_and(|role| role.as_str() == trusted)
+fn statements(role: &Role) -> Vec<Value> {
+    let (services, principals): (Vec<&String>, Vec<&String>) =
+        role.assumed_by.iter().partition(|name| name.ends_with(".amazonaws.com"));
+    let mut statements = Vec::new();
+    if !principals.is_empty() {
+        let mut statement = json!({"Effect": "Allow", "Principal": {"AWS": principals}, "Action": "sts:AssumeRole"});
+        if let Some(external_id) = &role.external_id {
+            statement["Condition"] = json!({"StringEquals": {"sts:ExternalId": external_id}});
+        }
+        statements.push(statement);
+    }
+    if !services.is_empty() {
+        statements.push(json!({"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}));
+    }
+    statements.extend(role.web_identities.iter().map(|accepted| web_identity(role, accepted)));
+    statements
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{Principal, Role, admits};
+fn web_identity(role: &Role, accepted: &WebIdentity) -> Value {
+    let issuer = accepted.issuer.trim_start_matches("https://");
+    let provider = provider(role, issuer);
+    json!({
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {format!("{issuer}:aud"): accepted.audience},
+            "StringLike": {format!("{issuer}:sub"): accepted.subject},
+        },
+    })
+}
 
-    fn role(assumed_by: &str, external_id: Option<&str>) -> Role {
-        Role {
-            arn: "arn:aws:iam::111111111111:role/r".parse().unwrap(),
-            assumed_by: vec![assumed_by.to_owned()],
-            external_id: external_id.map(str::to_owned),
-            web_identities: Vec::new(),
-            max_session_seconds: 3600,
-        }
-    }
-
-    #[test]
-    fn who_is_trusted() {
-        let session = Principal {
-            account: "333333333333".parse().unwrap(),
-            arn: "arn:aws:sts::333333333333:assumed-role/runner/job".to_owned(),
-            user_id: String::new(),
-            role: Some("arn:aws:iam::333333333333:role/runner".parse().unwrap()),
-        };
-        for (trusted, admitted) in [
-            ("*", true),
-            ("333333333333", true),
-            ("arn:aws:iam::333333333333:root", true),
-            ("arn:aws:iam::333333333333:role/runner", true),
-            ("arn:aws:sts::333333333333:assumed-role/runner/job", true),
-            ("arn:aws:sts::333333333333:assumed-role/runner/other", false),
-            ("arn:aws:iam::111111111111:root", false),
-            ("arn:aws:iam::333333333333:role/other", false),
-        ] {
-            assert_eq!(admits(&role(trusted, None), &session, None), admitted, "{trusted}");
-        }
-    }
-
-    #[test]
-    fn the_external_id_must_be_the_one() {
-        let user = Principal {
-            account: "333333333333".parse().unwrap(),
-            arn: "arn:aws:iam::333333333333:user/ci".to_owned(),
-            user_id: String::new(),
-            role: None,
-        };
-        let guarded = role("*", Some("secret-handshake"));
-        assert!(admits(&guarded, &user, Some("secret-handshake")));
-        assert!(!admits(&guarded, &user, Some("other")));
-        assert!(!admits(&guarded, &user, None));
-        assert!(admits(&role("*", None), &user, Some("not asked for")));
-    }
+/// The ARN of an OIDC provider in the role's account.
+pub(crate) fn provider(role: &Role, issuer: &str) -> String {
+    format!("arn:aws:iam::{}:oidc-provider/{issuer}", role.arn.account())
 }

@@ -2,6 +2,7 @@
 
 mod ecr;
 mod faults;
+mod iam;
 mod logs;
 mod registry;
 mod sts;

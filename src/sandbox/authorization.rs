@@ -1,0 +1,168 @@
+//! Which permissions a call needs, and whether the caller has them.
+//!
+//! Actions and resources are those of the Service Authorization Reference. ECR's repositories have policies of their own;
+//! App Runner asks for `iam:PassRole` on the roles it is given, and that it can assume them.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{
+    answer::ApiError,
+    caller::Caller,
+    cloud::Cloud,
+    control::protocol::Service,
+    ecr::repository::RepositoryId,
+    iam::{Context, Policies, Policy, Question, Subject, decide},
+    identities::{Need, Principal, context_of_request},
+};
+use crate::domain::account::AccountId;
+
+/// Refuses a call that the caller may not make.
+pub(crate) fn check(
+    cloud: &Cloud,
+    principal: &Principal,
+    caller: &Caller,
+    service: Service,
+    action: &str,
+    input: &Value,
+) -> Result<(), ApiError> {
+    match service {
+        Service::Sts => Ok(()),
+        Service::Ecr => ecr(cloud, principal, caller, action, input),
+        Service::Logs => {
+            let resource = logs_resource(caller, action, input);
+            plain(cloud, principal, caller, &format!("logs:{action}"), &resource)
+        }
+        Service::AppRunner => {
+            let resource = app_runner_resource(caller, action, input);
+            plain(cloud, principal, caller, &format!("apprunner:{action}"), &resource)?;
+            pass_roles(cloud, principal, caller, action, input)
+        }
+    }
+}
+
+/// A call on something in the caller's own account that has no policy of its own.
+fn plain(cloud: &Cloud, principal: &Principal, caller: &Caller, action: &str, resource: &str) -> Result<(), ApiError> {
+    let account = resource.split(':').nth(4).and_then(|text| text.parse().ok());
+    let account: AccountId = account.unwrap_or_else(|| caller.account.clone());
+    let context = context_of_request(caller.region.as_str(), Timestamp::now());
+    allow(cloud, principal, action, resource, &account, None, context)
+}
+
+fn allow(
+    cloud: &Cloud,
+    principal: &Principal,
+    action: &str,
+    resource: &str,
+    resource_account: &AccountId,
+    resource_policy: Option<&Policy>,
+    context: Context,
+) -> Result<(), ApiError> {
+    let need = Need { action, resource, resource_account, resource_policy, resource_must_allow: false, context };
+    cloud
+        .identities
+        .authorize(principal, &need)
+        .map_err(|denial| ApiError::new(400, "AccessDeniedException", denial.message(&principal.arn, action, resource)))
+}
+
+/// What the actions of ECR need.
+fn ecr(cloud: &Cloud, principal: &Principal, caller: &Caller, action: &str, input: &Value) -> Result<(), ApiError> {
+    if action == "GetAuthorizationToken" {
+        return plain(cloud, principal, caller, "ecr:GetAuthorizationToken", "*");
+    }
+    let account = input["registryId"].as_str().and_then(|id| id.parse().ok());
+    let account: AccountId = account.unwrap_or_else(|| caller.account.clone());
+    let many = input["repositoryNames"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut names: Vec<&str> = input["repositoryName"].as_str().into_iter().chain(many).collect();
+    if names.is_empty() {
+        names.push("*");
+    }
+    names.into_iter().try_for_each(|name| {
+        let id = RepositoryId { account: account.clone(), region: caller.region.clone(), name: name.to_owned() };
+        repository(cloud, principal, action, &id)
+    })
+}
+
+/// What an action on a repository needs, on either face of ECR.
+pub(crate) fn repository(
+    cloud: &Cloud,
+    principal: &Principal,
+    action: &str,
+    id: &RepositoryId,
+) -> Result<(), ApiError> {
+    let text = cloud.images.with(id, |repository| repository.policy.clone()).ok().flatten();
+    let policy = text.and_then(|text| Policy::parse(&text).ok());
+    let context = context_of_request(id.region.as_str(), Timestamp::now());
+    allow(cloud, principal, &format!("ecr:{action}"), &id.arn(), &id.account, policy.as_ref(), context)
+}
+
+fn logs_resource(caller: &Caller, action: &str, input: &Value) -> String {
+    let base = format!("arn:aws:logs:{}:{}:log-group:", caller.region, caller.account);
+    let group = input["logGroupName"].as_str().unwrap_or_default();
+    if let Some(identifier) = input["logGroupIdentifier"].as_str().filter(|text| text.starts_with("arn:")) {
+        return format!("{}:log-stream:", identifier.trim_end_matches(":*"));
+    }
+    let stream = if action == "GetLogEvents" { input["logStreamName"].as_str().unwrap_or_default() } else { "" };
+    format!("{base}{group}:log-stream:{stream}")
+}
+
+fn app_runner_resource(caller: &Caller, action: &str, input: &Value) -> String {
+    let named = ["ServiceArn", "ResourceArn", "AutoScalingConfigurationArn", "VpcConnectorArn", "ConnectionArn"];
+    match named.iter().find_map(|member| input[member].as_str()) {
+        Some(arn) if action != "CreateService" => arn.to_owned(),
+        _ if action == "CreateService" => {
+            let name = input["ServiceName"].as_str().unwrap_or_default();
+            format!("arn:aws:apprunner:{}:{}:service/{name}/*", caller.region, caller.account)
+        }
+        _ => "*".to_owned(),
+    }
+}
+
+/// The roles a call hands to App Runner: the member's name in the error, the ARN, and the service that gets it.
+fn passed_roles(input: &Value) -> impl Iterator<Item = (&'static str, &str, &'static str)> {
+    let access = input["SourceConfiguration"]["AuthenticationConfiguration"]["AccessRoleArn"].as_str();
+    let instance = input["InstanceConfiguration"]["InstanceRoleArn"].as_str();
+    let access = access.map(|arn| ("access", arn, "build.apprunner.amazonaws.com"));
+    let instance = instance.map(|arn| ("instance", arn, "tasks.apprunner.amazonaws.com"));
+    access.into_iter().chain(instance)
+}
+
+fn pass_roles(
+    cloud: &Cloud,
+    principal: &Principal,
+    caller: &Caller,
+    action: &str,
+    input: &Value,
+) -> Result<(), ApiError> {
+    if !["CreateService", "UpdateService"].contains(&action) {
+        return Ok(());
+    }
+    let now = Timestamp::now();
+    for (member, arn, service) in passed_roles(input) {
+        if arn.split(':').nth(4) != Some(caller.account.as_str()) {
+            return Err(ApiError::new(400, "AccessDeniedException", "Cross-account pass role is not allowed."));
+        }
+        let context = context_of_request(caller.region.as_str(), now).with("iam:PassedToService", service);
+        allow(cloud, principal, "iam:PassRole", arn, &caller.account, None, context)?;
+        if !can_be_assumed_by(cloud, arn, service, now) {
+            let message = format!("Error in assuming {member} role {arn}");
+            return Err(ApiError::new(400, "InvalidRequestException", message));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the role is there, can be used already, and trusts the service.
+fn can_be_assumed_by(cloud: &Cloud, arn: &str, service: &str, now: Timestamp) -> bool {
+    let Some(known) = cloud.identities.role(arn, now) else { return false };
+    let context = context_of_request(cloud.region.as_str(), now);
+    let policies = Policies {
+        identity: Some(&[]),
+        session: None,
+        resource: Some(&known.trust),
+        resource_must_allow: true,
+        cross_account: true,
+    };
+    let subject = Subject::Service(service);
+    decide(policies, &Question { subject, action: "sts:AssumeRole", resource: arn, context: &context }).is_ok()
+}
