@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     App, command,
@@ -14,9 +15,10 @@ use super::{
     journal::{self, Journal},
     machine::{self, Basis, Ending, Event, Phase, Step},
     proxy::Route,
+    script::Script,
     word::{OperationKind, ServiceStatus},
 };
-use crate::sandbox::ecr::store::StoredImage;
+use crate::{domain::digest::Digest, sandbox::ecr::store::StoredImage};
 
 /// An accepted operation.
 pub(super) struct Job {
@@ -25,6 +27,9 @@ pub(super) struct Job {
     pub(super) basis: Basis,
     /// What a rollback returns to.
     pub(super) previous: Configuration,
+    pub(super) script: Script,
+    /// Cancelled when the script does not hold it back any more.
+    pub(super) released: CancellationToken,
     pub(super) journal: Journal,
 }
 
@@ -43,6 +48,8 @@ enum Failure {
     Unhealthy,
     #[error("the service is gone")]
     Gone,
+    #[error("{0}")]
+    Scripted(String),
 }
 
 impl From<EngineError> for Failure {
@@ -99,9 +106,13 @@ impl Run<'_> {
         self.job.journal.deployment(&self.job.operation, line);
     }
 
-    /// Does a phase's work and takes its time.
+    /// Does a phase's work, or what the script has instead of it, and takes its time.
     async fn perform(&mut self, phase: Phase) -> Event {
         let pause = tokio::time::sleep(self.app.options.pace.of(phase));
+        if let Some(event) = self.follow_script(phase).await {
+            pause.await;
+            return event;
+        }
         let (outcome, ()) = tokio::join!(self.work(phase), pause);
         match outcome {
             Ok(()) => Event::Done,
@@ -110,6 +121,27 @@ impl Run<'_> {
                 Event::Failed
             }
         }
+    }
+
+    /// Holds the operation back as long as its script says, and gives what the script has come of the phase.
+    async fn follow_script(&mut self, phase: Phase) -> Option<Event> {
+        let (script, kind) = (&self.job.script, self.job.basis.kind);
+        if script.is_about(phase, kind) {
+            script.line.iter().for_each(|line| self.say(line));
+            tokio::time::sleep(Duration::from_millis(script.hold_ms)).await;
+            self.job.released.cancelled().await;
+        }
+        let event = script.event_in(phase, kind)?;
+        if matches!(event, Event::GivenUp | Event::TurnedBack) {
+            let reason = script.reason.clone().unwrap_or_else(|| "Health check failed.".to_owned());
+            self.explain(&Failure::Scripted(reason));
+        }
+        if phase == Phase::RollingBack
+            && let Err(failure) = self.remove_green().await
+        {
+            self.say(&failure.to_string());
+        }
+        Some(event)
     }
 
     async fn work(&mut self, phase: Phase) -> Result<(), Failure> {
@@ -133,9 +165,12 @@ impl Run<'_> {
                 (journal::exited(*code), "Your application stopped or failed to start.".to_owned())
             }
             Failure::Unhealthy => (journal::unhealthy(rule, self.spec.port), "Health check failed.".to_owned()),
+            Failure::Scripted(reason) => (String::new(), reason.clone()),
             Failure::Secret { .. } | Failure::Engine(_) | Failure::Gone => (failure.to_string(), failure.to_string()),
         };
-        self.say(&line);
+        if !line.is_empty() {
+            self.say(&line);
+        }
         if !self.job.basis.kind.only_stops() {
             self.say(&journal::failed(&self.job.operation, &reason));
         }
@@ -160,7 +195,7 @@ impl Run<'_> {
     async fn start(&mut self) -> Result<(), Failure> {
         self.say(journal::PROVISIONING);
         let green = match self.image.clone() {
-            None => Arc::new(Instance::scripted()),
+            None => Arc::new(Instance::scripted(self.spec.identifier.clone())),
             Some(image) => self.start_container(&image).await?,
         };
         self.keep_green(&green)
@@ -169,11 +204,13 @@ impl Run<'_> {
     async fn start_container(&mut self, image: &StoredImage) -> Result<Arc<Instance>, Failure> {
         let engine = &self.app.engine;
         let environment = self.environment()?;
+        let digest = image.digest.to_string();
         let image = engine.load(image).await?;
-        let instance = self.app.ids.hex();
+        // One operation starts one instance, and ids must not depend on which of two operations is faster.
+        let instance = Digest::of(self.job.operation.as_bytes()).hex()[..32].to_owned();
         let container = engine
             .create(ContainerSpec {
-                name: format!("shipgate-sandbox-{instance}"),
+                instance: instance.clone(),
                 image,
                 environment,
                 command: self.spec.start_command.as_deref().map(command::words),
@@ -183,7 +220,7 @@ impl Run<'_> {
         let started = engine.start(&container, self.spec.port).await;
         let output = carry_output(Arc::clone(engine), container.clone(), self.job.journal.clone(), instance);
         match started {
-            Ok(address) => Ok(Arc::new(Instance::in_container(container, address, tokio::spawn(output)))),
+            Ok(address) => Ok(Arc::new(Instance::in_container(digest, container, address, tokio::spawn(output)))),
             Err(error) => {
                 if matches!(error, EngineError::Exited(_)) {
                     let _ = tokio::time::timeout(Duration::from_secs(3), output).await;
@@ -303,8 +340,11 @@ impl Run<'_> {
             let Phase::Ended(ending) = step.phase else { return };
             match ending {
                 Ending::Succeeded => self.succeeded(service, now),
-                Ending::RolledBack | Ending::RollbackFailed => service.configuration = self.job.previous.clone(),
-                Ending::Failed => {}
+                // The configuration that is described is that of what serves; a rebuild that failed keeps the new one.
+                Ending::Failed if !self.job.basis.serving => {}
+                Ending::Failed | Ending::RolledBack | Ending::RollbackFailed => {
+                    service.configuration = self.job.previous.clone();
+                }
             }
         });
         if matches!(step.phase, Phase::Ended(_)) {

@@ -9,6 +9,7 @@ mod archive;
 mod calls;
 mod command;
 mod config;
+mod control;
 mod driver;
 mod engine;
 mod health;
@@ -25,6 +26,7 @@ mod proxy;
 mod record;
 mod refusal;
 mod render;
+mod script;
 mod shape;
 mod source;
 mod states;
@@ -32,18 +34,24 @@ mod states;
 mod tests;
 mod word;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicBool};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-pub use self::options::{Options, Pace};
+pub use self::{
+    control::ControlError,
+    options::{Options, Pace},
+    script::{Moment, Outcome, Script},
+    word::OperationKind,
+};
 use self::{
     driver::Job,
     engine::Engine,
     identity::SandboxId,
     ids::Ids,
     record::Book,
+    script::Scripts,
     source::{Images, LogSink},
 };
 use super::{answer::ApiError, caller::Caller, ecr::store::Store, logs::store::LogStore};
@@ -63,6 +71,8 @@ struct App {
     logs: Arc<dyn LogSink>,
     options: Options,
     ids: Ids,
+    scripts: Scripts,
+    create_failed_is_final: AtomicBool,
     engine: Arc<Engine>,
     client: reqwest::Result<reqwest::Client>,
 }
@@ -77,7 +87,17 @@ impl AppRunner {
     fn on(images: Arc<dyn Images>, logs: Arc<dyn LogSink>, options: Options) -> Arc<Self> {
         let engine = Arc::new(Engine::new(SandboxId::of_this_process(), options.docker_host.clone()));
         let ids = Ids::new(options.seed);
-        let app = App { book: Book::default(), images, logs, options, ids, engine, client: proxy::plain_client() };
+        let app = App {
+            book: Book::default(),
+            images,
+            logs,
+            ids,
+            scripts: Scripts::new(options.seed),
+            create_failed_is_final: AtomicBool::new(options.create_failed_is_final),
+            engine,
+            client: proxy::plain_client(),
+            options,
+        };
         Arc::new(Self { app: Arc::new(app), work: Mutex::new(Some(JoinSet::new())) })
     }
 
@@ -110,9 +130,13 @@ impl AppRunner {
     /// Begins to carry out an operation that has been written down.
     fn begin(&self, job: Job) {
         let app = Arc::clone(&self.app);
+        self.spawn(async move { driver::run(&app, &job).await });
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         if let Some(work) = self.work.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             while work.try_join_next().is_some() {}
-            work.spawn(async move { driver::run(&app, &job).await });
+            work.spawn(task);
         }
     }
 

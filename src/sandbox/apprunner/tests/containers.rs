@@ -236,8 +236,9 @@ async fn containers_of_a_killed_sandbox_are_swept_and_those_of_a_living_one_are_
     let (alive, arn) = running(fast()).await;
     let image = alive.runner.app.engine.load(&image(&["BODY=v1"])).await.unwrap();
     let gone = Engine::new(SandboxId::of_a_gone_process(), None);
-    let name = format!("shipgate-sandbox-{}", alive.runner.app.ids.hex());
-    let killed = gone.create(ContainerSpec { name, image, environment: vec![], command: None, memory_mib: 64 }).await;
+    let instance = alive.runner.app.ids.hex();
+    let killed =
+        gone.create(ContainerSpec { instance, image, environment: vec![], command: None, memory_mib: 64 }).await;
     let killed = killed.unwrap();
     let (next, _) = running(fast()).await;
     assert!(!next.runner.app.engine.knows(&killed).await);
