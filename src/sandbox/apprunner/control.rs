@@ -83,8 +83,10 @@ impl AppRunner {
         if let Some(lasting) = lasting {
             let (app, arn) = (Arc::clone(&self.app), arn.to_owned());
             self.spawn(async move {
-                tokio::time::sleep(lasting).await;
-                app.book.with_service(&arn, end_maintenance);
+                tokio::select! {
+                    () = tokio::time::sleep(lasting) => drop(app.book.with_service(&arn, end_maintenance)),
+                    () = app.stopping.cancelled() => {}
+                }
             });
         }
         Ok(())

@@ -6,12 +6,14 @@
 //! of an operation and `driver` carries it out on `engine`, `proxy` and `journal`.
 
 mod archive;
+mod bring_up;
 mod calls;
 mod command;
 mod config;
 mod control;
 mod driver;
 mod engine;
+mod failure;
 mod health;
 mod identity;
 mod ids;
@@ -34,10 +36,14 @@ mod states;
 mod tests;
 mod word;
 
-use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicBool};
+use std::{
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    time::Duration,
+};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 pub use self::{
     control::ControlError,
@@ -57,6 +63,9 @@ use self::{
 use super::{answer::ApiError, caller::Caller, ecr::store::Store, logs::store::LogStore};
 use crate::domain::account::{AccountId, Region};
 
+/// How long operations under way may take to let go of their containers when the sandbox shuts down.
+const SHUTDOWN_CAP: Duration = Duration::from_secs(20);
+
 /// The App Runner of a sandbox: all accounts and regions.
 pub struct AppRunner {
     app: Arc<App>,
@@ -73,6 +82,8 @@ struct App {
     ids: Ids,
     scripts: Scripts,
     create_failed_is_final: AtomicBool,
+    /// Cancelled when the sandbox shuts down.
+    stopping: CancellationToken,
     engine: Arc<Engine>,
     client: reqwest::Result<reqwest::Client>,
 }
@@ -94,6 +105,7 @@ impl AppRunner {
             ids,
             scripts: Scripts::new(options.seed),
             create_failed_is_final: AtomicBool::new(options.create_failed_is_final),
+            stopping: CancellationToken::new(),
             engine,
             client: proxy::plain_client(),
             options,
@@ -119,9 +131,12 @@ impl AppRunner {
     /// Ends the operations under way, closes every service URL, and removes every container and image that was
     /// brought to the engine. What the engine refuses to remove is swept by the next sandbox on this machine.
     pub async fn shutdown(&self) {
+        self.app.stopping.cancel();
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(mut work) = work {
-            work.shutdown().await;
+        if let Some(work) = work {
+            // Whoever is at a container finishes with it, so that it is known when all of them are removed; tasks
+            // still there after the cap are aborted with their set.
+            let _ = tokio::time::timeout(SHUTDOWN_CAP, work.join_all()).await;
         }
         self.app.book.with(|services| services.iter_mut().for_each(|service| service.proxy = None));
         let _ = self.app.engine.remove_all().await;
