@@ -33,6 +33,11 @@ const LABEL_OWNER: &str = "shipgate.sandbox.owner";
 /// Containers are named `shipgate-sandbox-ID-INSTANCE`, images are known to the engine as `shipgate-sandbox-ID:CONFIG`.
 const NAME_PREFIX: &str = "shipgate-sandbox-";
 
+/// How long an engine may take to answer at all.
+const PING_CAP: Duration = Duration::from_secs(10);
+/// How long it may take with anything else: it answers the load of an image when all of it has been read.
+const LOAD_CAP: Duration = Duration::from_mins(30);
+
 /// Why the engine did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EngineError {
@@ -90,10 +95,10 @@ impl Engine {
                 Some(host) => Docker::connect_with_host(host),
                 None => Docker::connect_with_defaults(),
             };
-            let docker = docker.map_err(EngineError::Unreachable)?;
+            let docker = docker.map_err(EngineError::Unreachable)?.with_timeout(PING_CAP);
             docker.ping().await.map_err(EngineError::Unreachable)?;
             sweep(&docker).await?;
-            Ok(docker)
+            Ok(docker.with_timeout(LOAD_CAP))
         };
         self.docker.get_or_try_init(|| connect).await
     }
@@ -222,6 +227,17 @@ impl Engine {
     /// Whether the engine has this container.
     pub(super) async fn knows(&self, container: &str) -> bool {
         self.docker().await.unwrap().inspect_container(container, None).await.is_ok()
+    }
+
+    /// Whether the engine has this image.
+    pub(super) async fn knows_image(&self, tag: &str) -> bool {
+        self.docker().await.unwrap().inspect_image(tag).await.is_ok()
+    }
+
+    /// The memory a container is limited to, in bytes.
+    pub(super) async fn memory_limit(&self, container: &str) -> Option<i64> {
+        let seen = self.docker().await.unwrap().inspect_container(container, None).await.unwrap();
+        seen.host_config.unwrap().memory
     }
 }
 

@@ -4,6 +4,8 @@ mod calls;
 mod containers;
 mod control;
 mod fixture;
+mod health;
 mod images;
+mod proxy;
 mod random;
 mod validation;
