@@ -4,16 +4,19 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    App, command,
+    App,
     config::{Configuration, RunSpec},
-    engine::{ContainerSpec, EngineError},
-    health,
-    instance::{Instance, carry_output},
+    engine::EngineError,
+    failure::Failure,
+    instance::Instance,
     journal::{self, Journal},
     machine::{self, Basis, Ending, Event, Phase, Step},
     proxy::Route,
+    record::Service,
+    script::Script,
     word::{OperationKind, ServiceStatus},
 };
 use crate::sandbox::ecr::store::StoredImage;
@@ -25,55 +28,19 @@ pub(super) struct Job {
     pub(super) basis: Basis,
     /// What a rollback returns to.
     pub(super) previous: Configuration,
+    pub(super) script: Script,
+    /// Cancelled when the script does not hold it back any more.
+    pub(super) released: CancellationToken,
     pub(super) journal: Journal,
 }
 
-/// Why a phase could not be done.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("the image can't be had: {0}")]
-    Pull(String),
-    #[error("runtime environment secret {name} can't be had: nothing is known of {arn}")]
-    Secret { name: String, arn: String },
-    #[error("{}", with_causes(.0))]
-    Engine(EngineError),
-    #[error("the container ended with exit code {0}")]
-    Exited(i64),
-    #[error("the health check failed")]
-    Unhealthy,
-    #[error("the service is gone")]
-    Gone,
-}
-
-impl From<EngineError> for Failure {
-    fn from(error: EngineError) -> Self {
-        match error {
-            EngineError::Exited(code) => Self::Exited(code),
-            other @ (EngineError::Unreachable(_) | EngineError::Refused { .. } | EngineError::Layers(_)) => {
-                Self::Engine(other)
-            }
-        }
-    }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
 /// An operation under way.
-struct Run<'a> {
-    app: &'a App,
-    job: &'a Job,
-    spec: RunSpec,
-    image: Option<Arc<StoredImage>>,
-    green: Option<Arc<Instance>>,
+pub(super) struct Run<'a> {
+    pub(super) app: &'a App,
+    pub(super) job: &'a Job,
+    pub(super) spec: RunSpec,
+    pub(super) image: Option<Arc<StoredImage>>,
+    pub(super) green: Option<Arc<Instance>>,
 }
 
 /// Carries an operation to its end.
@@ -86,6 +53,10 @@ pub(super) async fn run(app: &App, job: &Job) {
     }
     let mut phase = Phase::Pending;
     while let Some(step) = machine::step(phase, run.perform(phase).await, job.basis) {
+        // What is left undone by a shutdown has neither failed nor succeeded.
+        if app.stopping.is_cancelled() {
+            return;
+        }
         run.record(step).await;
         phase = step.phase;
         if matches!(phase, Phase::Ended(_)) {
@@ -95,21 +66,54 @@ pub(super) async fn run(app: &App, job: &Job) {
 }
 
 impl Run<'_> {
-    fn say(&self, line: &str) {
+    /// Writes a line to the deployment's log.
+    pub(super) fn say(&self, line: &str) {
         self.job.journal.deployment(&self.job.operation, line);
     }
 
-    /// Does a phase's work and takes its time.
+    /// Does a phase's work, or what the script has instead of it, and takes its time.
     async fn perform(&mut self, phase: Phase) -> Event {
         let pause = tokio::time::sleep(self.app.options.pace.of(phase));
-        let (outcome, ()) = tokio::join!(self.work(phase), pause);
-        match outcome {
-            Ok(()) => Event::Done,
-            Err(failure) => {
-                self.explain(&failure);
-                Event::Failed
-            }
+        let (event, failure) = match self.follow_script(phase).await {
+            Some(Event::Done) => (Event::Done, None),
+            Some(event @ (Event::Failed | Event::GivenUp | Event::TurnedBack)) => (event, self.reason_in(phase)),
+            None if self.app.stopping.is_cancelled() => (Event::Done, None),
+            None => match self.work(phase).await {
+                Ok(()) => (Event::Done, None),
+                Err(failure) => (Event::Failed, Some(failure)),
+            },
+        };
+        let paused = self.unless_shutting_down(pause).await;
+        if let (Some(failure), Ok(())) = (failure, paused) {
+            self.explain(&failure);
         }
+        event
+    }
+
+    /// Holds the operation back as long as its script says, and gives what the script has come of the phase.
+    async fn follow_script(&mut self, phase: Phase) -> Option<Event> {
+        let (script, kind) = (&self.job.script, self.job.basis.kind);
+        if script.is_about(phase, kind) {
+            if let Some(line) = &script.line {
+                self.say(line);
+            }
+            let slow = tokio::time::sleep(Duration::from_millis(script.hold_ms));
+            let held_back = async { tokio::join!(slow, self.job.released.cancelled()) };
+            self.unless_shutting_down(held_back).await.ok()?;
+        }
+        let event = script.event_in(phase, kind)?;
+        if phase == Phase::RollingBack
+            && let Err(failure) = self.remove_green().await
+        {
+            self.say(&failure.to_string());
+        }
+        Some(event)
+    }
+
+    /// What a scripted failure gives as its reason. A failure of the way back has had its reason before.
+    fn reason_in(&self, phase: Phase) -> Option<Failure> {
+        let reason = self.job.script.reason.clone().unwrap_or_else(|| "Health check failed.".to_owned());
+        (phase != Phase::RollingBack).then_some(Failure::Scripted(reason))
     }
 
     async fn work(&mut self, phase: Phase) -> Result<(), Failure> {
@@ -126,109 +130,21 @@ impl Run<'_> {
     }
 
     fn explain(&self, failure: &Failure) {
-        let rule = &self.spec.health;
-        let (line, reason) = match failure {
-            Failure::Pull(cause) => (journal::not_pulled(cause), "Failed to pull your application image.".to_owned()),
-            Failure::Exited(code) => {
-                (journal::exited(*code), "Your application stopped or failed to start.".to_owned())
-            }
-            Failure::Unhealthy => (journal::unhealthy(rule, self.spec.port), "Health check failed.".to_owned()),
-            Failure::Secret { .. } | Failure::Engine(_) | Failure::Gone => (failure.to_string(), failure.to_string()),
-        };
-        self.say(&line);
+        let (line, reason) = failure.lines(&self.spec);
+        if let Some(line) = line {
+            self.say(&line);
+        }
         if !self.job.basis.kind.only_stops() {
             self.say(&journal::failed(&self.job.operation, &reason));
         }
     }
 
-    fn pull(&mut self) -> Result<(), Failure> {
-        if self.app.options.scripted {
-            return Ok(());
+    /// Waits for something, unless the sandbox shuts down meanwhile.
+    pub(super) async fn unless_shutting_down<T>(&self, something: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            done = something => Ok(done),
+            () = self.app.stopping.cancelled() => Err(Failure::ShuttingDown),
         }
-        let deployed = || self.app.book.with_service(&self.job.arn, |service| service.deployed.clone()).flatten();
-        // A resumed service runs what it ran, whatever its tag points at by now.
-        let kept = if self.job.basis.kind == OperationKind::ResumeService { deployed() } else { None };
-        let image = match kept {
-            Some(image) => image,
-            None => Arc::new(self.app.images.image(&self.spec.identifier).map_err(Failure::Pull)?),
-        };
-        self.image = Some(image);
-        self.say(journal::PULLED);
-        Ok(())
-    }
-
-    async fn start(&mut self) -> Result<(), Failure> {
-        self.say(journal::PROVISIONING);
-        let green = match self.image.clone() {
-            None => Arc::new(Instance::scripted()),
-            Some(image) => self.start_container(&image).await?,
-        };
-        self.keep_green(&green)
-    }
-
-    async fn start_container(&mut self, image: &StoredImage) -> Result<Arc<Instance>, Failure> {
-        let engine = &self.app.engine;
-        let environment = self.environment()?;
-        let image = engine.load(image).await?;
-        let instance = self.app.ids.hex();
-        let container = engine
-            .create(ContainerSpec {
-                name: format!("shipgate-sandbox-{instance}"),
-                image,
-                environment,
-                command: self.spec.start_command.as_deref().map(command::words),
-                memory_mib: self.spec.memory_mib,
-            })
-            .await?;
-        let started = engine.start(&container, self.spec.port).await;
-        let output = carry_output(Arc::clone(engine), container.clone(), self.job.journal.clone(), instance);
-        match started {
-            Ok(address) => Ok(Arc::new(Instance::in_container(container, address, tokio::spawn(output)))),
-            Err(error) => {
-                if matches!(error, EngineError::Exited(_)) {
-                    let _ = tokio::time::timeout(Duration::from_secs(3), output).await;
-                }
-                engine.remove(&container).await?;
-                Err(error.into())
-            }
-        }
-    }
-
-    /// Name=value pairs; `PORT` last, so that it is App Runner's.
-    fn environment(&self) -> Result<Vec<String>, Failure> {
-        let mut pairs: Vec<String> =
-            self.spec.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        for (name, arn) in &self.spec.secrets {
-            let value = self.app.options.secrets.get(arn);
-            let value = value.ok_or_else(|| Failure::Secret { name: name.clone(), arn: arn.clone() })?;
-            pairs.push(format!("{name}={value}"));
-        }
-        pairs.push(format!("PORT={}", self.spec.port));
-        Ok(pairs)
-    }
-
-    fn keep_green(&mut self, green: &Arc<Instance>) -> Result<(), Failure> {
-        self.green = Some(Arc::clone(green));
-        let kept = self.app.book.with_service(&self.job.arn, |service| service.green = Some(Arc::clone(green)));
-        kept.ok_or(Failure::Gone)
-    }
-
-    async fn check(&self) -> Result<(), Failure> {
-        self.say(&journal::checking(&self.spec.health, self.spec.port));
-        if let Some((container, address)) = self.green.as_ref().and_then(|green| green.probed()) {
-            let client = self.app.client.as_ref().map_err(|_| Failure::Gone)?;
-            let scale = self.app.options.time_scale;
-            tokio::select! {
-                healthy = health::wait_for_finding(client, &self.spec.health, address, scale) => {
-                    if !healthy {
-                        return Err(Failure::Unhealthy);
-                    }
-                }
-                code = self.app.engine.wait_for_exit(container) => return Err(Failure::Exited(code?)),
-            }
-        }
-        self.say(journal::HEALTHY);
-        Ok(())
     }
 
     fn route(&self) -> Result<(), Failure> {
@@ -303,8 +219,11 @@ impl Run<'_> {
             let Phase::Ended(ending) = step.phase else { return };
             match ending {
                 Ending::Succeeded => self.succeeded(service, now),
-                Ending::RolledBack | Ending::RollbackFailed => service.configuration = self.job.previous.clone(),
-                Ending::Failed => {}
+                // The configuration that is described is that of what serves; a rebuild that failed keeps the new one.
+                Ending::Failed if !self.job.basis.serving => {}
+                Ending::Failed | Ending::RolledBack | Ending::RollbackFailed => {
+                    service.configuration = self.job.previous.clone();
+                }
             }
         });
         if matches!(step.phase, Phase::Ended(_)) {
@@ -312,7 +231,7 @@ impl Run<'_> {
         }
     }
 
-    fn succeeded(&self, service: &mut super::record::Service, now: Timestamp) {
+    fn succeeded(&self, service: &mut Service, now: Timestamp) {
         if let Some(green) = service.green.take() {
             service.blue = Some(green);
         }

@@ -30,8 +30,13 @@ use crate::{domain::digest::Digest, sandbox::ecr::store::StoredImage};
 const LABEL: &str = "shipgate.sandbox";
 /// The label that says which process of which machine to ask for, before a leftover is swept.
 const LABEL_OWNER: &str = "shipgate.sandbox.owner";
-/// Images are known to the engine as `shipgate-sandbox-ID:CONFIG`.
-const IMAGE_PREFIX: &str = "shipgate-sandbox-";
+/// Containers are named `shipgate-sandbox-ID-INSTANCE`, images are known to the engine as `shipgate-sandbox-ID:CONFIG`.
+const NAME_PREFIX: &str = "shipgate-sandbox-";
+
+/// How long an engine may take to answer at all.
+const PING_CAP: Duration = Duration::from_secs(10);
+/// How long it may take with anything else: it answers the load of an image when all of it has been read.
+const LOAD_CAP: Duration = Duration::from_mins(30);
 
 /// Why the engine did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +61,8 @@ pub(super) enum EngineError {
 
 /// What a container is made of.
 pub(super) struct ContainerSpec {
-    pub(super) name: String,
+    /// The instance's id; with the sandbox's id it makes the container's name.
+    pub(super) instance: String,
     pub(super) image: String,
     pub(super) environment: Vec<String>,
     /// Replaces the image's command, if there is one.
@@ -89,10 +95,10 @@ impl Engine {
                 Some(host) => Docker::connect_with_host(host),
                 None => Docker::connect_with_defaults(),
             };
-            let docker = docker.map_err(EngineError::Unreachable)?;
+            let docker = docker.map_err(EngineError::Unreachable)?.with_timeout(PING_CAP);
             docker.ping().await.map_err(EngineError::Unreachable)?;
             sweep(&docker).await?;
-            Ok(docker)
+            Ok(docker.with_timeout(LOAD_CAP))
         };
         self.docker.get_or_try_init(|| connect).await
     }
@@ -100,7 +106,7 @@ impl Engine {
     /// Makes the image known to the engine, unless it is, and gives its name there.
     pub(super) async fn load(&self, image: &StoredImage) -> Result<String, EngineError> {
         let docker = self.docker().await?;
-        let tag = format!("{IMAGE_PREFIX}{}:{}", self.id, Digest::of(&image.config).hex());
+        let tag = format!("{NAME_PREFIX}{}:{}", self.id, Digest::of(&image.config).hex());
         if docker.inspect_image(&tag).await.is_ok() {
             return Ok(tag);
         }
@@ -116,6 +122,7 @@ impl Engine {
     pub(super) async fn create(&self, spec: ContainerSpec) -> Result<String, EngineError> {
         let docker = self.docker().await?;
         let memory = i64::from(spec.memory_mib) * 1024 * 1024;
+        let name = format!("{NAME_PREFIX}{}-{}", self.id, spec.instance);
         let labels = [(LABEL, self.id.to_string()), (LABEL_OWNER, self.id.owner())];
         let body = ContainerCreateBody {
             image: Some(spec.image),
@@ -125,7 +132,7 @@ impl Engine {
             host_config: Some(HostConfig { memory: Some(memory), memory_swap: Some(memory), ..Default::default() }),
             ..Default::default()
         };
-        let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
+        let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let created = docker.create_container(Some(options), body).await.map_err(refused("create the container"))?;
         Ok(created.id)
     }
@@ -221,6 +228,17 @@ impl Engine {
     pub(super) async fn knows(&self, container: &str) -> bool {
         self.docker().await.unwrap().inspect_container(container, None).await.is_ok()
     }
+
+    /// Whether the engine has this image.
+    pub(super) async fn knows_image(&self, tag: &str) -> bool {
+        self.docker().await.unwrap().inspect_image(tag).await.is_ok()
+    }
+
+    /// The memory a container is limited to, in bytes.
+    pub(super) async fn memory_limit(&self, container: &str) -> Option<i64> {
+        let seen = self.docker().await.unwrap().inspect_container(container, None).await.unwrap();
+        seen.host_config.unwrap().memory
+    }
 }
 
 /// A piece of a container's output.
@@ -261,12 +279,12 @@ async fn sweep(docker: &Docker) -> Result<(), EngineError> {
             remove(docker, &container.id).await?;
         }
     }
-    let pattern = format!("{IMAGE_PREFIX}*");
+    let pattern = format!("{NAME_PREFIX}*");
     let filters = HashMap::from([("reference", vec![pattern.as_str()])]);
     let options = ListImagesOptionsBuilder::default().filters(&filters).build();
     let images = docker.list_images(Some(options)).await.map_err(refused("list images"))?;
     for tag in images.into_iter().flat_map(|image| image.repo_tags) {
-        let id = tag.strip_prefix(IMAGE_PREFIX).and_then(|rest| rest.split(':').next());
+        let id = tag.strip_prefix(NAME_PREFIX).and_then(|rest| rest.split(':').next());
         if id.is_some_and(SandboxId::is_of_a_gone_process) {
             remove_image(docker, &tag).await?;
         }

@@ -20,6 +20,8 @@ const OUTPUT_CAP: Duration = Duration::from_secs(3);
 
 /// An instance; dropped, it stops carrying output. The container is removed by whoever retires it.
 pub(super) struct Instance {
+    /// What it runs: a digest, or the identifier of a service without containers.
+    image: String,
     /// `None`: scripted, nothing runs.
     running: Option<Running>,
 }
@@ -41,14 +43,19 @@ impl Drop for OutputTask {
 
 impl Instance {
     /// An instance of which nothing runs.
-    pub(super) fn scripted() -> Self {
-        Self { running: None }
+    pub(super) fn scripted(image: String) -> Self {
+        Self { image, running: None }
+    }
+
+    /// What it runs.
+    pub(super) fn image(&self) -> &str {
+        &self.image
     }
 
     /// The instance in a container that has been started, and where it answers.
-    pub(super) fn in_container(container: String, address: SocketAddr, output: JoinHandle<()>) -> Self {
+    pub(super) fn in_container(image: String, container: String, address: SocketAddr, output: JoinHandle<()>) -> Self {
         let output = Mutex::new(Some(OutputTask(output)));
-        Self { running: Some(Running { container, upstream: Upstream::new(address), output }) }
+        Self { image, running: Some(Running { container, upstream: Upstream::new(address), output }) }
     }
 
     /// The route to it.

@@ -57,6 +57,16 @@ pub(super) enum Event {
     Done,
     /// It could not be done.
     Failed,
+    /// The operation is made to end here, without a rollback.
+    GivenUp,
+    /// The operation is made to go back from here, even where there is nothing to go back to.
+    TurnedBack,
+}
+
+impl Event {
+    /// Every event.
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::GivenUp, Self::TurnedBack];
 }
 
 /// What an operation is about and what it has to fall back on: fixed when it is accepted.
@@ -89,16 +99,20 @@ pub(super) fn step(phase: Phase, event: Event, basis: Basis) -> Option<Step> {
         (Phase::Routing, Event::Done) if basis.serving => Phase::Draining,
         (Phase::Routing | Phase::Stopping, Event::Done)
         // Green serves already: a blue that does not go away quietly is not the deployment's failure.
-        | (Phase::Draining, Event::Done | Event::Failed) => Phase::Ended(Ending::Succeeded),
+        | (Phase::Draining, _) => Phase::Ended(Ending::Succeeded),
         (Phase::RollingBack, Event::Done) => Phase::Ended(Ending::RolledBack),
-        (Phase::RollingBack, Event::Failed) => Phase::Ended(Ending::RollbackFailed),
+        (Phase::RollingBack, Event::Failed | Event::GivenUp | Event::TurnedBack) => Phase::Ended(Ending::RollbackFailed),
         (Phase::Pulling | Phase::Starting | Phase::Checking | Phase::Routing, Event::Failed) if basis.serving => {
             Phase::RollingBack
         }
         (
             Phase::Pending | Phase::Pulling | Phase::Starting | Phase::Checking | Phase::Routing | Phase::Stopping,
-            Event::Failed,
+            Event::Failed | Event::GivenUp,
         ) => Phase::Ended(Ending::Failed),
+        (
+            Phase::Pending | Phase::Pulling | Phase::Starting | Phase::Checking | Phase::Routing | Phase::Stopping,
+            Event::TurnedBack,
+        ) => Phase::RollingBack,
     };
     Some(Step { phase: next, operation: operation_in(next), service: service_in(next, basis) })
 }
@@ -135,16 +149,16 @@ fn service_in(phase: Phase, basis: Basis) -> ServiceStatus {
             | OperationKind::ResumeService
             | OperationKind::UpdateService => ServiceStatus::Running,
         },
-        Phase::Ended(Ending::Failed) => match basis.kind {
+        Phase::Ended(Ending::Failed) if basis.kind == OperationKind::DeleteService => ServiceStatus::DeleteFailed,
+        // Blue, where there is one, serves after any of them: also a rollback that failed has not taken it away.
+        Phase::Ended(Ending::Failed | Ending::RolledBack | Ending::RollbackFailed) => match basis.kind {
             OperationKind::CreateService => ServiceStatus::CreateFailed,
-            OperationKind::DeleteService => ServiceStatus::DeleteFailed,
-            OperationKind::PauseService
+            OperationKind::DeleteService
+            | OperationKind::PauseService
             | OperationKind::ResumeService
             | OperationKind::StartDeployment
             | OperationKind::UpdateService => basis.before,
         },
-        // Blue serves after either: a rollback that failed has not taken it away.
-        Phase::Ended(Ending::RolledBack | Ending::RollbackFailed) => ServiceStatus::Running,
     }
 }
 
@@ -217,7 +231,7 @@ mod tests {
     #[test]
     fn only_an_end_leaves_operation_in_progress() {
         for phase in Phase::LIVE {
-            for event in [Event::Done, Event::Failed] {
+            for event in Event::ALL {
                 let next = step(phase, event, basis(K::UpdateService, true, S::Running)).unwrap();
                 let ended = matches!(next.phase, Phase::Ended(_));
                 assert_eq!(next.operation.is_terminal(), ended, "{phase:?}");

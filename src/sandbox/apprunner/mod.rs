@@ -6,11 +6,14 @@
 //! of an operation and `driver` carries it out on `engine`, `proxy` and `journal`.
 
 mod archive;
+mod bring_up;
 mod calls;
 mod command;
 mod config;
+mod control;
 mod driver;
 mod engine;
+mod failure;
 mod health;
 mod identity;
 mod ids;
@@ -25,6 +28,7 @@ mod proxy;
 mod record;
 mod refusal;
 mod render;
+mod script;
 mod shape;
 mod source;
 mod states;
@@ -32,22 +36,35 @@ mod states;
 mod tests;
 mod word;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    time::Duration,
+};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-pub use self::options::{Options, Pace};
+pub use self::{
+    control::ControlError,
+    options::{Options, Pace},
+    script::{Moment, Outcome, Script},
+    word::OperationKind,
+};
 use self::{
     driver::Job,
     engine::Engine,
     identity::SandboxId,
     ids::Ids,
     record::Book,
+    script::Scripts,
     source::{Images, LogSink},
 };
 use super::{answer::ApiError, caller::Caller, ecr::store::Store, logs::store::LogStore};
 use crate::domain::account::{AccountId, Region};
+
+/// How long operations under way may take to let go of their containers when the sandbox shuts down.
+const SHUTDOWN_CAP: Duration = Duration::from_secs(20);
 
 /// The App Runner of a sandbox: all accounts and regions.
 pub struct AppRunner {
@@ -63,6 +80,10 @@ struct App {
     logs: Arc<dyn LogSink>,
     options: Options,
     ids: Ids,
+    scripts: Scripts,
+    create_failed_is_final: AtomicBool,
+    /// Cancelled when the sandbox shuts down.
+    stopping: CancellationToken,
     engine: Arc<Engine>,
     client: reqwest::Result<reqwest::Client>,
 }
@@ -77,7 +98,18 @@ impl AppRunner {
     fn on(images: Arc<dyn Images>, logs: Arc<dyn LogSink>, options: Options) -> Arc<Self> {
         let engine = Arc::new(Engine::new(SandboxId::of_this_process(), options.docker_host.clone()));
         let ids = Ids::new(options.seed);
-        let app = App { book: Book::default(), images, logs, options, ids, engine, client: proxy::plain_client() };
+        let app = App {
+            book: Book::default(),
+            images,
+            logs,
+            ids,
+            scripts: Scripts::new(options.seed),
+            create_failed_is_final: AtomicBool::new(options.create_failed_is_final),
+            stopping: CancellationToken::new(),
+            engine,
+            client: proxy::plain_client(),
+            options,
+        };
         Arc::new(Self { app: Arc::new(app), work: Mutex::new(Some(JoinSet::new())) })
     }
 
@@ -99,9 +131,12 @@ impl AppRunner {
     /// Ends the operations under way, closes every service URL, and removes every container and image that was
     /// brought to the engine. What the engine refuses to remove is swept by the next sandbox on this machine.
     pub async fn shutdown(&self) {
+        self.app.stopping.cancel();
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(mut work) = work {
-            work.shutdown().await;
+        if let Some(work) = work {
+            // Whoever is at a container finishes with it, so that it is known when all of them are removed; tasks
+            // still there after the cap are aborted with their set.
+            let _ = tokio::time::timeout(SHUTDOWN_CAP, work.join_all()).await;
         }
         self.app.book.with(|services| services.iter_mut().for_each(|service| service.proxy = None));
         let _ = self.app.engine.remove_all().await;
@@ -110,9 +145,13 @@ impl AppRunner {
     /// Begins to carry out an operation that has been written down.
     fn begin(&self, job: Job) {
         let app = Arc::clone(&self.app);
+        self.spawn(async move { driver::run(&app, &job).await });
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         if let Some(work) = self.work.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             while work.try_join_next().is_some() {}
-            work.spawn(async move { driver::run(&app, &job).await });
+            work.spawn(task);
         }
     }
 

@@ -25,7 +25,9 @@ pub struct Options {
     pub service_quota: usize,
     /// The rule before June 2023: UpdateService refuses a service in CREATE_FAILED instead of rebuilding it.
     pub create_failed_is_final: bool,
-    /// Fixes the ids that are given out.
+    /// An update that changes nothing answers without an operation, as one report has it; else it is one like any.
+    pub unchanged_update_is_no_operation: bool,
+    /// Fixes the ids that are given out, and the luck of scripts that have a `chance`.
     pub seed: Option<u64>,
 }
 
@@ -41,6 +43,7 @@ impl Default for Options {
             drain_cap: Duration::from_secs(10),
             service_quota: 30,
             create_failed_is_final: false,
+            unchanged_update_is_no_operation: false,
             seed: None,
         }
     }

@@ -89,6 +89,12 @@ impl Traffic {
         std::mem::replace(&mut *self.route.lock().unwrap_or_else(PoisonError::into_inner), route)
     }
 
+    /// Whether requests are sent to an instance.
+    #[cfg(test)]
+    pub(super) fn serves(&self) -> bool {
+        matches!(&*self.route.lock().unwrap(), Route::To(_) | Route::Scripted)
+    }
+
     /// Chooses and counts in one step: a request is never on its way to an instance that is thought idle.
     fn choose(&self) -> Result<(SocketAddr, InFlight), Page> {
         match &*self.route.lock().unwrap_or_else(PoisonError::into_inner) {

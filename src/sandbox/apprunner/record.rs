@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     config::Configuration,
@@ -42,6 +43,10 @@ pub(super) struct Service {
     pub(super) blue: Option<Arc<Instance>>,
     /// The instance of a deployment that has not ended.
     pub(super) green: Option<Arc<Instance>>,
+    /// AWS's own maintenance: in OPERATION_IN_PROGRESS without an operation.
+    pub(super) maintenance: bool,
+    /// What DescribeService still answers, and in how many answers more.
+    pub(super) stale: Option<(ServiceStatus, u32)>,
     /// What was last deployed with success: what a resumed service runs.
     pub(super) deployed: Option<Arc<StoredImage>>,
 }
@@ -63,13 +68,31 @@ pub(super) struct Operation {
     pub(super) started: Timestamp,
     pub(super) updated: Timestamp,
     pub(super) ended: Option<Timestamp>,
+    /// How many answers of ListOperations still leave it out.
+    pub(super) unlisted: u32,
+    /// Cancelled when nothing holds it back any more.
+    pub(super) released: CancellationToken,
 }
 
 impl Operation {
     /// One that has just been accepted.
     pub(super) fn accepted(id: String, kind: OperationKind) -> Self {
         let now = Timestamp::now();
-        Self { id, kind, status: OperationStatus::Pending, started: now, updated: now, ended: None }
+        Self {
+            id,
+            kind,
+            status: OperationStatus::Pending,
+            started: now,
+            updated: now,
+            ended: None,
+            unlisted: 0,
+            released: CancellationToken::new(),
+        }
+    }
+
+    /// Whether it goes on by itself, or has ended.
+    pub(super) fn is_free(&self) -> bool {
+        self.released.is_cancelled() || self.status.is_terminal()
     }
 }
 

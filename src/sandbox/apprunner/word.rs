@@ -1,6 +1,8 @@
 //! The words of the App Runner API for states, operations and calls (service model 2020-05-15, the enums
 //! `ServiceStatus`, `OperationType`, `OperationStatus`). Written here anew: the client has its own.
 
+use serde::{Deserialize, Serialize};
+
 /// `Service.Status`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum ServiceStatus {
@@ -26,13 +28,20 @@ impl ServiceStatus {
 }
 
 /// `OperationSummary.Type`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum OperationKind {
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum OperationKind {
+    /// `START_DEPLOYMENT`
     StartDeployment,
+    /// `CREATE_SERVICE`
     CreateService,
+    /// `PAUSE_SERVICE`
     PauseService,
+    /// `RESUME_SERVICE`
     ResumeService,
+    /// `DELETE_SERVICE`
     DeleteService,
+    /// `UPDATE_SERVICE`
     UpdateService,
 }
 

@@ -23,6 +23,10 @@ pub(super) fn update_service(app: &App, caller: &Caller, input: &Value) -> Resul
     with_service(app, caller, text(input, "ServiceArn"), |service| {
         admit(Call::Update, service.status, era(app))?;
         let updated = service.configuration.updated(input.clone(), &caller.account, &caller.region)?;
+        let unchanged = updated == service.configuration && service.status == ServiceStatus::Running;
+        if unchanged && app.options.unchanged_update_is_no_operation {
+            return Ok(Begun { answer: json!({ "Service": render::service(service) }), job: None });
+        }
         let previous = std::mem::replace(&mut service.configuration, updated);
         let job = accept(app, service, OperationKind::UpdateService, previous);
         Ok(Begun { answer: service_and_operation(service, &job), job: Some(job) })

@@ -80,6 +80,8 @@ fn service(
         proxy: None,
         blue: None,
         green: None,
+        maintenance: false,
+        stale: None,
         deployed: None,
     }
 }

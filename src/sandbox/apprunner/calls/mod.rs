@@ -5,7 +5,7 @@ mod create;
 mod read;
 mod tag;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use serde_json::{Value, json};
 
@@ -84,13 +84,21 @@ struct Begun {
 /// Writes a new operation into its service, which must have admitted it, and gives what the driver needs.
 /// `previous` is the configuration a rollback returns to.
 fn accept(app: &App, service: &mut Service, kind: OperationKind, previous: super::config::Configuration) -> Job {
-    let operation = Operation::accepted(app.ids.uuid(), kind);
+    let script = app.scripts.take(&service.account, &service.name, kind);
+    let mut operation = Operation::accepted(app.ids.uuid(), kind);
+    operation.unlisted = script.unlisted_reads;
+    if !script.stuck {
+        operation.released.cancel();
+    }
+    service.stale = (script.stale_reads > 0).then_some((service.status, script.stale_reads));
     let basis = Basis { kind, serving: service.blue.is_some(), before: service.status };
     let job = Job {
         arn: service.arn.clone(),
         operation: operation.id.clone(),
         basis,
         previous,
+        script,
+        released: operation.released.clone(),
         journal: journal(app, service),
     };
     service.status = ServiceStatus::OperationInProgress;
@@ -130,5 +138,5 @@ fn with_service<T>(
 }
 
 fn era(app: &App) -> Era {
-    Era { create_failed_is_final: app.options.create_failed_is_final }
+    Era { create_failed_is_final: app.create_failed_is_final.load(Ordering::Relaxed) }
 }

@@ -8,7 +8,9 @@ use crate::sandbox::{
     apprunner::{
         App,
         config::{default_auto_scaling_arn, names_default_auto_scaling},
-        paging, refusal, render,
+        paging,
+        record::Service,
+        refusal, render,
         states::{Call, admit},
     },
     caller::Caller,
@@ -17,9 +19,19 @@ use crate::sandbox::{
 pub(super) fn describe_service(app: &App, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
     let service = with_service(app, caller, text(input, "ServiceArn"), |service| {
         admit(Call::Read, service.status, era(app))?;
-        Ok(render::service(service))
+        Ok(stale(service))
     })?;
     Ok(json!({ "Service": service }))
+}
+
+/// The service, with an old status as long as reads of it are stale.
+fn stale(service: &mut Service) -> Value {
+    let mut answer = render::service(service);
+    if let Some((status, left)) = service.stale.take() {
+        service.stale = (left > 1).then_some((status, left - 1));
+        answer["Status"] = json!(status.word());
+    }
+    answer
 }
 
 /// Newest first; deleted services are left out.
@@ -34,7 +46,11 @@ pub(super) fn list_services(app: &App, caller: &Caller, input: &Value) -> Result
 /// Newest first.
 pub(super) fn list_operations(app: &App, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
     let operations: Vec<(String, Value)> = with_service(app, caller, text(input, "ServiceArn"), |service| {
-        let newest_first = service.operations.iter().rev();
+        let newest_first = service.operations.iter_mut().rev().filter_map(|operation| {
+            let hidden = operation.unlisted > 0;
+            operation.unlisted = operation.unlisted.saturating_sub(1);
+            if hidden { None } else { Some(&*operation) }
+        });
         Ok(newest_first.map(|operation| (operation.id.clone(), render::operation(operation, &service.arn))).collect())
     })?;
     paged("OperationSummaryList", &operations, input)

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     fixture::{Fixture, IDENTIFIER, fast, service},
-    images::image,
+    images::{self, image},
 };
 use crate::sandbox::apprunner::{
     Options,
@@ -42,6 +42,7 @@ async fn a_created_service_runs_as_configured_and_says_so() {
     image_configuration["RuntimeEnvironmentVariables"] = json!({ "COLOUR": "blue", "PORT": "1" });
     image_configuration["RuntimeEnvironmentSecrets"] = json!({ "TOKEN": secret });
     image_configuration["StartCommand"] = json!("one 'two words' $HOME");
+    input["InstanceConfiguration"] = json!({ "Cpu": "0.25 vCPU", "Memory": "0.5 GB" });
     let arn = fixture.create(input).await;
 
     let url = fixture.url(&arn).await;
@@ -53,6 +54,8 @@ async fn a_created_service_runs_as_configured_and_says_so() {
     assert_eq!(environment["TOKEN"], "s3cret");
     assert_eq!(environment["PORT"], "3000");
     assert_eq!(environment["HOSTNAME"].len(), 12);
+    let containers = fixture.runner.app.engine.own_containers().await.unwrap();
+    assert_eq!(fixture.runner.app.engine.memory_limit(&containers[0]).await, Some(512 * 1024 * 1024));
 
     let id = arn.rsplit('/').next().unwrap();
     let operation = fixture.on("ListOperations", &arn).await.unwrap()["OperationSummaryList"][0]["Id"].take();
@@ -236,11 +239,14 @@ async fn containers_of_a_killed_sandbox_are_swept_and_those_of_a_living_one_are_
     let (alive, arn) = running(fast()).await;
     let image = alive.runner.app.engine.load(&image(&["BODY=v1"])).await.unwrap();
     let gone = Engine::new(SandboxId::of_a_gone_process(), None);
-    let name = format!("shipgate-sandbox-{}", alive.runner.app.ids.hex());
-    let killed = gone.create(ContainerSpec { name, image, environment: vec![], command: None, memory_mib: 64 }).await;
+    let instance = alive.runner.app.ids.hex();
+    let killed =
+        gone.create(ContainerSpec { instance, image, environment: vec![], command: None, memory_mib: 64 }).await;
     let killed = killed.unwrap();
+    let left_image = gone.load(&images::image(&["BODY=left"])).await.unwrap();
     let (next, _) = running(fast()).await;
     assert!(!next.runner.app.engine.knows(&killed).await);
+    assert!(!next.runner.app.engine.knows_image(&left_image).await);
     assert_eq!(get(&alive.url(&arn).await).await, (200, "v1".to_owned()));
     alive.runner.shutdown().await;
     next.runner.shutdown().await;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use crate::{
         answer::ApiError,
         apprunner::{
             AppRunner, Options, Pace,
+            instance::Instance,
             source::{Images, LogSink},
         },
         caller::Caller,
@@ -141,6 +142,12 @@ impl Fixture {
     /// Type and status of the newest operation.
     pub(super) async fn newest(&self, arn: &str) -> (String, String) {
         self.operations(arn).await.swap_remove(0)
+    }
+
+    /// The instance that serves.
+    pub(super) fn blue(&self, arn: &str) -> Weak<Instance> {
+        let blue = self.runner.app.book.with_service(arn, |service| service.blue.as_ref().map(Arc::downgrade));
+        blue.unwrap().unwrap_or_default()
     }
 
     /// The lines of a group (`service` or `application`) whose stream begins so.
