@@ -217,7 +217,7 @@ impl Failure {
             Self::Unhealthy { .. } | Self::Unverifiable(_) => "no tag was moved and nothing was deployed".to_owned(),
             Self::Promote(_) => "the tag points where it did and nothing was deployed".to_owned(),
             Self::Release { tag, .. } => {
-                format!("tag {tag} points at the new image; no deployment is known to run; the old version serves")
+                format!("tag {tag} points at the new image; no deployment is known to run")
             }
             Self::Deployment { verdict: Verdict::RolledBack, tag: None, .. } => "the old version serves".to_owned(),
             Self::Deployment { verdict: Verdict::RolledBack, tag: Some(tag), .. } => {
@@ -259,6 +259,11 @@ impl Failure {
             }
             Self::GateTimeout { wait, .. } | Self::GateLost { wait, .. } => Some(format!("go on following it with: {wait}")),
             Self::Cancelled { running: Some(running), .. } => Some(format!("go on following it with: {}", running.wait)),
+            Self::Release { source: TargetError::Call(fault), .. } if fault.message.contains("Error in assuming") => Some(
+                "let App Runner assume the role: its trust policy must name build.apprunner.amazonaws.com for an access role, \
+                 tasks.apprunner.amazonaws.com for an instance role"
+                    .to_owned(),
+            ),
             Self::NoService { .. } => Some("check the service's name, the region and the role".to_owned()),
             Self::Configuration(_)
             | Self::Aws { .. }
@@ -308,16 +313,16 @@ impl Failure {
     }
 }
 
-/// App Runner answers InvalidRequest or InvalidState when the service is not RUNNING.
+/// App Runner says "not now" and "I cannot assume that role" under codes it uses for much else, so the words count.
 fn release_exit_code(error: &TargetError) -> ExitCode {
-    match error {
-        TargetError::Call(fault) if fault.is_denied() => ExitCode::Identity,
-        TargetError::Call(fault)
-            if fault.has_code("InvalidRequestException") || fault.has_code("InvalidStateException") =>
-        {
-            ExitCode::Busy
-        }
-        TargetError::Call(_) | TargetError::Answer { .. } => ExitCode::DeploymentFailed,
+    let TargetError::Call(fault) = error else { return ExitCode::DeploymentFailed };
+    let says = |words: &str| fault.message.contains(words);
+    if fault.is_denied() || says("Error in assuming") {
+        ExitCode::Identity
+    } else if fault.has_code("InvalidStateException") || says("RUNNING state") {
+        ExitCode::Busy
+    } else {
+        ExitCode::DeploymentFailed
     }
 }
 

@@ -238,6 +238,16 @@ fn a_service_in_a_state_that_takes_no_deployment() {
 }
 
 #[test]
+fn an_access_role_that_app_runner_may_not_assume() {
+    let world = World::new();
+    world.push("v1", &[]);
+    let ran = world.deploy("v1", &["--access-role", "arn:aws:iam::222222222222:role/untrusting"]);
+    assert_eq!(ran.code, 3, "{}", ran.said());
+    assert!(ran.stderr.contains("build.apprunner.amazonaws.com"), "{}", ran.stderr);
+    assert!(world.service().is_none());
+}
+
+#[test]
 fn a_service_that_deploys_another_image() {
     let (world, old) = serving();
     let ran = world.deploy("v2", &["--tag", "next"]);
