@@ -7,7 +7,7 @@ mod listing;
 mod manifests;
 mod refusal;
 mod route;
-pub(crate) mod uploads;
+mod uploads;
 
 use std::sync::Arc;
 
