@@ -6,8 +6,9 @@ use jiff::SignedDuration;
 
 use super::{
     apprunner::AppRunner,
-    control::{calls::Calls, faults::Faults},
+    control::calls::Calls,
     ecr::{rate::Rate, store::Store, tokens::Tokens, upload::Uploads},
+    faults::Faults,
     identities::Identities,
     logs::store::LogStore,
     registry::links::Links,

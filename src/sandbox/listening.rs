@@ -12,8 +12,8 @@ use jiff::SignedDuration;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{
-    Options, SandboxError, apprunner::AppRunner, cloud::Cloud, control, control::calls::Calls, control::faults::Faults,
-    directory::Directory, ecr::rate::Rate, ecr::store::Store, ecr::tokens::Tokens, ecr::upload::Uploads,
+    Options, SandboxError, apprunner::AppRunner, cloud::Cloud, control, control::calls::Calls, directory::Directory,
+    ecr::rate::Rate, ecr::store::Store, ecr::tokens::Tokens, ecr::upload::Uploads, faults::Faults,
     identities::Identities, logs::store::LogStore, registry, registry::Registry, registry::links::Links,
     sts::issuer::Issuer,
 };
@@ -108,7 +108,7 @@ fn build(
         links: Links::new(second_address, seed.link_lifetime_seconds),
         logs,
         app_runner,
-        faults: Faults::default(),
+        faults: Faults::new(seed.faults.clone()),
         calls: Calls::default(),
         registries,
     })

@@ -162,7 +162,8 @@ async fn the_eleventh_manifest_in_a_moment_is_too_many() {
         let plain = Plain::login(&sandbox, PULL, REGISTRY).await;
         let config = plain.push_blob("shop/api", b"{}").await;
         let text = manifest(&config, &[]);
-        let puts = (0..100).map(|number| plain.put_manifest("shop/api", if number % 2 == 0 { "a" } else { "b" }, &text));
+        let puts =
+            (0..100).map(|number| plain.put_manifest("shop/api", if number % 2 == 0 { "a" } else { "b" }, &text));
         let answers = futures_util::future::join_all(puts).await;
         let mut seen: Vec<u16> = answers.iter().map(|answer| answer.status().as_u16()).collect();
         seen.sort_unstable();
