@@ -2,5 +2,15 @@
 //! account, and lets nothing broken through. This is the module map; `docs/design/architecture.md` is the plan of it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
+pub mod aws;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod docker;
 pub mod domain;
+pub mod pipeline;
+pub mod registry;
+pub mod report;
 pub mod sandbox;
+pub mod stages;
+pub mod target;

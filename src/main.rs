@@ -1,2 +1,5 @@
-//! Placeholder while the rooms are being built.
-fn main() {}
+//! Parse, run, exit code; nothing else.
+
+fn main() -> std::process::ExitCode {
+    shipgate::cli::run(std::env::args_os())
+}

@@ -64,6 +64,17 @@ impl ImageReference {
         Self { host: self.host.clone(), repository: self.repository.clone(), tag: None, digest: Some(digest.clone()) }
     }
 
+    /// A tag of a repository in an account's ECR.
+    #[must_use]
+    pub fn in_ecr_of(account: &AccountId, region: &Region, repository: &str, tag: &str) -> Self {
+        Self {
+            host: EcrHost::host_of(account, region),
+            repository: repository.to_owned(),
+            tag: Some(tag.to_owned()),
+            digest: None,
+        }
+    }
+
     /// The account and region in the host, if the host is one of ECR's.
     #[must_use]
     pub fn ecr(&self) -> Option<EcrHost> {
@@ -159,6 +170,20 @@ pub struct EcrHost {
 }
 
 impl EcrHost {
+    /// The host of an account's registry in a region, in the form App Runner's image identifiers take.
+    #[must_use]
+    pub fn host_of(account: &AccountId, region: &Region) -> String {
+        let name = region.as_str();
+        let domain = if name.starts_with("cn-") {
+            "amazonaws.com.cn"
+        } else if name.starts_with("eusc-") {
+            "amazonaws.eu"
+        } else {
+            "amazonaws.com"
+        };
+        format!("{account}.dkr.ecr.{name}.{domain}")
+    }
+
     /// Reads any of ECR's host forms: `A.dkr.ecr.R.amazonaws.com`, `A.dkr.ecr-fips.R.…`, `A.dkr-ecr.R.on.aws`,
     /// `A.dkr-ecr-fips.R.on.aws`, and the domains of other partitions.
     #[must_use]

@@ -1,5 +1,6 @@
 //! Pure types and decisions. No I/O, no async, no clock: everything here can be tested by tables.
 
+pub mod access;
 pub mod account;
 pub mod arn;
 pub mod digest;
@@ -9,6 +10,7 @@ pub mod health;
 pub mod image;
 pub mod manifest;
 pub mod operation;
+pub mod reason;
 pub mod release;
 pub mod secret;
 pub mod service;

@@ -48,12 +48,24 @@ pub enum Refusal {
         /// The identifier that would be promoted.
         wanted: String,
     },
+    /// The push of the tag would itself deploy: there would be two deployments.
+    #[error("the service deploys by itself on every push of its tag (AutoDeploymentsEnabled)")]
+    AutoDeployments,
     /// A state this program does not know.
     #[error("the service is in state {0}, which this version of shipgate does not know")]
     UnknownState(String),
 }
 
 impl Refusal {
+    /// Whether it is about the state the service is in now, and may pass, rather than about how it is set up.
+    #[must_use]
+    pub fn is_about_state(&self) -> bool {
+        match self {
+            Self::Busy | Self::Paused | Self::CreateFailed | Self::DeleteFailed | Self::UnknownState(_) => true,
+            Self::NotAnImage | Self::OtherImage { .. } | Self::AutoDeployments => false,
+        }
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> String {
@@ -67,6 +79,9 @@ impl Refusal {
             Self::OtherImage { .. } => {
                 "leave out `repository` and `tag` of the target to follow the service, or change the service's image identifier".to_owned()
             }
+            Self::AutoDeployments => "turn automatic deployments off (aws apprunner update-service --service-arn ARN \
+                 --source-configuration AutoDeploymentsEnabled=false), so that nothing is deployed that was not verified"
+                .to_owned(),
             Self::UnknownState(_) => "look at the service in the console; a newer shipgate may know the state".to_owned(),
         }
     }

@@ -127,3 +127,18 @@ pub struct LiveService {
     /// What its container is run with.
     pub settings: RunSettings,
 }
+
+impl LiveService {
+    /// Where it answers, with a scheme. App Runner gives a bare host, which speaks HTTPS; a loopback address speaks
+    /// plain HTTP, as registries on loopback addresses do. Empty when the service has no address.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let host = self.url.split(':').next().unwrap_or_default();
+        let loopback = host == "localhost" || host.starts_with("127.");
+        match (self.url.is_empty() || self.url.contains("://"), loopback) {
+            (true, _) => self.url.clone(),
+            (false, true) => format!("http://{}", self.url),
+            (false, false) => format!("https://{}", self.url),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! AWS as this program needs it: sessions in accounts, ECR's control plane, log groups. Together with `target`, the
+//! only user of the AWS SDK.
+
+pub mod ecr;
+pub mod fault;
+pub mod identity;
+pub mod logs;
+pub mod session;

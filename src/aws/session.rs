@@ -1,0 +1,133 @@
+//! A session: an identity in an account, checked, from which clients are built.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::config::IdentityCache;
+
+use super::{
+    fault::AwsFault,
+    identity::{IdentityError, RoleChain},
+};
+use crate::domain::{
+    access::Access,
+    account::{AccountId, Region},
+    secret::Secret,
+};
+
+/// A role session is renewed this long before it expires, so that no call is signed with credentials that end
+/// while it is under way.
+const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
+
+/// Where AWS is and who we are there, when it is not what the environment says: how a run is pointed at a sandbox.
+#[derive(Clone, Debug)]
+pub struct Pinned {
+    /// The address of every service.
+    pub endpoint: String,
+    /// The base identity's access key id.
+    pub access_key_id: String,
+    /// And its secret.
+    pub secret_access_key: Secret,
+}
+
+/// The base identity and everything else clients share: by the standard chain (environment, profile, SSO, container,
+/// web identity token), or pinned.
+pub async fn base(region: &Region, pinned: Option<&Pinned>) -> SdkConfig {
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(SdkRegion::new(region.to_string()))
+        .retry_config(RetryConfig::standard().with_max_attempts(5))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(10))
+                .read_timeout(Duration::from_secs(30))
+                .build(),
+        )
+        .identity_cache(IdentityCache::lazy().buffer_time(REFRESH_BEFORE_EXPIRY).build());
+    match pinned {
+        None => Box::pin(loader.load()).await,
+        Some(pinned) => {
+            let credentials = aws_credential_types::Credentials::from_keys(
+                &pinned.access_key_id,
+                pinned.secret_access_key.reveal(),
+                None,
+            );
+            Box::pin(loader.endpoint_url(&pinned.endpoint).credentials_provider(credentials).load()).await
+        }
+    }
+}
+
+/// An identity in an account.
+#[derive(Clone, Debug)]
+pub struct Session {
+    config: SdkConfig,
+    account: AccountId,
+    arn: String,
+}
+
+impl Session {
+    /// Walks the chain of `access` from `base` and asks STS who that is. `purpose` names the identity in errors.
+    ///
+    /// # Errors
+    /// [`IdentityError`] naming the hop that failed, or the account that answered instead of the expected one.
+    pub async fn open(base: &SdkConfig, access: &Access, purpose: &str) -> Result<Self, IdentityError> {
+        let chain = RoleChain::new(purpose, base, &access.hops)?;
+        // Walked once here for an error that names the hop; the SDK would bury it in layers.
+        chain.prepare().await?;
+        let config = base
+            .clone()
+            .into_builder()
+            .region(SdkRegion::new(access.region.to_string()))
+            .credentials_provider(SharedCredentialsProvider::new(chain))
+            .identity_cache(IdentityCache::lazy().buffer_time(REFRESH_BEFORE_EXPIRY).build())
+            .build();
+        let (account, arn) = caller(&config, purpose).await?;
+        if let Some(expected) = access.hops.last().map(|hop| hop.role.account())
+            && *expected != account
+        {
+            return Err(IdentityError::OtherAccount {
+                purpose: purpose.to_owned(),
+                expected: expected.clone(),
+                actual: account.to_string(),
+                arn,
+            });
+        }
+        Ok(Self { config, account, arn })
+    }
+
+    /// The account this identity answers for.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The identity's ARN as STS gives it.
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// What SDK clients are built from.
+    #[must_use]
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+}
+
+async fn caller(config: &SdkConfig, purpose: &str) -> Result<(AccountId, String), IdentityError> {
+    let unknown = |source| IdentityError::CallerUnknown { purpose: purpose.to_owned(), source };
+    let answer = aws_sdk_sts::Client::new(config)
+        .get_caller_identity()
+        .send()
+        .await
+        .map_err(|error| unknown(AwsFault::new("sts:GetCallerIdentity", &error)))?;
+    let arn = answer.arn.unwrap_or_default();
+    let account = answer.account.unwrap_or_default().parse().map_err(|error| {
+        unknown(AwsFault {
+            action: "sts:GetCallerIdentity",
+            code: None,
+            message: format!("the answer is unusable: {error}"),
+        })
+    })?;
+    Ok((account, arn))
+}

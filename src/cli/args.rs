@@ -1,0 +1,189 @@
+//! The command line, as clap reads it. What the flags mean together is `config`'s.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
+#[derive(Debug, Parser)]
+#[command(
+    name = "shipgate",
+    version,
+    max_term_width = 100,
+    after_help = "Try it without an AWS account: shipgate demo"
+)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Copy, verify, promote, release and follow one image to one service
+    Deploy(DeployArgs),
+    /// Take up a deployment that is running and follow it to its verdict
+    Wait(WaitArgs),
+    /// Run the embedded AWS as a server for any AWS client
+    Sandbox(SandboxArgs),
+    /// Watch the main job, start to end, on the sandbox and the local Docker engine
+    Demo(DemoArgs),
+    /// Print the JSON Schema of the configuration file
+    Schema,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The application that the demo's images run
+    #[command(hide = true)]
+    DemoApp,
+}
+
+/// Arguments of `deploy`.
+#[derive(Debug, Args)]
+pub struct DeployArgs {
+    /// Where to and what
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// How to tell
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `wait`.
+#[derive(Debug, Args)]
+pub struct WaitArgs {
+    /// The operation's id, as `deploy` printed it
+    pub operation: String,
+    /// Which service it is of
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// How to tell
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What the file says, said by flags: a flag takes the place of the file's value.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "What and where")]
+pub struct TargetArgs {
+    /// The configuration [default: shipgate.yaml, if it is there]
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The target in the file [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    /// The image, in the registry account: HOST/REPOSITORY:TAG or @DIGEST
+    #[arg(long, value_name = "REF")]
+    pub image: Option<String>,
+    /// The role that may pull it
+    #[arg(long, value_name = "ARN")]
+    pub registry_role: Option<String>,
+    /// The external id that role asks for
+    #[arg(long, value_name = "ID")]
+    pub registry_external_id: Option<String>,
+    /// The role in the workload account
+    #[arg(long, value_name = "ARN")]
+    pub role: Option<String>,
+    /// The external id that role asks for
+    #[arg(long, value_name = "ID")]
+    pub external_id: Option<String>,
+    /// The App Runner service
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// The service's region [default: the image's]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The workload repository [default: the one the service deploys from, else the image's]
+    #[arg(long, value_name = "NAME")]
+    pub repository: Option<String>,
+    /// The workload tag [default: the one the service deploys from, else `live`]
+    #[arg(long, value_name = "TAG")]
+    pub tag: Option<String>,
+    /// Create the workload repository if it does not exist
+    #[arg(long)]
+    pub create_repository: bool,
+    /// Create the service if it does not exist, with this role to pull its image
+    #[arg(long, value_name = "ARN")]
+    pub access_role: Option<String>,
+    /// A created service: the role its containers run under
+    #[arg(long, value_name = "ARN")]
+    pub instance_role: Option<String>,
+    /// A created service: vCPU, such as 1 or 0.25
+    #[arg(long, value_name = "VCPU")]
+    pub cpu: Option<String>,
+    /// A created service: GB, such as 2 or 0.5
+    #[arg(long, value_name = "GB")]
+    pub memory: Option<String>,
+    /// A created service: the port it listens on [default: 8080]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+    /// Deploy without the local check
+    #[arg(long)]
+    pub no_verify: bool,
+    /// How long to follow the deployment [default: 35m]
+    #[arg(long, value_name = "DURATION")]
+    pub gate_timeout: Option<String>,
+    /// Have the service's log groups keep their lines for so many days
+    #[arg(long, value_name = "DAYS")]
+    pub log_retention_days: Option<String>,
+}
+
+/// How a run is told.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// `text` for people, `json` for one event a line on standard output
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
+    /// Also write a report (JSON), whatever happens
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Colour; `auto` heeds `NO_COLOR` and `CLICOLOR_FORCE`
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// Whom the output is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum OutputFormat {
+    /// People.
+    Text,
+    /// Programs.
+    Json,
+}
+
+/// Whether output has colour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Color {
+    /// If a terminal shows it.
+    Auto,
+    /// Yes.
+    Always,
+    /// No.
+    Never,
+}
+
+/// Arguments of `sandbox`.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// The address to listen on
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4566")]
+    pub listen: SocketAddr,
+    /// What it holds at the start: accounts, roles, repositories (YAML) [default: two accounts to play with]
+    #[arg(long, value_name = "FILE")]
+    pub seed: Option<PathBuf>,
+    /// Whom the output is for
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Leave the sandbox and its services running at the end, until Ctrl-C
+    #[arg(long)]
+    pub keep: bool,
+}

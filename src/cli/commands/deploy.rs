@@ -1,0 +1,107 @@
+//! `shipgate deploy`: the whole pipeline for one target.
+
+use crate::{
+    cli::{
+        args::{DeployArgs, TargetArgs},
+        console::Console,
+        wire,
+    },
+    config::{self, deployment::Deployment, environment::Environment, overrides::Overrides},
+    domain::{event::Event, exit_code::ExitCode},
+    pipeline::{deploy, failure::Failure},
+};
+
+/// Deploys.
+pub async fn run(args: DeployArgs) -> ExitCode {
+    let environment = Environment::of_process();
+    let console = match Console::open(&args.output, &environment) {
+        Ok(console) => console,
+        Err(code) => return code,
+    };
+    let deployment = config::load(&overrides(&args.target), &environment);
+    console.emitter().emit(Event::RunStarted {
+        verb: "deploy".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        image: image_of(&args.target, deployment.as_ref().ok()),
+        target: deployment.as_ref().ok().map(|deployment| deployment.target.name.clone()),
+    });
+    console
+        .finish_with(async {
+            let deployment = deployment.map_err(Failure::Configuration)?;
+            let run = console.run(wait_arguments(&args.target));
+            let events = console.emitter();
+            let connecting = wire::connect(&deployment, &environment, &events);
+            Box::pin(deploy::deploy(&run, &deployment, connecting)).await
+        })
+        .await
+}
+
+fn image_of(args: &TargetArgs, deployment: Option<&Deployment>) -> String {
+    deployment.map(|deployment| deployment.image.to_string()).or_else(|| args.image.clone()).unwrap_or_default()
+}
+
+/// The flags, as `config` takes them.
+pub(super) fn overrides(args: &TargetArgs) -> Overrides {
+    let args = args.clone();
+    Overrides {
+        file: args.file,
+        target: args.target,
+        image: args.image,
+        registry_role: args.registry_role,
+        registry_external_id: args.registry_external_id,
+        role: args.role,
+        external_id: args.external_id,
+        service: args.service,
+        region: args.region,
+        repository: args.repository,
+        tag: args.tag,
+        create_repository: args.create_repository,
+        access_role: args.access_role,
+        instance_role: args.instance_role,
+        cpu: args.cpu,
+        memory: args.memory,
+        port: args.port,
+        no_verify: args.no_verify,
+        gate_timeout: args.gate_timeout,
+        log_retention_days: args.log_retention_days,
+    }
+}
+
+/// The flags that lead `shipgate wait` to the same service. None of them is a secret.
+fn wait_arguments(args: &TargetArgs) -> String {
+    let file = args.file.as_ref().map(|file| file.display().to_string());
+    let flags = [
+        ("--file", file.as_ref()),
+        ("--target", args.target.as_ref()),
+        ("--image", args.image.as_ref()),
+        ("--registry-role", args.registry_role.as_ref()),
+        ("--role", args.role.as_ref()),
+        ("--external-id", args.external_id.as_ref()),
+        ("--service", args.service.as_ref()),
+        ("--region", args.region.as_ref()),
+    ];
+    flags.iter().filter_map(|(flag, value)| value.map(|value| format!(" {flag} {}", quoted(value)))).collect()
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("arn:aws:iam::111111111111:role/a"), "arn:aws:iam::111111111111:role/a");
+        assert_eq!(quoted("my file"), "'my file'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,9 @@
+//! The verbs, a file each.
+
+pub mod completions;
+pub mod demo;
+pub mod demo_app;
+pub mod deploy;
+pub mod sandbox;
+pub mod schema;
+pub mod wait;

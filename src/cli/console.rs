@@ -1,0 +1,190 @@
+//! A run as its user meets it: renderers, signals, and the last event. The only place that writes to the terminal
+//! besides the renderers.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    io::{self, IsTerminal, Write},
+    time::Instant,
+};
+
+use super::{
+    args::{Color, OutputArgs, OutputFormat},
+    signals,
+};
+use crate::{
+    config::environment::Environment,
+    domain::{
+        event::{Emitter, Event, milliseconds},
+        exit_code::ExitCode,
+    },
+    pipeline::{
+        cancellation::{Cancellation, Signal},
+        deploy::Run,
+        failure::{Deployed, Failure},
+        narrator::Narrator,
+    },
+    report::{
+        Fanout, Moment, Reporter,
+        json::JsonLines,
+        report_file::ReportFile,
+        text::{Style, Terminal},
+    },
+};
+
+/// What a run shows itself on.
+pub(super) struct Console {
+    reporter: Reporter,
+    cancellation: Cancellation,
+    begun: Instant,
+}
+
+impl Console {
+    /// Chooses the renderers.
+    pub(super) fn open(args: &OutputArgs, environment: &Environment) -> Result<Self, ExitCode> {
+        let begun = Instant::now();
+        let mut fanout = match args.output {
+            OutputFormat::Json => Fanout::new().with(JsonLines::new(io::stdout())),
+            OutputFormat::Text => {
+                Fanout::new().with(Terminal::new(style(args.color, environment), io::stdout(), io::stderr()))
+            }
+        };
+        if let Some(path) = &args.report {
+            match ReportFile::create(path) {
+                Ok(file) => fanout = fanout.with(file),
+                Err(error) => {
+                    let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+                    complain(&format!("{error}{}{hint}", source_of(&error)));
+                    return Err(ExitCode::Usage);
+                }
+            }
+        }
+        let clock = move || Moment { at: jiff::Timestamp::now(), since_start: begun.elapsed() };
+        Ok(Self { reporter: Reporter::new(fanout, clock), cancellation: Cancellation::default(), begun })
+    }
+
+    /// Where events go.
+    pub(super) fn emitter(&self) -> Emitter {
+        self.reporter.emitter()
+    }
+
+    /// A run of the pipeline that shows itself here.
+    pub(super) fn run(&self, wait_arguments: String) -> Run {
+        let narrator = Narrator { events: self.emitter(), cancellation: self.cancellation.clone() };
+        Run { narrator, id: format!("{:016x}", fastrand::u64(..)), wait_arguments }
+    }
+
+    /// Does the work while signals are watched and the renderers' clock ticks, then tells how it ended.
+    pub(super) fn finish_with<'a>(
+        &'a self,
+        work: impl Future<Output = Result<Deployed, Failure>> + 'a,
+    ) -> impl Future<Output = ExitCode> + 'a {
+        self.finish(Box::pin(work))
+    }
+
+    async fn finish(&self, work: impl Future<Output = Result<Deployed, Failure>>) -> ExitCode {
+        let result = tokio::select! {
+            result = work => result,
+            signal = signals::watch(&self.cancellation) => return self.abort(signal),
+            never = self.tick() => match never {},
+        };
+        let code = result.as_ref().err().map_or(ExitCode::Success, Failure::exit_code);
+        self.emitter().emit(self.last_event(&result, code));
+        self.close(code)
+    }
+
+    async fn tick(&self) -> Infallible {
+        let mut interval = tokio::time::interval(Reporter::TICK);
+        loop {
+            interval.tick().await;
+            self.reporter.tick();
+        }
+    }
+
+    /// The second signal: nothing is waited for any more.
+    fn abort(&self, signal: Signal) -> ExitCode {
+        let code = signal.exit_code();
+        self.emitter().emit(Event::RunFinished {
+            exit_code: code,
+            summary: "aborted: what was under way was left as it was".to_owned(),
+            causes: vec!["a second signal came".to_owned()],
+            hint: Some("containers left behind are swept by the next run; look at the service's operations".to_owned()),
+            service_url: None,
+            digest: None,
+            elapsed_ms: milliseconds(self.begun.elapsed()),
+        });
+        self.close(code)
+    }
+
+    fn last_event(&self, result: &Result<Deployed, Failure>, exit_code: ExitCode) -> Event {
+        let elapsed_ms = milliseconds(self.begun.elapsed());
+        match result {
+            Ok(deployed) => Event::RunFinished {
+                exit_code,
+                summary: deployed.summary.clone(),
+                causes: Vec::new(),
+                hint: None,
+                service_url: deployed.service_url.clone(),
+                digest: deployed.digest.clone(),
+                elapsed_ms,
+            },
+            Err(failure) => Event::RunFinished {
+                exit_code,
+                summary: failure.world(),
+                causes: failure.causes(),
+                hint: failure.hint(),
+                service_url: None,
+                digest: None,
+                elapsed_ms,
+            },
+        }
+    }
+
+    /// A report that could not be written is told, and a success is none without it: somebody relies on it.
+    fn close(&self, code: ExitCode) -> ExitCode {
+        let errors = self.reporter.finish();
+        for error in &errors {
+            complain(&format!("{error}{}", source_of(error)));
+        }
+        if code == ExitCode::Success && !errors.is_empty() { ExitCode::Internal } else { code }
+    }
+}
+
+fn source_of(error: &dyn std::error::Error) -> String {
+    error.source().map(|source| format!(": {source}")).unwrap_or_default()
+}
+
+/// `NO_COLOR` (no-color.org) and `CLICOLOR_FORCE` (bixense.com/clicolors) as their conventions say: set and not empty,
+/// and for the latter not `0`.
+fn style(color: Color, environment: &Environment) -> Style {
+    let interactive = io::stderr().is_terminal() && environment.get("CI").is_none_or(str::is_empty);
+    let set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty());
+    let forced = environment.get("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
+    let dumb = environment.get("TERM") == Some("dumb");
+    let color = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => !set("NO_COLOR") && (forced || (io::stderr().is_terminal() && !dumb)),
+    };
+    Style { color, interactive: interactive && !dumb }
+}
+
+/// Data, to standard output. A reader that has gone away ends the run without a word, as `head` expects.
+pub(super) fn print_data(text: &str) -> ExitCode {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Ok(()) => ExitCode::Success,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Success,
+        Err(error) => complain(&format!("could not write to stdout: {error}")),
+    }
+}
+
+/// A line of talk, to standard error. Nothing can be done when even that fails.
+pub(super) fn say(text: &str) {
+    writeln!(io::stderr().lock(), "{text}").ok();
+}
+
+/// Says what went wrong where no renderer is there to say it.
+pub(super) fn complain(text: &str) -> ExitCode {
+    say(&format!("error: {text}"));
+    ExitCode::Internal
+}

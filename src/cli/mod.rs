@@ -1,0 +1,53 @@
+//! The command line: arguments in, exit code out. Everything is wired together here.
+
+pub mod args;
+pub mod commands;
+mod console;
+mod signals;
+pub mod wire;
+
+use std::{ffi::OsString, process::ExitCode as ProcessExitCode};
+
+use clap::Parser;
+
+use self::args::{Cli, Command};
+use crate::domain::exit_code::ExitCode;
+
+/// Runs the program with these arguments (the first is its own name) and gives the exit code.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ProcessExitCode {
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => in_runtime(cli.command),
+        Err(error) => {
+            // clap calls `--help` and `--version` errors too; those go to standard output and are none.
+            let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Success };
+            error.print().map_or(ExitCode::Internal, |()| code).into()
+        }
+    }
+}
+
+/// The verbs that need no runtime are answered without one.
+fn in_runtime(command: Command) -> ProcessExitCode {
+    match command {
+        Command::Schema => commands::schema::run().into(),
+        Command::Completions { shell } => commands::completions::run(shell).into(),
+        Command::Deploy(_) | Command::Wait(_) | Command::Sandbox(_) | Command::Demo(_) | Command::DemoApp => {
+            match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+                Ok(runtime) => runtime.block_on(dispatch(command)),
+                Err(error) => console::complain(&format!("cannot start: {error}")).into(),
+            }
+        }
+    }
+}
+
+async fn dispatch(command: Command) -> ProcessExitCode {
+    match command {
+        Command::Deploy(args) => Box::pin(commands::deploy::run(args)).await.into(),
+        Command::Wait(args) => Box::pin(commands::wait::run(args)).await.into(),
+        Command::Sandbox(args) => Box::pin(commands::sandbox::run(args)).await.into(),
+        Command::Demo(args) => Box::pin(commands::demo::run(args)).await.into(),
+        Command::DemoApp => commands::demo_app::run().await,
+        Command::Schema => commands::schema::run().into(),
+        Command::Completions { shell } => commands::completions::run(shell).into(),
+    }
+}

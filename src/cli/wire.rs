@@ -1,0 +1,146 @@
+//! The only place that builds clients. Whatever decides where AWS, a registry or a Docker engine is, decides it here.
+
+use aws_config::SdkConfig;
+
+use crate::{
+    aws::{
+        ecr::{Ecr, RegistryLogin},
+        fault::AwsFault,
+        logs::Logs,
+        session::{self, Session},
+    },
+    config::{deployment::Deployment, environment::Environment},
+    docker::{DockerEnvironment, Engine},
+    domain::{
+        event::{Emitter, Event},
+        image::{EcrHost, ImageReference},
+    },
+    pipeline::{deploy::Adapters, failure::Failure},
+    registry::{Authorization, Registry, RegistryError},
+    target::apprunner::AppRunner,
+};
+
+/// The workload account's side of a deployment.
+#[derive(Debug)]
+pub struct Workload {
+    /// The identity there.
+    pub session: Session,
+    /// Its services.
+    pub target: AppRunner,
+    /// Its log groups.
+    pub logs: Logs,
+}
+
+/// Opens both sessions, logs in to both registries and looks for the Docker engine, side by side.
+///
+/// # Errors
+/// [`Failure::Identity`] when a role cannot be assumed, [`Failure::Aws`] when ECR gives no token.
+pub async fn connect(
+    deployment: &Deployment,
+    environment: &Environment,
+    events: &Emitter,
+) -> Result<Adapters<AppRunner>, Failure> {
+    let base = session::base(&deployment.registry.region, None).await;
+    let engine = async {
+        if deployment.target.verify.skip { None } else { Some(Engine::connect(&docker_environment(environment)).await) }
+    };
+    let (source, workload, engine) =
+        tokio::join!(connect_source(&base, deployment), connect_destination(&base, deployment), engine);
+    let (source, source_login, session) = source?;
+    let (workload, ecr, destination) = workload?;
+    // Told in one order, whichever came first.
+    if let Some(session) = session {
+        tell("registry", &session, events);
+    }
+    tell(&deployment.target.name, &workload.session, events);
+    Ok(Adapters {
+        source,
+        source_login,
+        account: workload.session.account().clone(),
+        destination,
+        ecr,
+        logs: workload.logs,
+        target: workload.target,
+        engine,
+    })
+}
+
+/// Opens the workload account's session alone.
+///
+/// # Errors
+/// [`Failure::Identity`] when a role cannot be assumed.
+pub async fn connect_workload(deployment: &Deployment, events: &Emitter) -> Result<Workload, Failure> {
+    let base = session::base(&deployment.target.access.region, None).await;
+    let workload = open_workload(&base, deployment).await?;
+    tell(&deployment.target.name, &workload.session, events);
+    Ok(workload)
+}
+
+async fn open_workload(base: &SdkConfig, deployment: &Deployment) -> Result<Workload, Failure> {
+    let session = Session::open(base, &deployment.target.access, &deployment.target.name).await?;
+    Ok(Workload { target: AppRunner::new(&session), logs: Logs::new(&session), session })
+}
+
+fn tell(purpose: &str, session: &Session, events: &Emitter) {
+    events.emit(Event::IdentityAssumed {
+        purpose: purpose.to_owned(),
+        account: session.account().clone(),
+        arn: session.arn().to_owned(),
+    });
+}
+
+/// A source in ECR is logged in to by its role; any other takes anybody.
+async fn connect_source(
+    base: &SdkConfig,
+    deployment: &Deployment,
+) -> Result<(Registry, Option<RegistryLogin>, Option<Session>), Failure> {
+    let image = &deployment.image;
+    if image.ecr().is_none() {
+        let registry = Registry::new(image.host(), &address_of(image), Authorization::Anonymous);
+        return Ok((registry.map_err(Failure::Registry)?, None, None));
+    }
+    let session = Session::open(base, &deployment.registry, "registry").await?;
+    let login = log_in(&Ecr::new(&session), image.host()).await?;
+    let registry = registry(image.host(), &login).map_err(Failure::Registry)?;
+    Ok((registry, Some(login), Some(session)))
+}
+
+async fn connect_destination(base: &SdkConfig, deployment: &Deployment) -> Result<(Workload, Ecr, Registry), Failure> {
+    let workload = open_workload(base, deployment).await?;
+    let ecr = Ecr::new(&workload.session);
+    let host = EcrHost::host_of(workload.session.account(), &deployment.target.access.region);
+    let login = log_in(&ecr, &host).await?;
+    let registry = registry(&host, &login).map_err(Failure::Registry)?;
+    Ok((workload, ecr, registry))
+}
+
+async fn log_in(ecr: &Ecr, host: &str) -> Result<RegistryLogin, Failure> {
+    let failed = |source: AwsFault| Failure::Aws { doing: format!("cannot log in to {host}"), source };
+    ecr.login().await.map_err(failed)
+}
+
+/// A registry that is dialled where its login says, whatever its name is.
+///
+/// # Errors
+/// [`RegistryError`] when the address is none.
+pub fn registry(host: &str, login: &RegistryLogin) -> Result<Registry, RegistryError> {
+    Registry::new(host, &login.address, Authorization::Basic(login.basic.clone()))
+}
+
+/// Registries on loopback addresses speak plain HTTP, as Docker has it; all others HTTPS.
+fn address_of(image: &ImageReference) -> String {
+    let host = image.host();
+    let name = host.split(':').next().unwrap_or_default();
+    let scheme = if name == "localhost" || name.starts_with("127.") { "http" } else { "https" };
+    format!("{scheme}://{host}")
+}
+
+/// What the environment says about where a Docker engine is.
+#[must_use]
+pub fn docker_environment(environment: &Environment) -> DockerEnvironment {
+    DockerEnvironment {
+        docker_host: environment.docker_host().map(str::to_owned),
+        home: environment.home().map(Into::into),
+        xdg_runtime_dir: environment.xdg_runtime_dir().map(Into::into),
+    }
+}

@@ -1,0 +1,89 @@
+//! A snapshot of the process environment. No other module of this crate reads `std::env`, so a test can say what the
+//! environment is without changing its own.
+
+use std::{collections::BTreeMap, fmt, path::Path};
+
+/// The environment's variables, read once.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// What this process was started with. Variables that are not UTF-8 are left out: none that is read here can be.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self { variables: std::env::vars_os().filter_map(text).collect() }
+    }
+
+    /// An environment of these variables and no others.
+    #[must_use]
+    pub fn from_pairs<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+        Self { variables: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+    }
+
+    /// A variable's value; an empty one is a value.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// Where the Docker engine listens, if `DOCKER_HOST` says so.
+    #[must_use]
+    pub fn docker_host(&self) -> Option<&str> {
+        self.filled("DOCKER_HOST")
+    }
+
+    /// The user's home directory.
+    #[must_use]
+    pub fn home(&self) -> Option<&Path> {
+        self.filled("HOME").map(Path::new)
+    }
+
+    /// The directory of the user's sockets: where rootless Docker and Podman listen.
+    #[must_use]
+    pub fn xdg_runtime_dir(&self) -> Option<&Path> {
+        self.filled("XDG_RUNTIME_DIR").map(Path::new)
+    }
+
+    /// The region that AWS tools would use: `AWS_REGION`, else `AWS_DEFAULT_REGION`.
+    #[must_use]
+    pub fn aws_region(&self) -> Option<&str> {
+        self.filled("AWS_REGION").or_else(|| self.filled("AWS_DEFAULT_REGION"))
+    }
+
+    fn filled(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+}
+
+/// Names only: values may be secret.
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.variables.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Environment;
+
+    #[test]
+    fn an_empty_variable_is_a_value_but_no_setting() {
+        let environment =
+            Environment::from_pairs([("DOCKER_HOST", ""), ("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "r")]);
+        assert_eq!(environment.get("DOCKER_HOST"), Some(""));
+        assert_eq!(environment.docker_host(), None);
+        assert_eq!(environment.aws_region(), Some("r"));
+        assert_eq!(environment.home(), None);
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let environment = Environment::from_pairs([("TOKEN", "hunter2")]);
+        assert_eq!(format!("{environment:?}"), r#"{"TOKEN"}"#);
+    }
+}

@@ -1,0 +1,112 @@
+//! The configuration: flags, a YAML file and the environment in, a validated [`deployment::Deployment`] out, with every
+//! problem told at once and each with its place. It reads one file and the environment, and asks nothing of AWS.
+//!
+//! `tree` (YAML with places) → `overrides` (flags laid over it) → `shape` (typed, key by key; `read`, `scalars`, `role` are
+//! how) → `resolve` (defaults, rules between keys). `schema` comes from the types of `shape`.
+
+mod create;
+pub mod deployment;
+pub mod environment;
+mod interpolate;
+pub mod overrides;
+pub mod problem;
+mod read;
+mod resolve;
+mod role;
+mod scalars;
+pub mod schema;
+mod shape;
+mod sizes;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::path::{Path, PathBuf};
+
+use deployment::Deployment;
+use environment::Environment;
+use overrides::Overrides;
+use problem::{ConfigError, Location, Problem};
+use read::{Reader, Shape as _};
+use suggest::did_you_mean;
+use tree::{Kind, Node};
+
+/// What the file is called when it is not named.
+const FILES: [&str; 2] = ["shipgate.yaml", "shipgate.yml"];
+
+/// The target's name where no file names one.
+const ONLY_TARGET: &str = "default";
+
+/// Reads the configuration: the file that `overrides` names, else `shipgate.yaml` or `shipgate.yml` in the current
+/// directory, else flags alone.
+///
+/// # Errors
+/// [`ConfigError`] with every problem. A file that cannot be read or is not YAML is the only problem then.
+pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Deployment, ConfigError> {
+    let file = overrides.file.clone().or_else(|| FILES.iter().map(PathBuf::from).find(|path| path.exists()));
+    let mut problems = Vec::new();
+    let root = match &file {
+        Some(path) => open(path, overrides.file.is_some(), &mut problems),
+        None => Some(nothing()),
+    };
+    match root {
+        Some(root) => load_tree(root, problems, overrides, environment),
+        None => Err(ConfigError::new(problems)),
+    }
+}
+
+/// Reads the configuration from a file's tree, in which `problems` have been found already.
+fn load_tree(
+    mut root: Node,
+    mut problems: Vec<Problem>,
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<Deployment, ConfigError> {
+    let target = select(&root, overrides.target.as_deref(), &mut problems);
+    overrides.lay_over(&mut root, target.as_deref(), &mut problems);
+    let mut reader = Reader { variables: environment, target: target.clone(), demands_variables: true, problems };
+    let file = shape::File::read(&root, &mut reader);
+    let mut problems = reader.problems;
+    let deployment =
+        file.and_then(|file| resolve::deployment(file, &root.location, target.as_deref(), environment, &mut problems));
+    deployment.filter(|_| problems.is_empty()).ok_or_else(|| ConfigError::new(problems))
+}
+
+/// The tree where there is no file.
+fn nothing() -> Node {
+    Node { location: Location::Flag("--image"), kind: Kind::Null }
+}
+
+/// The file as a tree.
+fn open(path: &Path, named: bool, problems: &mut Vec<Problem>) -> Option<Node> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => tree::parse(path, &text, problems),
+        Err(error) => {
+            let start = Location::File { path: path.to_owned(), line: 1, column: 1 };
+            let location = if named { Location::Flag("--file") } else { start };
+            problems.push(Problem::new(&location, format!("cannot read {}: {error}", path.display())));
+            None
+        }
+    }
+}
+
+/// The target that the run is about: the named one, else the only one.
+fn select(root: &Node, wanted: Option<&str>, problems: &mut Vec<Problem>) -> Option<String> {
+    let entries = root.get("targets").and_then(Node::entries).unwrap_or_default();
+    let names: Vec<&str> = match entries {
+        [] => vec![ONLY_TARGET],
+        entries => entries.iter().map(|entry| entry.key.as_str()).collect(),
+    };
+    let (message, hint) = match (wanted, &names[..]) {
+        (None, [only]) => return Some((*only).to_owned()),
+        (Some(name), names) if names.contains(&name) => return Some(name.to_owned()),
+        (Some(name), names) => {
+            (format!("there is no target `{name}`{}", did_you_mean(name, names.iter().copied())), "targets: ")
+        }
+        (None, _) => (format!("which target? There are {}", names.join(", ")), "name one of them: "),
+    };
+    let hint = format!("{hint}{}", names.join(", "));
+    problems.push(Problem::new(&Location::Flag("--target"), message).with_hint(hint));
+    None
+}

@@ -1,0 +1,143 @@
+//! From the file's shape to a [`Deployment`]: defaults, and the rules that are about more than one key.
+
+use std::time::Duration;
+
+use super::{
+    create,
+    deployment::{Deployment, ServiceName, Target, VerifySettings},
+    environment::Environment,
+    problem::{Location, Problem},
+    read::Given,
+    role::Role,
+    shape::{self, File},
+};
+use crate::domain::{
+    access::{Access, Hop},
+    account::{AccountId, Region},
+    image::ImageReference,
+};
+
+/// An update takes about 5 minutes, a failing one and its rollback more than 30 (field reports): less would give up on
+/// verdicts that come.
+const GATE_TIMEOUT: Duration = Duration::from_mins(35);
+
+/// Resolves a file for one target. The result is only good if no problem was recorded.
+pub(super) fn deployment(
+    file: File,
+    root: &Location,
+    name: Option<&str>,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) -> Option<Deployment> {
+    let File { image, registry_role, defaults, targets } = file;
+    let image_absent = || {
+        Problem::new(&missing_at(root, "--image"), "there is no `image`")
+            .with_hint("name the image: `image: HOST/REPOSITORY:TAG` in the file, or --image")
+    };
+    let image = image.required(problems, image_absent);
+    let registry_role = registry_role.located();
+    if let (Some(image), Some(role)) = (&image, &registry_role) {
+        refuse_foreign_registry(image, role, problems);
+    }
+    let target = targets.value()?.0.remove(name?)?.over(defaults);
+    let target = target_of(target, name?, image.as_ref(), environment, problems)?;
+    let image = image?;
+    let region = image.ecr().map_or_else(|| target.access.region.clone(), |host| host.region);
+    Some(Deployment { image, registry: Access { hops: hops(registry_role), region }, target })
+}
+
+fn target_of(
+    target: Given<shape::Target>,
+    name: &str,
+    image: Option<&ImageReference>,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) -> Option<Target> {
+    let (target, owner) = target.located()?;
+    let service = service(target.service, name, &owner, problems);
+    let region = region(target.region, image, environment, &owner, problems);
+    let hops = hops(target.role.located());
+    let account = hops.last().map(|hop| hop.role.account());
+    let create = target.create.located().and_then(|given| create::settings(given, account, problems));
+    let verify = target.verify.value().unwrap_or_default();
+    Some(Target {
+        name: name.to_owned(),
+        service: service?,
+        repository: target.repository.value().map(|path| path.0),
+        tag: target.tag.value().map(|tag| tag.0),
+        create,
+        create_repository: target.create_repository.value().is_some_and(|yes| yes.0),
+        verify: VerifySettings {
+            environment: create::environment(verify.environment, problems),
+            skip: verify.skip.value().is_some_and(|yes| yes.0),
+        },
+        gate_timeout: target.gate.value().unwrap_or_default().timeout.value().map_or(GATE_TIMEOUT, |timeout| timeout.0),
+        log_retention_days: target.logs.value().unwrap_or_default().retention_days.value().map(|days| days.0),
+        access: Access { hops, region: region? },
+    })
+}
+
+fn hops(role: Option<(Role, Location)>) -> Vec<Hop> {
+    role.map(|(role, _)| role.0).unwrap_or_default()
+}
+
+fn service(
+    given: Given<ServiceName>,
+    target: &str,
+    owner: &Location,
+    problems: &mut Vec<Problem>,
+) -> Option<ServiceName> {
+    given.required(problems, || {
+        Problem::new(&missing_at(owner, "--service"), format!("the target `{target}` has no `service`"))
+            .with_hint("name the App Runner service: `service: NAME` in the target, or --service")
+    })
+}
+
+/// The region as given, else of the image's host, else of the environment.
+fn region(
+    given: Given<Region>,
+    image: Option<&ImageReference>,
+    environment: &Environment,
+    owner: &Location,
+    problems: &mut Vec<Problem>,
+) -> Option<Region> {
+    let image = match given {
+        Given::Is { value, .. } => return Some(value),
+        Given::Faulty => return None,
+        Given::Absent => image?,
+    };
+    let of_environment = || environment.aws_region()?.parse().ok();
+    let region = image.ecr().map(|host| host.region).or_else(of_environment);
+    if region.is_none() {
+        let message = format!("there is no `region`, and the image's host `{}` names none", image.host());
+        problems.push(
+            Problem::new(&missing_at(owner, "--region"), message)
+                .with_hint("name the region: `region: NAME` in the target, --region, or AWS_REGION"),
+        );
+    }
+    region
+}
+
+/// A registry role of another account than the image's would read another registry, or be refused.
+fn refuse_foreign_registry(image: &ImageReference, (role, at): &(Role, Location), problems: &mut Vec<Problem>) {
+    let of_role = role.0.last().map(|hop| hop.role.account());
+    let of_image = image.ecr().map(|host| host.account);
+    if let (Some(of_role), Some(of_image)) = (of_role, &of_image)
+        && of_role != of_image
+    {
+        problems.push(other_account(at, "registry_role", of_role, "the image's registry", of_image));
+    }
+}
+
+/// Two things that must be of one account are of two.
+pub(super) fn other_account(at: &Location, what: &str, its: &AccountId, that: &str, other: &AccountId) -> Problem {
+    Problem::new(at, format!("`{what}` is of account {its}, {that} of account {other}"))
+}
+
+/// Where something is missing: in the mapping that ought to have it, or on the command line if there is no such mapping.
+fn missing_at(owner: &Location, flag: &'static str) -> Location {
+    match owner {
+        Location::Flag(_) => Location::Flag(flag),
+        Location::File { .. } => owner.clone(),
+    }
+}

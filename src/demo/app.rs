@@ -1,0 +1,285 @@
+//! The application that the demonstration deploys: a small web server with failures on order. It is a hidden
+//! subcommand of this program's own executable, so the demonstration needs no image from anywhere.
+
+use std::{
+    io::{self, Write as _},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use axum::{Router, http::StatusCode, routing::get};
+use tokio::net::TcpListener;
+
+use crate::domain::service::DEFAULT_PORT;
+
+/// How the application is to fail (`DEMO_FAIL`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// `never-listen`: runs, and listens nowhere.
+    NeverListen,
+    /// `exit:CODE`: ends at once with this code.
+    Exit(u8),
+    /// `status:CODE`: answers every request with this HTTP status.
+    Status(u16),
+    /// `listen-local`: listens on 127.0.0.1 only.
+    ListenLocal,
+    /// `slow:MILLISECONDS`: begins to listen only after this time.
+    Slow(Duration),
+    /// `crash-after:MILLISECONDS`: listens and answers, and after this time ends with code 1.
+    CrashAfter(Duration),
+    /// `eat-memory`: takes memory until there is no more.
+    EatMemory,
+}
+
+/// What the application is told by its environment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AppSettings {
+    /// `DEMO_VERSION`: what `GET /` answers.
+    pub version: String,
+    /// `PORT`.
+    pub port: u16,
+    /// `DEMO_FAIL`.
+    pub failure: Option<Failure>,
+    /// The variable named by `DEMO_FAIL_WITH_SECRET`, if that variable is set: the application cannot run with it.
+    pub fatal_secret: Option<String>,
+}
+
+/// A setting that cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{name} is `{value}`, which is not {expected}")]
+pub struct InvalidSetting {
+    name: &'static str,
+    value: String,
+    expected: &'static str,
+}
+
+impl AppSettings {
+    /// Reads the settings, asking `lookup` for each variable by its name.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`] for a `PORT` or `DEMO_FAIL` that cannot be read.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
+        let port = match lookup("PORT") {
+            None => DEFAULT_PORT,
+            Some(value) => value.parse().map_err(|_| InvalidSetting { name: "PORT", value, expected: "a port" })?,
+        };
+        let failure = match lookup("DEMO_FAIL").filter(|text| !text.is_empty()) {
+            None => None,
+            Some(value) => Some(failure(&value).ok_or(InvalidSetting {
+                name: "DEMO_FAIL",
+                value,
+                expected: "never-listen, exit:CODE, status:CODE, listen-local, eat-memory, slow:MS or crash-after:MS",
+            })?),
+        };
+        Ok(Self {
+            version: lookup("DEMO_VERSION").unwrap_or_else(|| "v0".to_owned()),
+            port,
+            failure,
+            fatal_secret: lookup("DEMO_FAIL_WITH_SECRET").filter(|name| lookup(name).is_some()),
+        })
+    }
+
+    fn address(&self) -> SocketAddr {
+        let local_only = self.failure == Some(Failure::ListenLocal);
+        let host = if local_only { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+        SocketAddr::new(IpAddr::V4(host), self.port)
+    }
+}
+
+fn failure(text: &str) -> Option<Failure> {
+    let (kind, argument) = text.split_once(':').map_or((text, None), |(kind, argument)| (kind, Some(argument)));
+    let milliseconds = || argument.and_then(|text| text.parse().ok()).map(Duration::from_millis);
+    match (kind, argument) {
+        ("never-listen", None) => Some(Failure::NeverListen),
+        ("listen-local", None) => Some(Failure::ListenLocal),
+        ("eat-memory", None) => Some(Failure::EatMemory),
+        ("exit", Some(code)) => code.parse().ok().map(Failure::Exit),
+        ("status", Some(code)) => code.parse().ok().filter(|code| (200..600).contains(code)).map(Failure::Status),
+        ("slow", _) => milliseconds().map(Failure::Slow),
+        ("crash-after", _) => milliseconds().map(Failure::CrashAfter),
+        _ => None,
+    }
+}
+
+/// Runs the application until it is told to end (SIGTERM, SIGINT) or its failure ends it. Gives the exit code for the
+/// process: 0 when it was told to end.
+pub async fn serve(settings: AppSettings) -> u8 {
+    tokio::select! {
+        code = run(&settings) => code,
+        () = told_to_end() => {
+            say("told to end, ending");
+            0
+        }
+    }
+}
+
+async fn run(settings: &AppSettings) -> u8 {
+    say(&format!("demo app {} starting", settings.version));
+    if let Some(name) = &settings.fatal_secret {
+        say(&format!("cannot reach the database: {name} names a host that does not answer"));
+        return 1;
+    }
+    match settings.failure {
+        Some(Failure::Exit(code)) => {
+            say(&format!("giving up with code {code}, as told"));
+            code
+        }
+        Some(Failure::NeverListen) => {
+            say("not listening, as told");
+            std::future::pending().await
+        }
+        Some(Failure::EatMemory) => {
+            say("taking all the memory there is, as told");
+            eat_memory().await
+        }
+        Some(Failure::Slow(time)) => {
+            say(&format!("listening in {} ms, as told", time.as_millis()));
+            tokio::time::sleep(time).await;
+            listen(settings).await
+        }
+        Some(Failure::CrashAfter(time)) => {
+            tokio::select! {
+                code = listen(settings) => code,
+                () = tokio::time::sleep(time) => {
+                    say(&format!("crashing after {} ms, as told", time.as_millis()));
+                    1
+                }
+            }
+        }
+        Some(Failure::Status(_) | Failure::ListenLocal) | None => listen(settings).await,
+    }
+}
+
+/// Takes memory, and writes to it, because the kernel gives none before that.
+async fn eat_memory() -> u8 {
+    let mut eaten = Vec::new();
+    loop {
+        eaten.push(vec![1_u8; 1 << 20]);
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn listen(settings: &AppSettings) -> u8 {
+    let address = settings.address();
+    let served = async {
+        let listener = TcpListener::bind(address).await?;
+        say(&format!("demo app {} listening on {}", settings.version, listener.local_addr()?));
+        axum::serve(listener, router(settings)).await
+    };
+    match served.await {
+        Ok(()) => 0,
+        Err(error) => {
+            say(&format!("cannot serve on {address}: {error}"));
+            1
+        }
+    }
+}
+
+fn router(settings: &AppSettings) -> Router {
+    let version = format!("{}\n", settings.version);
+    let status = match settings.failure {
+        Some(Failure::Status(code)) => StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        Some(
+            Failure::NeverListen
+            | Failure::Exit(_)
+            | Failure::ListenLocal
+            | Failure::Slow(_)
+            | Failure::CrashAfter(_)
+            | Failure::EatMemory,
+        )
+        | None => StatusCode::OK,
+    };
+    Router::new().route("/", get(move || std::future::ready((status, version))))
+}
+
+/// The application's own output is its stdout, as in any container.
+fn say(line: &str) {
+    // A reader that went away is no reason to stop serving.
+    let _unread = writeln!(io::stdout().lock(), "{line}");
+}
+
+/// As process 1 of a container it gets no default signal handling: without this SIGTERM would be ignored.
+#[cfg(unix)]
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = interrupt.recv() => (),
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_end() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{AppSettings, Failure, serve};
+
+    fn settings(variables: &[(&str, &str)]) -> Result<AppSettings, super::InvalidSetting> {
+        AppSettings::from_lookup(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    /// What containers of the tests run: see `demo::image`. Ignored as a test; it is this process when it is one.
+    #[tokio::test]
+    #[ignore = "it is the application inside test containers, and serves until it is told to end"]
+    #[expect(clippy::exit, clippy::disallowed_methods, reason = "here the test process is the application")]
+    async fn the_application_in_a_test_image() {
+        let settings = AppSettings::from_lookup(|name| std::env::var(name).ok()).unwrap();
+        std::process::exit(i32::from(serve(settings).await));
+    }
+
+    #[test]
+    fn failures_on_order() {
+        let table = [
+            ("never-listen", Some(Failure::NeverListen)),
+            ("listen-local", Some(Failure::ListenLocal)),
+            ("exit:3", Some(Failure::Exit(3))),
+            ("status:404", Some(Failure::Status(404))),
+            ("eat-memory", Some(Failure::EatMemory)),
+            ("slow:1500", Some(Failure::Slow(Duration::from_millis(1500)))),
+            ("crash-after:20", Some(Failure::CrashAfter(Duration::from_millis(20)))),
+        ];
+        for (text, failure) in table {
+            assert_eq!(settings(&[("DEMO_FAIL", text)]).unwrap().failure, failure, "{text}");
+        }
+        for bad in ["exit", "exit:256", "status:99", "status:abc", "slow", "slow:-1", "never-listen:1", "explode"] {
+            assert!(settings(&[("DEMO_FAIL", bad)]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn defaults_and_port() {
+        let plain = settings(&[]).unwrap();
+        assert_eq!((plain.port, plain.version.as_str(), plain.failure), (8080, "v0", None));
+        assert_eq!(settings(&[("PORT", "3000")]).unwrap().port, 3000);
+        assert!(settings(&[("PORT", "many")]).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_fatal_only_where_it_is_set() {
+        let named = ("DEMO_FAIL_WITH_SECRET", "DATABASE_URL");
+        assert_eq!(settings(&[named]).unwrap().fatal_secret, None);
+        let given = settings(&[named, ("DATABASE_URL", "x")]).unwrap();
+        assert_eq!(given.fatal_secret.as_deref(), Some("DATABASE_URL"));
+        assert_eq!(serve(given).await, 1);
+    }
+
+    #[tokio::test]
+    async fn it_ends_with_the_code_it_is_told() {
+        assert_eq!(serve(settings(&[("DEMO_FAIL", "exit:7")]).unwrap()).await, 7);
+        let crash = settings(&[("DEMO_FAIL", "crash-after:1"), ("PORT", "0")]).unwrap();
+        assert_eq!(serve(crash).await, 1);
+    }
+}

@@ -1,0 +1,293 @@
+//! Packs the running executable into an OCI image that starts from nothing: the executable, and, when it is linked
+//! dynamically, its loader and libraries. The same executable always gives the same layer.
+
+mod elf;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use flate2::{Compression, GzBuilder};
+use serde_json::{Value, json};
+
+use crate::domain::{
+    digest::Digest,
+    manifest::{Descriptor, RawManifest},
+};
+
+const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+/// Where the image keeps the executable.
+const EXECUTABLE: &str = "shipgate";
+
+/// Where the image keeps shared libraries: a place of its own, named in `LD_LIBRARY_PATH`, because where a loader
+/// looks by itself differs between distributions.
+const LIBRARIES: &str = "shipgate-libraries";
+
+/// Why the running executable cannot be packed.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// The image would not run where App Runner runs it.
+    #[error("this executable is for {0}, and the demonstration's image must be linux/x86_64")]
+    WrongPlatform(String),
+    /// A file of the image cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The executable is not what this packer knows.
+    #[error("{path} cannot be understood as an executable: {reason}")]
+    NotElf {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A shared library of the executable is nowhere to be found.
+    #[error("the shared library {0} of this executable was not found")]
+    LibraryMissing(String),
+    /// The layer could not be written.
+    #[error("cannot pack the layer")]
+    Pack(#[source] io::Error),
+}
+
+impl PackError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::WrongPlatform(_) => Some("run the demonstration on an x86_64 Linux machine"),
+            Self::NotElf { .. } | Self::LibraryMissing(_) => {
+                Some("use a statically linked build (cargo build --target x86_64-unknown-linux-musl)")
+            }
+            Self::Read { .. } | Self::Pack(_) => None,
+        }
+    }
+}
+
+/// An image ready to be pushed: blobs first, then the manifest.
+#[derive(Clone, Debug)]
+pub struct PackedImage {
+    /// The manifest.
+    pub manifest: RawManifest,
+    /// The configuration, then the layer.
+    pub blobs: Vec<(Descriptor, Bytes)>,
+}
+
+/// The layer with the executable: made once, shared by every image of it.
+#[derive(Clone, Debug)]
+pub struct SelfLayer {
+    descriptor: Descriptor,
+    bytes: Bytes,
+    /// The digest of the layer before compression, which the configuration names.
+    diff_id: Digest,
+    dynamic: bool,
+}
+
+/// Packs the running executable into one image with these environment variables.
+///
+/// # Errors
+/// [`PackError`] when this is not linux/x86_64 or a file cannot be read.
+pub fn pack_self(environment: &[(&str, &str)]) -> Result<PackedImage, PackError> {
+    Ok(SelfLayer::of_this_executable()?.image(environment))
+}
+
+impl SelfLayer {
+    /// Packs the running executable. It reads and compresses tens of megabytes: not for an async thread.
+    ///
+    /// # Errors
+    /// [`PackError`] when this is not linux/x86_64 or a file cannot be read.
+    pub fn of_this_executable() -> Result<Self, PackError> {
+        // Not the path of the executable: that file may have been replaced since by a newer build.
+        Self::of_executable(Path::new("/proc/self/exe"))
+    }
+
+    /// Packs an executable that needs no library this process does not use itself.
+    ///
+    /// # Errors
+    /// [`PackError`] when this is not linux/x86_64 or a file cannot be read.
+    pub fn of_executable(path: &Path) -> Result<Self, PackError> {
+        let (os, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
+        if (os, architecture) != ("linux", "x86_64") {
+            return Err(PackError::WrongPlatform(format!("{os}/{architecture}")));
+        }
+        let files = files_of(path, &library_directories()?)?;
+        let dynamic = files.len() > 1;
+        let tar = archive(&files).map_err(PackError::Pack)?;
+        let bytes = compress(&tar).map_err(PackError::Pack)?;
+        Ok(Self { descriptor: describe(LAYER_TYPE, &bytes), bytes, diff_id: Digest::of(&tar), dynamic })
+    }
+
+    /// An image of this layer that runs the demonstration's application with these environment variables.
+    #[must_use]
+    pub fn image(&self, environment: &[(&str, &str)]) -> PackedImage {
+        self.image_that_runs(&[&format!("/{EXECUTABLE}"), "demo-app"], environment, "amd64")
+    }
+
+    /// An image of this layer with another entry point, or that claims another architecture: for tests.
+    #[must_use]
+    pub fn image_that_runs(
+        &self,
+        entrypoint: &[&str],
+        environment: &[(&str, &str)],
+        architecture: &str,
+    ) -> PackedImage {
+        let config = Bytes::from(self.config(entrypoint, environment, architecture).to_string());
+        let config_descriptor = describe(CONFIG_TYPE, &config);
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPE,
+            "config": descriptor_json(&config_descriptor),
+            "layers": [descriptor_json(&self.descriptor)],
+        });
+        PackedImage {
+            manifest: RawManifest::new(MANIFEST_TYPE, Bytes::from(manifest.to_string())),
+            blobs: vec![(config_descriptor, config), (self.descriptor.clone(), self.bytes.clone())],
+        }
+    }
+
+    fn config(&self, entrypoint: &[&str], environment: &[(&str, &str)], architecture: &str) -> Value {
+        let libraries = self.dynamic.then(|| format!("LD_LIBRARY_PATH=/{LIBRARIES}"));
+        let given = environment.iter().map(|(name, value)| format!("{name}={value}"));
+        json!({
+            "architecture": architecture,
+            "os": "linux",
+            "config": { "Entrypoint": entrypoint, "Env": libraries.into_iter().chain(given).collect::<Vec<_>>() },
+            "rootfs": { "type": "layers", "diff_ids": [self.diff_id.as_str()] },
+            "history": [{ "created": "1970-01-01T00:00:00Z", "created_by": "shipgate demo" }],
+        })
+    }
+}
+
+impl PackedImage {
+    /// The image in the format of `docker save`, under this name: for an engine's load.
+    ///
+    /// # Errors
+    /// [`PackError::Pack`] when the archive cannot be written.
+    pub fn docker_archive(&self, name: &str) -> Result<Bytes, PackError> {
+        let path = |descriptor: &Descriptor| match descriptor.media_type.as_str() {
+            CONFIG_TYPE => format!("{}.json", descriptor.digest.hex()),
+            _ => format!("{}.tar.gz", descriptor.digest.hex()),
+        };
+        let paths: Vec<String> = self.blobs.iter().map(|(descriptor, _)| path(descriptor)).collect();
+        let list = json!([{ "Config": paths[0], "RepoTags": [name], "Layers": &paths[1..] }]);
+        let mut files: BTreeMap<String, Bytes> =
+            paths.into_iter().zip(self.blobs.iter().map(|(_, bytes)| bytes.clone())).collect();
+        files.insert("manifest.json".to_owned(), Bytes::from(list.to_string()));
+        archive(&files).map(Bytes::from).map_err(PackError::Pack)
+    }
+}
+
+fn describe(media_type: &str, bytes: &Bytes) -> Descriptor {
+    Descriptor { media_type: media_type.to_owned(), digest: Digest::of(bytes), size_bytes: bytes.len() as u64 }
+}
+
+fn descriptor_json(descriptor: &Descriptor) -> Value {
+    json!({
+        "mediaType": descriptor.media_type,
+        "digest": descriptor.digest.as_str(),
+        "size": descriptor.size_bytes,
+    })
+}
+
+/// The files of the layer by their path in it: the executable, its loader, its libraries and theirs.
+fn files_of(executable: &Path, directories: &BTreeSet<PathBuf>) -> Result<BTreeMap<String, Bytes>, PackError> {
+    let program = read(executable)?;
+    let links = elf::links(&program).map_err(|reason| PackError::NotElf { path: executable.to_owned(), reason })?;
+    let mut files = BTreeMap::from([(EXECUTABLE.to_owned(), program)]);
+    let Some(loader) = links.interpreter else { return Ok(files) };
+    files.insert(loader.trim_start_matches('/').to_owned(), read(Path::new(&loader))?);
+    let mut wanted = VecDeque::from(links.needed);
+    while let Some(name) = wanted.pop_front() {
+        let place = format!("{LIBRARIES}/{name}");
+        if files.contains_key(&place) {
+            continue;
+        }
+        let path = directories
+            .iter()
+            .map(|directory| directory.join(&name))
+            .find(|path| path.exists())
+            .ok_or_else(|| PackError::LibraryMissing(name.clone()))?;
+        let library = read(&path)?;
+        wanted.extend(elf::links(&library).map_err(|reason| PackError::NotElf { path, reason })?.needed);
+        files.insert(place, library);
+    }
+    Ok(files)
+}
+
+/// Where the loader found the libraries of this process: the directories of the files that are mapped into it.
+fn library_directories() -> Result<BTreeSet<PathBuf>, PackError> {
+    let path = Path::new("/proc/self/maps");
+    let maps = std::fs::read_to_string(path).map_err(|source| PackError::Read { path: path.to_owned(), source })?;
+    // proc(5): address, permissions, offset, device, inode, path.
+    let mapped = maps.lines().filter_map(|line| line.find('/').map(|start| Path::new(&line[start..])));
+    Ok(mapped.filter_map(Path::parent).map(Path::to_owned).collect())
+}
+
+fn read(path: &Path) -> Result<Bytes, PackError> {
+    std::fs::read(path).map(Bytes::from).map_err(|source| PackError::Read { path: path.to_owned(), source })
+}
+
+/// A tar of these files in the order of their names, without anything that differs from one run to the next.
+fn archive(files: &BTreeMap<String, Bytes>) -> io::Result<Vec<u8>> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_mode(0o755);
+        header.set_mtime(0);
+        header.set_size(bytes.len() as u64);
+        builder.append_data(&mut header, path, bytes.as_ref())?;
+    }
+    builder.into_inner()
+}
+
+fn compress(bytes: &[u8]) -> io::Result<Bytes> {
+    // A gzip header without a time and a file name.
+    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::fast());
+    encoder.write_all(bytes)?;
+    encoder.finish().map(Bytes::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Digest, EXECUTABLE, LIBRARIES, SelfLayer};
+    use crate::domain::manifest::Manifest;
+
+    #[test]
+    fn the_same_executable_gives_the_same_layer_and_images_share_it() {
+        let layer = SelfLayer::of_this_executable().unwrap();
+        assert_eq!(SelfLayer::of_this_executable().unwrap().descriptor, layer.descriptor);
+        let (one, two) = (layer.image(&[("DEMO_VERSION", "v1")]), layer.image(&[("DEMO_VERSION", "v2")]));
+        assert_ne!(one.manifest.digest, two.manifest.digest);
+        assert_eq!(one.blobs[1].0, two.blobs[1].0);
+        assert_eq!(one.manifest.digest, layer.image(&[("DEMO_VERSION", "v1")]).manifest.digest);
+        let Manifest::Image { config, layers } = one.manifest.parse().unwrap() else { panic!("not an image") };
+        assert_eq!((config, layers), (one.blobs[0].0.clone(), vec![one.blobs[1].0.clone()]));
+        for (descriptor, bytes) in &one.blobs {
+            assert_eq!((&descriptor.digest, descriptor.size_bytes), (&Digest::of(bytes), bytes.len() as u64));
+        }
+    }
+
+    #[test]
+    fn the_layer_holds_what_the_loader_will_ask_for() {
+        let layer = SelfLayer::of_this_executable().unwrap();
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(layer.bytes.as_ref()));
+        let entries = archive.entries().unwrap().map(|entry| entry.unwrap());
+        let names: Vec<String> = entries.map(|entry| entry.path().unwrap().display().to_string()).collect();
+        assert!(names.contains(&EXECUTABLE.to_owned()), "{names:?}");
+        // The test executable is linked dynamically, as a plain build on most distributions is.
+        assert!(layer.dynamic);
+        assert!(names.contains(&format!("{LIBRARIES}/libc.so.6")), "{names:?}");
+        assert!(names.iter().any(|name| name.contains("ld-linux")), "{names:?}");
+    }
+}

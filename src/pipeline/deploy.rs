@@ -1,0 +1,314 @@
+//! The whole pipeline, in order: resolve → preflight → copy beside verify → promote → release → gate → aftercare.
+
+use std::{collections::BTreeSet, future::Future};
+
+use super::{
+    failure::{Deployed, Failure},
+    narrator::{Narrator, Told},
+    plan::{self, Plan},
+    wait::{self, Followed},
+};
+use crate::{
+    aws::{
+        ecr::{Ecr, RegistryLogin},
+        fault::AwsFault,
+        logs::Logs,
+    },
+    config::deployment::Deployment,
+    docker::{Engine, EngineError},
+    domain::{
+        account::AccountId,
+        event::{Emitter, Stage},
+        secret::Secret,
+        service::LiveService,
+    },
+    registry::Registry,
+    stages::{
+        copy::{self, CopyDestination, CopySource, CopySummary},
+        gate,
+        preflight::{self, Subject},
+        promote, release,
+        release::ReleaseOrder,
+        resolve::{self, ResolvedImage},
+        verify::{self, Verification, VerifyImage, VerifyRequest},
+    },
+    target::{DeployTarget, Started},
+};
+
+/// Everything outside this process that a deployment talks to.
+#[derive(Debug)]
+pub struct Adapters<T> {
+    /// The source registry.
+    pub source: Registry,
+    /// How a Docker engine logs in to it; `None` when it takes anybody.
+    pub source_login: Option<RegistryLogin>,
+    /// The workload account.
+    pub account: AccountId,
+    /// The workload registry.
+    pub destination: Registry,
+    /// ECR of the workload account.
+    pub ecr: Ecr,
+    /// Log groups of the workload account.
+    pub logs: Logs,
+    /// Where services run.
+    pub target: T,
+    /// The local Docker engine; `None` when the local check is skipped.
+    pub engine: Option<Result<Engine, EngineError>>,
+}
+
+/// What a run is told besides its configuration.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Tells stages.
+    pub narrator: Narrator,
+    /// Marks what this run leaves lying about.
+    pub id: String,
+    /// The arguments after `shipgate wait OPERATION` that lead to the same service.
+    pub wait_arguments: String,
+}
+
+impl Run {
+    fn events(&self) -> &Emitter {
+        &self.narrator.events
+    }
+}
+
+/// What resolve found out.
+struct Resolved<T> {
+    adapters: Adapters<T>,
+    image: ResolvedImage,
+    live: Option<LiveService>,
+    plan: Plan,
+}
+
+/// Deploys. `connecting` opens the sessions and builds the adapters; it is part of resolve.
+///
+/// # Errors
+/// [`Failure`]: what failed, and by its exit code and `world()` what state things are in.
+pub async fn deploy<T: DeployTarget>(
+    run: &Run,
+    deployment: &Deployment,
+    connecting: impl Future<Output = Result<Adapters<T>, Failure>>,
+) -> Result<Deployed, Failure> {
+    let narrator = &run.narrator;
+    let resolved = narrator.reading_stage(Stage::Resolve, resolve(run, deployment, connecting)).await?;
+    let order = narrator.reading_stage(Stage::Preflight, check(run, deployment, &resolved)).await?;
+    let Resolved { adapters, image, live, plan } = resolved;
+
+    copy_and_verify(run, deployment, &adapters, &image, &plan).await?;
+    narrator.stage(Stage::Promote, move_tag(run, &adapters, &image, &plan)).await?;
+    let known_streams = match &live {
+        Some(live) => gate::application_streams(&adapters.logs, &live.arn).await,
+        None => BTreeSet::new(),
+    };
+    let started = narrator.stage(Stage::Release, give_order(run, &adapters, &order, &plan)).await?;
+    let followed = Followed {
+        started,
+        known_streams,
+        tag: Some(plan.tag().to_owned()),
+        timeout: deployment.target.gate_timeout,
+        log_retention_days: deployment.target.log_retention_days,
+    };
+    wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;
+    let service_url = wait::service_url(&adapters.target, deployment.target.service.as_str(), run.events()).await;
+    let summary = format!("{} is serving on {}", image.digest().short(), deployment.target.service);
+    Ok(Deployed { digest: Some(image.digest().clone()), service_url, summary })
+}
+
+async fn resolve<T: DeployTarget>(
+    run: &Run,
+    deployment: &Deployment,
+    connecting: impl Future<Output = Result<Adapters<T>, Failure>>,
+) -> Result<Told<Resolved<T>>, Failure> {
+    let adapters = connecting.await?;
+    let service = deployment.target.service.as_str();
+    let (image, live) = tokio::join!(
+        resolve::resolve_image(&adapters.source, &deployment.image, run.events()),
+        adapters.target.service(service),
+    );
+    let image = image?;
+    let live = live.map_err(|source| Failure::Service { service: service.to_owned(), source })?;
+    let plan = plan::plan(&deployment.target, &deployment.image, live.as_ref(), &adapters.account);
+    let detail = format!("{} is {}", image.reference, image.digest().short());
+    Ok(Told::done(Resolved { adapters, image, live, plan }, detail))
+}
+
+async fn check<T>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) -> Result<Told<ReleaseOrder>, Failure> {
+    let adapters = &resolved.adapters;
+    let checks = preflight::preflight(
+        &Subject {
+            image: &resolved.image,
+            live: resolved.live.as_ref(),
+            order: &resolved.plan.order,
+            ecr: &adapters.ecr,
+            repository: resolved.plan.repository(),
+            place: plan::place(&adapters.account, &deployment.target.access.region),
+            create_repository: deployment.target.create_repository,
+            engine: adapters.engine.as_ref(),
+        },
+        run.events(),
+    )
+    .await;
+    match &resolved.plan.order {
+        Ok(order) if preflight::exit_code(&checks).is_none() => {
+            Ok(Told::done(order.clone(), format!("{} checks passed", checks.len())))
+        }
+        Ok(_) | Err(_) => Err(Failure::Preflight(checks)),
+    }
+}
+
+async fn copy_and_verify<T>(
+    run: &Run,
+    deployment: &Deployment,
+    adapters: &Adapters<T>,
+    image: &ResolvedImage,
+    plan: &Plan,
+) -> Result<(), Failure> {
+    // Either side's bad end makes the other's work pointless, so it stops both. A check that could not be made is not
+    // a bad end of the image: the copy then goes on, and its own failure counts more.
+    let both = run.narrator.cancellation.token().child_token();
+    let copying = async {
+        let work = copy_image(deployment, adapters, image, plan, run.events(), &both);
+        let result = run.narrator.stage(Stage::Copy, work).await;
+        if result.is_err() {
+            both.cancel();
+        }
+        result
+    };
+    let verifying = async {
+        let work = verify_image(run, adapters, image, plan, &both);
+        let result = run.narrator.stage(Stage::Verify, work).await;
+        if matches!(result, Err(Failure::Unhealthy { .. })) {
+            both.cancel();
+        }
+        result
+    };
+    let (copied, verified) = tokio::join!(copying, verifying);
+    if let Some(signal) = run.narrator.cancellation.signal() {
+        return Err(Failure::Cancelled { signal, stage: Stage::Copy, running: None });
+    }
+    the_failure_that_counts(copied.err(), verified.err()).map_or(Ok(()), Err)
+}
+
+/// An unhealthy image counts most: that is what must be mended. Then the copy's failure, then a check that could not
+/// be made; what merely stopped because of the other never counts.
+fn the_failure_that_counts(copy: Option<Failure>, verify: Option<Failure>) -> Option<Failure> {
+    match (copy, verify) {
+        (_, Some(unhealthy @ Failure::Unhealthy { .. })) => Some(unhealthy),
+        (Some(copy), _) => Some(copy),
+        (None, verify) => verify,
+    }
+}
+
+async fn copy_image<T>(
+    deployment: &Deployment,
+    adapters: &Adapters<T>,
+    image: &ResolvedImage,
+    plan: &Plan,
+    events: &Emitter,
+    cancel: &tokio_util::sync::CancellationToken,
+) -> Result<Told<()>, Failure> {
+    if deployment.target.create_repository {
+        let create = adapters.ecr.create_repository(plan.repository()).await;
+        create.map_err(|source: AwsFault| Failure::Aws {
+            doing: format!("cannot create {}", plan.repository()),
+            source,
+        })?;
+    }
+    let source = CopySource { registry: &adapters.source, repository: image.reference.repository() };
+    let destination = CopyDestination { registry: &adapters.destination, repository: plan.repository() };
+    let summaries = copy::copy(source, image.digest(), &[destination], events, cancel).await?;
+    Ok(match summaries.iter().map(|summary: &CopySummary| summary.bytes_sent).sum::<u64>() {
+        0 => Told::skipped((), "the image is there already"),
+        _ => Told::done((), format!("to {}/{}", adapters.destination.host(), plan.repository())),
+    })
+}
+
+async fn verify_image<T>(
+    run: &Run,
+    adapters: &Adapters<T>,
+    image: &ResolvedImage,
+    plan: &Plan,
+    cancel: &tokio_util::sync::CancellationToken,
+) -> Result<Told<()>, Failure> {
+    let Some(Ok(engine)) = &adapters.engine else {
+        return Ok(Told::skipped((), "the local check is switched off"));
+    };
+    let request =
+        VerifyRequest { image: pulled_from_source(adapters, image), settings: &plan.settings, run_id: &run.id };
+    let verification: Verification = verify::verify(engine, request, run.events(), cancel).await?;
+    if verification.healthy {
+        Ok(Told::done((), verification.reason))
+    } else {
+        let hint = verification.hint();
+        Err(Failure::Unhealthy { reason: verification.reason, hint })
+    }
+}
+
+/// The engine pulls by digest from where the image is for certain: the source.
+fn pulled_from_source<T>(adapters: &Adapters<T>, image: &ResolvedImage) -> VerifyImage {
+    let (repository, digest) = (image.reference.repository(), image.digest());
+    match &adapters.source_login {
+        Some(login) => VerifyImage::Pull {
+            reference: format!("{}/{repository}@{digest}", login.host()),
+            username: "AWS".to_owned(),
+            password: login.password().unwrap_or_else(|| Secret::new("")),
+        },
+        None => VerifyImage::Pull {
+            reference: format!("{}/{repository}@{digest}", image.reference.host()),
+            username: String::new(),
+            password: Secret::new(""),
+        },
+    }
+}
+
+async fn move_tag<T>(
+    run: &Run,
+    adapters: &Adapters<T>,
+    image: &ResolvedImage,
+    plan: &Plan,
+) -> Result<Told<()>, Failure> {
+    let promotion =
+        promote::promote(&adapters.destination, plan.repository(), plan.tag(), &image.manifest, run.events()).await?;
+    let (tag, digest) = (plan.tag(), image.digest().short());
+    Ok(match (promotion.moved, promotion.previous) {
+        (false, _) => Told::skipped((), format!("tag {tag} points at {digest} already")),
+        (true, None) => Told::done((), format!("new tag {tag} points at {digest}")),
+        (true, Some(previous)) => Told::done((), format!("tag {tag} moved from {} to {digest}", previous.short())),
+    })
+}
+
+async fn give_order<T: DeployTarget>(
+    run: &Run,
+    adapters: &Adapters<T>,
+    order: &ReleaseOrder,
+    plan: &Plan,
+) -> Result<Told<Started>, Failure> {
+    let started = release::release(&adapters.target, order, run.events())
+        .await
+        .map_err(|source| Failure::Release { tag: plan.tag().to_owned(), source })?;
+    let detail = format!("{}, operation {}", order.verb().name(), started.operation);
+    Ok(Told::done(started, detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, the_failure_that_counts};
+    use crate::{domain::event::Stage, pipeline::cancellation::Signal};
+
+    fn unhealthy() -> Failure {
+        Failure::Unhealthy { reason: "exited with code 1".to_owned(), hint: None }
+    }
+
+    fn stopped() -> Failure {
+        Failure::cancelled(Some(Signal::Terminate), Stage::Copy)
+    }
+
+    #[test]
+    fn an_unhealthy_image_counts_more_than_the_copy_it_stopped() {
+        assert!(matches!(the_failure_that_counts(Some(stopped()), Some(unhealthy())), Some(Failure::Unhealthy { .. })));
+        assert!(matches!(the_failure_that_counts(Some(stopped()), None), Some(Failure::Cancelled { .. })));
+        assert!(matches!(the_failure_that_counts(None, Some(unhealthy())), Some(Failure::Unhealthy { .. })));
+        assert!(the_failure_that_counts(None, None).is_none());
+    }
+}

@@ -1,0 +1,9 @@
+//! The pipeline: what is going to happen (`plan`), the order it happens in (`deploy`), how it can fail (`failure`), how
+//! it is told (`narrator`), how it is stopped (`cancellation`).
+
+pub mod cancellation;
+pub mod deploy;
+pub mod failure;
+pub mod narrator;
+pub mod plan;
+pub mod wait;

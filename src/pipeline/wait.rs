@@ -1,0 +1,135 @@
+//! The end of a deployment, shared by `deploy` and by `wait`, which takes it up again: gate, then aftercare.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{
+    deploy::Run,
+    failure::{Deployed, Failure, Running},
+    narrator::Told,
+};
+use crate::{
+    aws::logs::Logs,
+    config::deployment::Target,
+    domain::{
+        event::{Emitter, Event, Stage},
+        operation::{OperationId, Verdict},
+        service::ServiceStatus,
+    },
+    stages::{
+        aftercare,
+        gate::{self, GateEnd},
+    },
+    target::{DeployTarget, Started},
+};
+
+/// An operation to follow, and what to do after it.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    /// The operation.
+    pub started: Started,
+    /// The application's log streams from before it.
+    pub known_streams: BTreeSet<String>,
+    /// The tag that was promoted for it, where this run did that.
+    pub tag: Option<String>,
+    /// How long to follow it.
+    pub timeout: Duration,
+    /// How long the service's log groups shall keep their lines.
+    pub log_retention_days: Option<u32>,
+}
+
+/// Follows an operation to its verdict and does what comes after one, whatever it is.
+///
+/// # Errors
+/// [`Failure`] when the verdict is not a success, or none could be had.
+pub async fn gate_and_aftercare<T: DeployTarget>(
+    run: &Run,
+    target: &T,
+    logs: &Logs,
+    followed: &Followed,
+) -> Result<(), Failure> {
+    let gated = run.narrator.stage(Stage::Gate, follow(run, target, logs, followed)).await;
+    let has_verdict = matches!(gated, Ok(()) | Err(Failure::Deployment { .. }));
+    if has_verdict && let Some(days) = followed.log_retention_days {
+        let keep = async {
+            let set = aftercare::keep_logs_for_days(logs, &followed.started.service, days, &run.narrator.events).await;
+            Ok(Told::done((), format!("{set} log groups keep their lines for {days} days")))
+        };
+        run.narrator.stage(Stage::Aftercare, keep).await.ok();
+    }
+    // A signal that came before the gate began must still tell of the operation that runs.
+    gated.map_err(|mut failure| {
+        if let Failure::Cancelled { running, .. } = &mut failure {
+            *running = Some(Running::new(&followed.started, wait_line(run, &followed.started.operation)));
+        }
+        failure
+    })
+}
+
+async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &Followed) -> Result<Told<()>, Failure> {
+    let Followed { started, known_streams, timeout, .. } = followed;
+    let (events, cancellation) = (&run.narrator.events, &run.narrator.cancellation);
+    let wait = wait_line(run, &started.operation);
+    match gate::follow(target, logs, started, known_streams, *timeout, events, cancellation.token()).await {
+        GateEnd::Verdict { verdict: Verdict::Deployed, .. } => Ok(Told::done((), "SUCCEEDED")),
+        GateEnd::Verdict { verdict, reason, last_lines } => {
+            let create_failed = is_create_failed(target, started).await;
+            let last_line = last_lines.last().cloned();
+            Err(Failure::Deployment { verdict, create_failed, tag: followed.tag.clone(), reason, last_line })
+        }
+        GateEnd::TimedOut { last } => Err(Failure::GateTimeout { last, wait }),
+        GateEnd::Lost(source) => Err(Failure::GateLost { wait, source }),
+        GateEnd::Cancelled => Err(Failure::cancelled(cancellation.signal(), Stage::Gate)),
+    }
+}
+
+/// A first deployment that failed leaves a service that holds its name and takes no deployment.
+async fn is_create_failed<T: DeployTarget>(target: &T, started: &Started) -> bool {
+    let live = target.service(started.service.name()).await;
+    live.is_ok_and(|live| live.is_some_and(|live| live.status == ServiceStatus::CreateFailed))
+}
+
+fn wait_line(run: &Run, operation: &OperationId) -> String {
+    format!("shipgate wait {operation}{}", run.wait_arguments)
+}
+
+/// Where the service answers, as a URL.
+pub async fn service_url<T: DeployTarget>(target: &T, service: &str, events: &Emitter) -> Option<String> {
+    match target.service(service).await {
+        Ok(live) => live.map(|live| live.address()).filter(|url| !url.is_empty()),
+        Err(error) => {
+            events.emit(Event::Warning { message: format!("the service's URL is not known: {error}") });
+            None
+        }
+    }
+}
+
+/// Takes up an operation again.
+///
+/// # Errors
+/// [`Failure`], as [`gate_and_aftercare`] does; [`Failure::Service`] or [`Failure::NoService`] when there is no such
+/// service to look at.
+pub async fn wait<T: DeployTarget>(
+    run: &Run,
+    target: &T,
+    logs: &Logs,
+    wanted: &Target,
+    operation: OperationId,
+) -> Result<Deployed, Failure> {
+    let service = wanted.service.as_str();
+    let live = target
+        .service(service)
+        .await
+        .map_err(|source| Failure::Service { service: service.to_owned(), source })?
+        .ok_or_else(|| Failure::NoService { service: service.to_owned() })?;
+    let summary = format!("operation {operation} succeeded on {service}");
+    let followed = Followed {
+        started: Started { service: live.arn, operation },
+        known_streams: BTreeSet::new(),
+        tag: None,
+        timeout: wanted.gate_timeout,
+        log_retention_days: wanted.log_retention_days,
+    };
+    gate_and_aftercare(run, target, logs, &followed).await?;
+    let service_url = service_url(target, service, &run.narrator.events).await;
+    Ok(Deployed { digest: None, service_url, summary })
+}

@@ -1,0 +1,200 @@
+//! The client of one registry: where it is, who it is asked as, how patiently, and how often it has been asked.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use reqwest::{Client, Url, header::HeaderValue, redirect};
+
+use super::{
+    authorization::Authorization,
+    bearer::{Access, Tokens},
+    error::RegistryError,
+    location,
+    retry::Patience,
+};
+use crate::domain::event::Emitter;
+
+/// How long the making of a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A registry: cheap to clone, clones share connections and the count of requests.
+#[derive(Clone)]
+pub struct Registry {
+    shared: Arc<Shared>,
+    patience: Patience,
+    events: Emitter,
+    /// Counts what this view of the registry asked; see [`Registry::observed_by`].
+    own_requests: Arc<AtomicU64>,
+}
+
+struct Shared {
+    host: String,
+    address: Url,
+    credentials: Option<HeaderValue>,
+    tokens: Tokens,
+    http: Client,
+    requests: AtomicU64,
+}
+
+impl Registry {
+    /// A client for the registry that image references call `host`, reached at `address` (`http://…` or `https://…`;
+    /// for ECR the `proxyEndpoint` that comes with the token). Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`RegistryError::InvalidAddress`], and [`RegistryError::Setup`] when there are no certificates to trust.
+    pub fn new(host: impl Into<String>, address: &str, authorization: Authorization) -> Result<Self, RegistryError> {
+        let host = host.into();
+        let invalid = |reason: String| RegistryError::InvalidAddress {
+            host: host.clone(),
+            address: super::redact::fit_to_show(address),
+            reason,
+        };
+        let url = parse_address(address).map_err(&invalid)?;
+        let credentials = authorization
+            .into_header()
+            .map_err(|_| invalid("the credentials for it hold characters that no header may".to_owned()))?;
+        let http = connections(&url).map_err(|source| RegistryError::Setup { host: host.clone(), source })?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                host,
+                address: url,
+                credentials,
+                tokens: Tokens::default(),
+                http,
+                requests: AtomicU64::new(0),
+            }),
+            patience: Patience::default(),
+            events: Emitter::silent(),
+            own_requests: Arc::default(),
+        })
+    }
+
+    /// The host, as image references have it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.shared.host
+    }
+
+    /// Requests sent so far by all clones, those that redirects and retries made included.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.shared.requests.load(Ordering::Relaxed)
+    }
+
+    /// The same registry for one piece of work: its retries are told to `events`, its requests counted apart.
+    #[must_use]
+    pub fn observed_by(&self, events: &Emitter) -> Self {
+        Self { events: events.clone(), own_requests: Arc::default(), ..self.clone() }
+    }
+
+    /// Requests sent through this view, and clones of it, since [`Registry::observed_by`] made it.
+    #[must_use]
+    pub(super) fn own_requests(&self) -> u64 {
+        self.own_requests.load(Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The same client for a registry elsewhere: making one is slow, because of the certificates it reads.
+    #[cfg(test)]
+    pub(super) fn moved_to(&self, address: &str) -> Self {
+        let Shared { host, credentials, http, .. } = &*self.shared;
+        let shared = Shared {
+            host: host.clone(),
+            address: address.parse().unwrap(),
+            credentials: credentials.clone(),
+            tokens: Tokens::default(),
+            http: http.clone(),
+            requests: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared), ..self.clone() }
+    }
+
+    pub(super) fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
+    pub(super) fn events(&self) -> &Emitter {
+        &self.events
+    }
+
+    pub(super) fn http(&self) -> &Client {
+        &self.shared.http
+    }
+
+    pub(super) fn count_request(&self) {
+        self.shared.requests.fetch_add(1, Ordering::Relaxed);
+        self.own_requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What to show whoever is at `url`: a token where there is one, else the credentials; nothing to anybody else than
+    /// the registry itself.
+    pub(super) fn authorization_for(&self, url: &Url, access: &Access) -> Option<HeaderValue> {
+        if !self.is_at(url) {
+            return None;
+        }
+        self.shared.tokens.header(access).or_else(|| self.shared.credentials.clone())
+    }
+
+    /// Whether both are the same registry, whoever asks it.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.shared.host == other.shared.host && self.is_at(&other.shared.address)
+    }
+
+    /// Whether an address is one of the registry's own.
+    pub(super) fn is_at(&self, url: &Url) -> bool {
+        location::same_origin(&self.shared.address, url)
+    }
+
+    pub(super) fn credentials(&self) -> Option<&HeaderValue> {
+        self.shared.credentials.as_ref()
+    }
+
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.shared.tokens
+    }
+
+    /// The address of a repository's resource: `/v2/REPOSITORY/REST`.
+    pub(super) fn resource(&self, repository: &str, rest: &str) -> Url {
+        let mut url = self.shared.address.clone();
+        url.set_path(&format!("/v2/{repository}/{rest}"));
+        url
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Registry").field("host", &self.shared.host).finish_non_exhaustive()
+    }
+}
+
+fn parse_address(address: &str) -> Result<Url, String> {
+    let url: Url = address.parse().map_err(|error| format!("{error}"))?;
+    match url.scheme() {
+        "http" | "https" if url.has_host() => Ok(url),
+        "http" | "https" => Err("it names no host".to_owned()),
+        other => Err(format!("{other} is neither http nor https")),
+    }
+}
+
+/// HTTP/1.1 on purpose: every transfer then has a connection, and so a congestion window, of its own. Blobs that shared
+/// one HTTP/2 connection would share its rate, and rate per stream is what bounds a copy to ECR.
+fn connections(url: &Url) -> Result<Client, reqwest::Error> {
+    let builder = Client::builder()
+        // Redirects are followed in `request`, which decides who is shown the credentials.
+        .redirect(redirect::Policy::none())
+        .http1_only()
+        .tcp_nodelay(true)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .user_agent(concat!("shipgate/", env!("CARGO_PKG_VERSION")));
+    if location::is_loopback(url) { builder.no_proxy() } else { builder }.build()
+}

@@ -1,0 +1,138 @@
+//! Images as they are: indexes, shared blobs, and what is refused by name.
+
+use tokio_util::sync::CancellationToken;
+
+use super::{copy_over, pair};
+use crate::{
+    domain::{digest::Digest, event::Emitter, manifest::RawManifest},
+    registry::{
+        copy::{CopyDestination, CopyError, CopySource, copy},
+        tests::{
+            client,
+            fake::FakeRegistry,
+            image::{TestImage, image, image_of, index, random_bytes},
+        },
+    },
+};
+
+#[tokio::test]
+async fn an_index_comes_with_all_its_platforms_and_after_them() {
+    let (from, to) = pair().await;
+    let shared = random_bytes(5000);
+    let members: Vec<TestImage> = (0..3)
+        .map(|_| image_of(crate::registry::tests::image::LAYER, vec![shared.clone(), random_bytes(300)]))
+        .collect();
+    let inner = index(&[&members[2].manifest]);
+    let outer = index(&[&members[0].manifest, &members[1].manifest, &inner]);
+    for member in &members {
+        from.hold(member);
+    }
+    from.hold_manifest(inner.digest.as_str(), &inner);
+    from.hold_manifest(outer.digest.as_str(), &outer);
+    to.hold(&members[1]);
+
+    let summary = copy_over(&from, &to, &outer.digest).await.unwrap();
+    // The shared layer and all of member 1 are there; config and own layer of two others are not.
+    assert_eq!((summary.blobs_copied, summary.bytes_sent), (4, 800));
+    assert!(members.iter().all(|member| to.has(member)));
+    assert_eq!(to.manifests(), 5);
+    let written: Vec<_> =
+        to.requests().into_iter().filter(|line| line.starts_with("PUT /v2/shop/api/manifests")).collect();
+    assert_eq!(written.len(), 4);
+    assert!(written[3].ends_with(outer.digest.as_str()));
+    from.assert_content();
+    to.assert_content();
+}
+
+#[tokio::test]
+async fn a_member_that_is_missing_at_the_source_leaves_nothing_behind() {
+    let (from, to) = pair().await;
+    let member = image(&[100]);
+    let outer = index(&[&member.manifest]);
+    from.hold_manifest(outer.digest.as_str(), &outer);
+    let error = copy_over(&from, &to, &outer.digest).await.unwrap_err();
+    assert!(matches!(&error, CopyError::SourceMissing { digest, .. } if *digest == member.manifest.digest), "{error}");
+    assert!(to.is_empty());
+    to.assert_content();
+}
+
+#[tokio::test]
+async fn the_same_blob_twice_is_moved_once() {
+    let (from, to) = pair().await;
+    let layer = random_bytes(1000);
+    let image = image_of(crate::registry::tests::image::LAYER, vec![layer.clone(), layer]);
+    from.hold(&image);
+    let summary = copy_over(&from, &to, &image.manifest.digest).await.unwrap();
+    assert_eq!((summary.blobs_copied, summary.bytes_sent), (2, 1100));
+    to.assert_content();
+}
+
+#[tokio::test]
+async fn foreign_layers_are_refused_by_name() {
+    for media_type in [
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    ] {
+        let (from, to) = pair().await;
+        let image = image_of(media_type, vec![random_bytes(10)]);
+        from.hold(&image);
+        let error = copy_over(&from, &to, &image.manifest.digest).await.unwrap_err();
+        assert!(matches!(&error, CopyError::ForeignLayer { .. }), "{error}");
+        assert!(
+            error.to_string().contains(media_type) && error.to_string().contains(Digest::of(&image.blobs[1]).as_str())
+        );
+        assert!(to.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn schema_1_is_refused_by_name() {
+    let (from, to) = pair().await;
+    let old =
+        RawManifest::new("application/vnd.docker.distribution.manifest.v1+prettyjws", r#"{"schemaVersion":1}"#.into());
+    from.hold_manifest(old.digest.as_str(), &old);
+    let error = copy_over(&from, &to, &old.digest).await.unwrap_err();
+    assert!(matches!(&error, CopyError::Manifest { .. }), "{error}");
+    let chain = format!("{error}: {}", std::error::Error::source(&error).unwrap());
+    assert!(chain.contains("manifest.v1+prettyjws") && error.hint().is_some(), "{chain}");
+    assert!(to.is_empty());
+}
+
+#[tokio::test]
+async fn indexes_without_end_are_refused() {
+    let (from, to) = pair().await;
+    let mut outer = index(&[]);
+    for _ in 0..5 {
+        from.hold_manifest(outer.digest.as_str(), &outer);
+        outer = index(&[&outer]);
+    }
+    from.hold_manifest(outer.digest.as_str(), &outer);
+    let error = copy_over(&from, &to, &outer.digest).await.unwrap_err();
+    assert!(matches!(&error, CopyError::TooDeep { .. }), "{error}");
+    assert!(to.is_empty());
+}
+
+#[tokio::test]
+async fn within_a_registry_blobs_are_mounted_or_else_uploaded_to_the_session_that_comes_instead() {
+    for mounts in [true, false] {
+        let server = FakeRegistry::start().await;
+        server.add_repository("shop/web", mounts);
+        let image = image(&[1000, 2000]);
+        server.hold(&image);
+        let registry = client(server.address());
+        let summaries = copy(
+            CopySource { registry: &registry, repository: "shop/api" },
+            &image.manifest.digest,
+            &[CopyDestination { registry: &registry, repository: "shop/web" }],
+            &Emitter::silent(),
+            &CancellationToken::new(),
+        )
+        .await
+        .unwrap();
+        assert!(server.has_in("shop/web", &image));
+        assert_eq!((summaries[0].blobs_copied, summaries[0].bytes_sent), (3, if mounts { 0 } else { 3100 }));
+        // HEAD and POST a blob, and GET and PUT where it is not mounted.
+        assert_eq!(summaries[0].requests, if mounts { 2 } else { 4 } * 3 + 3);
+        server.assert_content();
+    }
+}

@@ -1,0 +1,343 @@
+//! What can go wrong between this program and a registry, told so that somebody can act on it.
+
+use std::{fmt, time::Duration};
+
+use crate::domain::digest::Digest;
+
+/// What was being done, to what: `read blob sha256:… of HOST/REPOSITORY`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Action {
+    /// The deed: `read manifest`.
+    pub verb: &'static str,
+    /// The digest or tag it is done to; empty where there is none.
+    pub subject: String,
+    /// The registry's host.
+    pub host: String,
+    /// The repository.
+    pub repository: String,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let space = if self.subject.is_empty() { "" } else { " " };
+        write!(formatter, "{}{space}{} of {}/{}", self.verb, self.subject, self.host, self.repository)
+    }
+}
+
+/// The registry's own words when it refused: status and, where the body followed the specification, code and message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The code of the first error in the body: `MANIFEST_UNKNOWN`.
+    pub code: Option<String>,
+    /// The message of that error, or what the body said instead; capped, and without query strings.
+    pub message: String,
+    /// The host that answered, when a redirect led to another than the registry's.
+    pub redirected_to: Option<String>,
+    /// How long the registry asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.redirected_to {
+            Some(host) => write!(formatter, "{host}, where the registry redirects to, answered {}", self.status)?,
+            None => write!(formatter, "the registry answered {}", self.status)?,
+        }
+        if let Some(code) = &self.code {
+            write!(formatter, " {code}")?;
+        }
+        if self.message.is_empty() { Ok(()) } else { write!(formatter, ": {}", self.message) }
+    }
+}
+
+/// Why a registry could not be asked, or what it answered. Variants with an [`Action`] name host and repository in it.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The address to dial is none.
+    #[error("`{address}` is not an address to reach registry {host} at: {reason}")]
+    InvalidAddress {
+        /// The registry's host.
+        host: String,
+        /// What was given as its address.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The HTTP client could not be set up: certificates, proxy settings.
+    #[error("could not set up the connection to registry {host}")]
+    Setup {
+        /// The registry's host.
+        host: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The connection could not be made, or broke.
+    #[error("could not {action}: the connection failed")]
+    Connection {
+        /// What was attempted.
+        action: Box<Action>,
+        /// Why; its address is taken out, since it may be a presigned one.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// Nothing came (or could be sent) for too long.
+    #[error("could not {action}: nothing moved for {} s", after.as_secs_f32())]
+    Stalled {
+        /// What was attempted.
+        action: Box<Action>,
+        /// How long.
+        after: Duration,
+    },
+    /// 401 or 403: the registry does not know the caller, or does not let it do this.
+    #[error("not allowed to {action}: {answer}")]
+    Denied {
+        /// What was attempted.
+        action: Box<Action>,
+        /// What the registry said.
+        answer: Box<Answer>,
+    },
+    /// The repository does not exist.
+    #[error("could not {action}: there is no such repository: {answer}")]
+    RepositoryNotFound {
+        /// What was attempted.
+        action: Box<Action>,
+        /// What the registry said.
+        answer: Box<Answer>,
+    },
+    /// The content is not in the repository.
+    #[error("could not {action}: it is not there")]
+    ContentNotFound {
+        /// What was attempted.
+        action: Box<Action>,
+    },
+    /// The tag exists and the repository's tags are immutable. ECR says so even when the digest is the same.
+    #[error("could not {action}: the tag exists and is immutable: {answer}")]
+    TagImmutable {
+        /// What was attempted; the subject is the tag.
+        action: Box<Action>,
+        /// What the registry said.
+        answer: Box<Answer>,
+    },
+    /// Any other status that is not a success.
+    #[error("could not {action}: {answer}")]
+    Refused {
+        /// What was attempted.
+        action: Box<Action>,
+        /// What the registry said.
+        answer: Box<Answer>,
+    },
+    /// The content does not have the digest it should have.
+    #[error("could not {action}: the content is corrupt: its digest is {actual}, not {expected}")]
+    DigestMismatch {
+        /// What was attempted.
+        action: Box<Action>,
+        /// What was asked for.
+        expected: Digest,
+        /// What came.
+        actual: Digest,
+    },
+    /// The content is not as long as its descriptor says.
+    #[error("could not {action}: the content is corrupt: it has {actual} bytes, not {expected}")]
+    SizeMismatch {
+        /// What was attempted.
+        action: Box<Action>,
+        /// The descriptor's size.
+        expected: u64,
+        /// What came, or was announced; "at least" when reading stopped there.
+        actual: u64,
+    },
+    /// The content ended early, again and again.
+    #[error("could not {action}: it ended after {actual} of {expected} bytes")]
+    Truncated {
+        /// What was attempted.
+        action: Box<Action>,
+        /// The descriptor's size.
+        expected: u64,
+        /// Bytes that came, over all attempts.
+        actual: u64,
+    },
+    /// More bytes than this kind of content may have.
+    #[error("could not {action}: it is larger than {limit_bytes} bytes")]
+    TooLarge {
+        /// What was attempted.
+        action: Box<Action>,
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// A success that does not make sense: no Location, a bad digest header, a redirect in a circle.
+    #[error("could not {action}: the registry's answer makes no sense: {reason}")]
+    BadAnswer {
+        /// What was attempted.
+        action: Box<Action>,
+        /// What is wrong with the answer.
+        reason: String,
+    },
+}
+
+impl RegistryError {
+    /// Whether what came is not what its digest or size promised.
+    #[must_use]
+    pub fn is_corrupt(&self) -> bool {
+        matches!(self, Self::DigestMismatch { .. } | Self::SizeMismatch { .. })
+    }
+
+    /// Whether the registry knows who asks and refuses, or does not know.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied { .. })
+    }
+
+    /// Whether the same attempt may succeed a moment later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connection { source, .. } => !source.is_builder(),
+            Self::Stalled { .. } | Self::Truncated { .. } => true,
+            // S3 answers 403 to a presigned address that has expired: asking for a new one mends it.
+            Self::Denied { answer, .. } => answer.redirected_to.is_some() && answer.status == 403,
+            Self::Refused { answer, .. } => matches!(answer.status, 408 | 425 | 429 | 500..=599),
+            Self::InvalidAddress { .. }
+            | Self::Setup { .. }
+            | Self::RepositoryNotFound { .. }
+            | Self::ContentNotFound { .. }
+            | Self::TagImmutable { .. }
+            | Self::DigestMismatch { .. }
+            | Self::SizeMismatch { .. }
+            | Self::TooLarge { .. }
+            | Self::BadAnswer { .. } => false,
+        }
+    }
+
+    /// Whether a registry refused a manifest because it does not see the content it names. ECR answers so for a moment
+    /// after an upload has been accepted.
+    #[must_use]
+    pub fn is_content_not_yet_visible(&self) -> bool {
+        self.answer()
+            .and_then(|answer| answer.code.as_deref())
+            .is_some_and(|code| matches!(code, "BLOB_UNKNOWN" | "MANIFEST_BLOB_UNKNOWN" | "MANIFEST_UNKNOWN"))
+    }
+
+    /// How long the registry asked to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.answer().and_then(|answer| answer.retry_after)
+    }
+
+    /// The registry's own words, where there are any.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::Denied { answer, .. }
+            | Self::RepositoryNotFound { answer, .. }
+            | Self::TagImmutable { answer, .. }
+            | Self::Refused { answer, .. } => Some(answer),
+            Self::InvalidAddress { .. }
+            | Self::Setup { .. }
+            | Self::Connection { .. }
+            | Self::Stalled { .. }
+            | Self::ContentNotFound { .. }
+            | Self::DigestMismatch { .. }
+            | Self::SizeMismatch { .. }
+            | Self::Truncated { .. }
+            | Self::TooLarge { .. }
+            | Self::BadAnswer { .. } => None,
+        }
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::InvalidAddress { .. } => Some("give it as https://HOST or http://HOST:PORT".to_owned()),
+            Self::Connection { action, .. } => {
+                Some(format!("check that {} can be reached from here (network, proxy, certificates)", action.host))
+            }
+            Self::Denied { action, answer } => Some(denied_hint(action, answer)),
+            Self::RepositoryNotFound { action, .. } => {
+                Some(format!("create repository {} in {}, or correct its name", action.repository, action.host))
+            }
+            Self::TagImmutable { .. } => {
+                Some("use a new tag, or let the repository's tags be mutable (or exclude this one)".to_owned())
+            }
+            Self::DigestMismatch { action, .. } | Self::SizeMismatch { action, .. } => {
+                Some(format!("push the image to {}/{} again: what it holds is damaged", action.host, action.repository))
+            }
+            Self::Setup { .. }
+            | Self::Stalled { .. }
+            | Self::ContentNotFound { .. }
+            | Self::Refused { .. }
+            | Self::Truncated { .. }
+            | Self::TooLarge { .. }
+            | Self::BadAnswer { .. } => None,
+        }
+    }
+}
+
+fn denied_hint(action: &Action, answer: &Answer) -> String {
+    match answer.status {
+        401 => format!("the credentials for {} are missing, wrong or expired", action.host),
+        _ => format!(
+            "let the identity used for {} do this in repository {}: its own policy, and the repository's when the account is another",
+            action.host, action.repository
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Action, Answer, RegistryError};
+
+    fn refused(status: u16, redirected_to: Option<&str>) -> RegistryError {
+        let action = Box::new(Action {
+            verb: "read blob",
+            subject: "sha256:0".to_owned(),
+            host: "registry.example.com".to_owned(),
+            repository: "shop/api".to_owned(),
+        });
+        let answer = Box::new(Answer {
+            status,
+            code: Some("X".to_owned()),
+            message: "m".to_owned(),
+            redirected_to: redirected_to.map(str::to_owned),
+            retry_after: None,
+        });
+        match status {
+            401 | 403 => RegistryError::Denied { action, answer },
+            _ => RegistryError::Refused { action, answer },
+        }
+    }
+
+    #[test]
+    fn what_may_succeed_a_moment_later() {
+        let table = [
+            (400, None, false),
+            (401, None, false),
+            (403, None, false),
+            (403, Some("s3.example.com"), true),
+            (401, Some("s3.example.com"), false),
+            (405, None, false),
+            (408, None, true),
+            (416, None, false),
+            (429, None, true),
+            (500, None, true),
+            (503, Some("s3.example.com"), true),
+        ];
+        for (status, redirected_to, transient) in table {
+            assert_eq!(refused(status, redirected_to).is_transient(), transient, "{status} {redirected_to:?}");
+        }
+    }
+
+    #[test]
+    fn the_message_says_what_where_and_why() {
+        assert_eq!(
+            refused(500, None).to_string(),
+            "could not read blob sha256:0 of registry.example.com/shop/api: the registry answered 500 X: m"
+        );
+        let denied = refused(403, Some("s3.example.com"));
+        assert!(denied.is_denied());
+        assert!(denied.to_string().contains("s3.example.com, where the registry redirects to, answered 403"));
+    }
+}

@@ -1,0 +1,27 @@
+//! An OCI distribution client: what it takes to read an image from one registry and write it to others.
+//!
+//! Speaks to any registry that follows the OCI distribution specification, and knows ECR's manners where they differ.
+//! Knows nothing of AWS: whoever builds a [`Registry`] brings the address and the credentials.
+
+mod authorization;
+mod bearer;
+mod blob_reader;
+mod blobs;
+mod challenge;
+mod client;
+pub mod copy;
+mod error;
+mod location;
+mod manifests;
+mod redact;
+mod request;
+mod retry;
+#[cfg(test)]
+mod tests;
+mod uploads;
+
+pub use authorization::Authorization;
+pub use blob_reader::BlobReader;
+pub use client::Registry;
+pub use error::{Action, Answer, RegistryError};
+pub use uploads::{Mount, UploadSession};

@@ -1,0 +1,367 @@
+//! A strict registry in memory. It knows the few requests a copy may make, complains of all others, takes no blob of
+//! unannounced length and no manifest whose content it lacks, and plays the faults it is told to.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+};
+use bytes::Bytes;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use super::{
+    CREDENTIALS,
+    image::TestImage,
+    serve::{Fault, serve_bytes},
+};
+use crate::domain::{
+    digest::Digest,
+    manifest::{Manifest, RawManifest},
+};
+
+pub(in crate::registry) struct AbortOnDrop(pub(in crate::registry) JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[derive(Default)]
+struct Contents {
+    repositories: HashMap<String, Repository>,
+    sessions: HashSet<String>,
+    requests: Vec<String>,
+    complaints: Vec<String>,
+    faults: Vec<(String, Fault)>,
+    redirect_to: Option<String>,
+    names_digests: bool,
+    token_realm: Option<String>,
+    mounts: bool,
+}
+
+#[derive(Default)]
+struct Repository {
+    blobs: HashMap<String, Bytes>,
+    manifests: HashMap<String, RawManifest>,
+}
+
+/// A running fake registry.
+#[derive(Clone)]
+pub(in crate::registry) struct FakeRegistry {
+    contents: Arc<Mutex<Contents>>,
+    address: String,
+    server: Arc<Mutex<Option<AbortOnDrop>>>,
+}
+
+impl FakeRegistry {
+    /// With one empty repository, `shop/api`.
+    pub(in crate::registry) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let contents = Contents { names_digests: true, ..Contents::default() };
+        let registry = Self {
+            contents: Arc::new(Mutex::new(contents)),
+            address: format!("http://{}", listener.local_addr().unwrap()),
+            server: Arc::default(),
+        };
+        registry.locked().repositories.insert("shop/api".to_owned(), Repository::default());
+        let app = axum::Router::new().fallback(answer).with_state(Self { server: Arc::default(), ..registry.clone() });
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        *registry.server.lock().unwrap() = Some(AbortOnDrop(server));
+        registry
+    }
+
+    pub(in crate::registry) fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap()
+    }
+
+    pub(in crate::registry) fn complain(&self, complaint: String) {
+        self.locked().complaints.push(complaint);
+    }
+
+    pub(in crate::registry) fn redirect_blobs_to(&self, address: &str) {
+        self.locked().redirect_to = Some(address.to_owned());
+    }
+
+    /// Makes a second, empty repository, and says whether it takes blobs over from the first.
+    pub(in crate::registry) fn add_repository(&self, name: &str, mounts: bool) {
+        let mut contents = self.locked();
+        contents.repositories.insert(name.to_owned(), Repository::default());
+        contents.mounts = mounts;
+    }
+
+    /// From now on tokens are wanted, `pull` or `push` by name, from this realm.
+    pub(in crate::registry) fn want_tokens_of(&self, realm: &str) {
+        self.locked().token_realm = Some(realm.to_owned());
+    }
+
+    /// From now on no answer names a digest.
+    pub(in crate::registry) fn keep_digests_secret(&self) {
+        self.locked().names_digests = false;
+    }
+
+    /// The next request whose `METHOD PATH` contains this text meets the fault.
+    pub(in crate::registry) fn fault(&self, request: impl Into<String>, fault: Fault) {
+        self.locked().faults.push((request.into(), fault));
+    }
+
+    pub(in crate::registry) fn hold(&self, image: &TestImage) {
+        image.blobs.iter().for_each(|blob| self.hold_blob(Digest::of(blob).as_str(), blob.clone()));
+        self.hold_manifest(image.manifest.digest.as_str(), &image.manifest);
+    }
+
+    pub(in crate::registry) fn hold_blob(&self, digest: &str, bytes: Bytes) {
+        self.locked().repositories.get_mut("shop/api").unwrap().blobs.insert(digest.to_owned(), bytes);
+    }
+
+    pub(in crate::registry) fn hold_manifest(&self, reference: &str, manifest: &RawManifest) {
+        let mut contents = self.locked();
+        let repository = contents.repositories.get_mut("shop/api").unwrap();
+        repository.manifests.insert(reference.to_owned(), manifest.clone());
+    }
+
+    pub(in crate::registry) fn any_blob(&self, digest: &str) -> Option<Bytes> {
+        self.locked().repositories["shop/api"].blobs.get(digest).cloned()
+    }
+
+    pub(in crate::registry) fn requests(&self) -> Vec<String> {
+        self.locked().requests.clone()
+    }
+
+    pub(in crate::registry) fn is_empty(&self) -> bool {
+        let contents = self.locked();
+        let repository = &contents.repositories["shop/api"];
+        repository.blobs.is_empty() && repository.manifests.is_empty()
+    }
+
+    pub(in crate::registry) fn manifests(&self) -> usize {
+        self.locked().repositories["shop/api"].manifests.len()
+    }
+
+    /// Whether the image is there, byte for byte.
+    pub(in crate::registry) fn has(&self, image: &TestImage) -> bool {
+        self.has_in("shop/api", image)
+    }
+
+    pub(in crate::registry) fn has_in(&self, repository: &str, image: &TestImage) -> bool {
+        let contents = self.locked();
+        let repository = &contents.repositories[repository];
+        let blob = |blob: &Bytes| repository.blobs.get(Digest::of(blob).as_str()) == Some(blob);
+        repository.manifests.get(image.manifest.digest.as_str()) == Some(&image.manifest)
+            && image.blobs.iter().all(blob)
+    }
+
+    /// Fails the test if anything happened that should not.
+    pub(in crate::registry) fn assert_content(&self) {
+        let contents = self.locked();
+        assert!(contents.complaints.is_empty(), "{:#?}", contents.complaints);
+        assert!(contents.faults.is_empty(), "faults that nobody met: {:?}", contents.faults);
+        for (digest, blob) in &contents.repositories["shop/api"].blobs {
+            assert_eq!(Digest::of(blob).as_str(), digest, "a wrong blob was stored");
+        }
+    }
+
+    fn next_fault(&self, line: &str) -> Option<Fault> {
+        let mut contents = self.locked();
+        let at = contents.faults.iter().position(|(request, _)| line.contains(request.as_str()))?;
+        Some(contents.faults.remove(at).1)
+    }
+}
+
+fn refuse(status: u16, code: &str) -> Response<Body> {
+    let body = format!(r#"{{"errors":[{{"code":"{code}","message":"so it is"}}]}}"#);
+    Response::builder().status(status).body(Body::from(body)).unwrap()
+}
+
+async fn answer(State(registry): State<FakeRegistry>, request: Request) -> Response<Body> {
+    let line = format!("{} {}", request.method(), request.uri().path());
+    registry.locked().requests.push(line.clone());
+    if let Some(refusal) = refuse_stranger(&registry, &request, &line) {
+        return refusal;
+    }
+    let fault = registry.next_fault(&line);
+    if let Some(Fault::Answer(status, body, headers)) = fault {
+        let response = Response::builder().status(status);
+        let response = headers.into_iter().fold(response, |response, (name, value)| response.header(name, value));
+        return response.body(Body::from(body)).unwrap();
+    }
+    let path = request.uri().path().trim_start_matches("/v2/").to_owned();
+    let method = request.method().as_str().to_owned();
+    if let Some((repository, session)) = path.split_once("/blobs/uploads/") {
+        return match method.as_str() {
+            "POST" if session.is_empty() => start_upload(&registry, repository, request.uri().query()),
+            "PUT" => finish_upload(&registry, repository, session, request, fault).await,
+            _ => unexpected(&registry, &line),
+        };
+    }
+    if let Some((repository, digest)) = path.split_once("/blobs/") {
+        return match method.as_str() {
+            "GET" | "HEAD" => read_blob(&registry, repository, digest, &request, fault),
+            _ => unexpected(&registry, &line),
+        };
+    }
+    match path.split_once("/manifests/") {
+        Some((repository, reference)) => match method.as_str() {
+            "GET" | "HEAD" => read_manifest(&registry, repository, reference, fault),
+            "PUT" => write_manifest(&registry, repository, reference, request).await,
+            _ => unexpected(&registry, &line),
+        },
+        None => unexpected(&registry, &line),
+    }
+}
+
+fn refuse_stranger(registry: &FakeRegistry, request: &Request, line: &str) -> Option<Response<Body>> {
+    let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    let realm = registry.locked().token_realm.clone();
+    let Some(realm) = realm else {
+        if authorization == Some(format!("Basic {CREDENTIALS}").as_str()) {
+            return None;
+        }
+        registry.complain(format!("no credentials: {line}"));
+        return Some(refuse(401, "UNAUTHORIZED"));
+    };
+    let actions = if line.starts_with("GET") || line.starts_with("HEAD") { "pull" } else { "pull,push" };
+    let scope = format!("repository:shop/api:{actions}");
+    if authorization == Some(format!("Bearer {scope}").as_str()) {
+        return None;
+    }
+    let challenge = format!(r#"Bearer realm="{realm}",service="r.test",scope="{scope}""#);
+    Some(Response::builder().status(401).header("www-authenticate", challenge).body(Body::empty()).unwrap())
+}
+
+fn unexpected(registry: &FakeRegistry, line: &str) -> Response<Body> {
+    registry.complain(format!("unexpected: {line}"));
+    refuse(405, "UNSUPPORTED")
+}
+
+fn start_upload(registry: &FakeRegistry, repository: &str, query: Option<&str>) -> Response<Body> {
+    let mut contents = registry.locked();
+    if !contents.repositories.contains_key(repository) {
+        return refuse(404, "NAME_UNKNOWN");
+    }
+    if let Some(digest) = query.and_then(|query| mounted(&contents, query)) {
+        let blob = contents.repositories["shop/api"].blobs[&digest].clone();
+        contents.repositories.get_mut(repository).unwrap().blobs.insert(digest, blob);
+        return Response::builder().status(201).body(Body::empty()).unwrap();
+    }
+    let session = format!("{}", contents.requests.len());
+    contents.sessions.insert(session.clone());
+    let location = format!("/v2/{repository}/blobs/uploads/{session}?_state=a%2Bb%3D");
+    Response::builder().status(202).header("location", location).body(Body::empty()).unwrap()
+}
+
+/// The blob that may be taken over from `shop/api`, if mounting is on.
+fn mounted(contents: &Contents, query: &str) -> Option<String> {
+    let (digest, from) = query.strip_prefix("mount=sha256%3A")?.split_once("&from=")?;
+    (contents.mounts && from == "shop%2Fapi").then(|| format!("sha256:{digest}"))
+}
+
+async fn finish_upload(
+    registry: &FakeRegistry,
+    repository: &str,
+    session: &str,
+    request: Request,
+    fault: Option<Fault>,
+) -> Response<Body> {
+    if !registry.locked().sessions.remove(session) {
+        registry.complain(format!("upload session {session} was used twice"));
+        return refuse(404, "BLOB_UPLOAD_UNKNOWN");
+    }
+    let digest = request.uri().query().and_then(|query| query.strip_prefix("_state=a%2Bb%3D&digest=sha256%3A"));
+    let Some(hex) = digest.map(str::to_owned) else {
+        registry.complain(format!("the session's query was lost: {}", request.uri()));
+        return refuse(400, "BLOB_UPLOAD_INVALID");
+    };
+    if !request.headers().contains_key("content-length") {
+        registry.complain(format!("upload of {hex} without Content-Length"));
+    }
+    let Ok(bytes) = axum::body::to_bytes(request.into_body(), usize::MAX).await else {
+        return refuse(400, "SIZE_INVALID");
+    };
+    let digest = Digest::of(&bytes);
+    if digest.hex() != hex {
+        registry.complain(format!("a whole wrong blob arrived as {hex}"));
+        return refuse(400, "DIGEST_INVALID");
+    }
+    registry.locked().repositories.get_mut(repository).unwrap().blobs.insert(digest.to_string(), bytes);
+    match fault {
+        Some(_) => refuse(500, "UNKNOWN"),
+        None => Response::builder().status(201).body(Body::empty()).unwrap(),
+    }
+}
+
+fn read_blob(
+    registry: &FakeRegistry,
+    repository: &str,
+    digest: &str,
+    request: &Request,
+    fault: Option<Fault>,
+) -> Response<Body> {
+    let contents = registry.locked();
+    let Some(blob) = contents.repositories.get(repository).and_then(|repository| repository.blobs.get(digest)) else {
+        return refuse(404, "BLOB_UNKNOWN");
+    };
+    match &contents.redirect_to {
+        Some(store) if request.method() == "GET" => {
+            let location = format!("{store}/{digest}?X-Amz-Signature=s3cr3t");
+            Response::builder().status(307).header("location", location).body(Body::empty()).unwrap()
+        }
+        _ => serve_bytes(request, blob, fault),
+    }
+}
+
+fn read_manifest(registry: &FakeRegistry, repository: &str, reference: &str, fault: Option<Fault>) -> Response<Body> {
+    let contents = registry.locked();
+    let Some(held) = contents.repositories.get(repository) else { return refuse(404, "NAME_UNKNOWN") };
+    let Some(manifest) = held.manifests.get(reference) else { return refuse(404, "MANIFEST_UNKNOWN") };
+    let mut response = Response::builder().header("content-type", &manifest.media_type);
+    if contents.names_digests {
+        response = response.header("docker-content-digest", manifest.digest.as_str());
+    }
+    match fault {
+        Some(Fault::Instead(other)) => response.body(Body::from(other)).unwrap(),
+        Some(_) | None => response.body(Body::from(manifest.bytes.clone())).unwrap(),
+    }
+}
+
+async fn write_manifest(
+    registry: &FakeRegistry,
+    repository: &str,
+    reference: &str,
+    request: Request,
+) -> Response<Body> {
+    let media_type = request.headers()["content-type"].to_str().unwrap().to_owned();
+    let bytes = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+    let manifest = RawManifest::new(media_type, bytes);
+    let mut contents = registry.locked();
+    let Some(held) = contents.repositories.get_mut(repository) else { return refuse(404, "NAME_UNKNOWN") };
+    let complete = match manifest.parse().unwrap() {
+        Manifest::Image { config, layers } => {
+            layers.iter().chain([&config]).all(|blob| held.blobs.contains_key(blob.digest.as_str()))
+        }
+        Manifest::Index { members } => {
+            members.iter().all(|member| held.manifests.contains_key(member.descriptor.digest.as_str()))
+        }
+    };
+    if !complete || (reference.starts_with("sha256:") && reference != manifest.digest.as_str()) {
+        contents.complaints.push(format!("manifest {reference} came before its content, or as another's"));
+        return refuse(400, "MANIFEST_INVALID");
+    }
+    held.manifests.insert(reference.to_owned(), manifest.clone());
+    let response = Response::builder().status(201);
+    let response = if contents.names_digests {
+        response.header("docker-content-digest", manifest.digest.as_str())
+    } else {
+        response
+    };
+    response.body(Body::empty()).unwrap()
+}

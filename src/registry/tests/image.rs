@@ -1,0 +1,47 @@
+//! Images to move, made up: random bytes under true digests.
+
+use bytes::Bytes;
+
+use crate::domain::{digest::Digest, manifest::RawManifest};
+
+pub(in crate::registry) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(in crate::registry) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(in crate::registry) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+pub(in crate::registry) struct TestImage {
+    pub(in crate::registry) manifest: RawManifest,
+    pub(in crate::registry) blobs: Vec<Bytes>,
+}
+
+pub(in crate::registry) fn random_bytes(size: usize) -> Bytes {
+    let mut bytes = vec![0; size];
+    fastrand::fill(&mut bytes);
+    bytes.into()
+}
+
+fn described(media_type: &str, bytes: &[u8]) -> String {
+    format!(r#"{{"mediaType":"{media_type}","digest":"{}","size":{}}}"#, Digest::of(bytes), bytes.len())
+}
+
+/// An image with layers of these sizes, and a configuration. The manifest is spaced oddly: it must stay so.
+pub(in crate::registry) fn image(layer_sizes: &[usize]) -> TestImage {
+    image_of(LAYER, layer_sizes.iter().map(|size| random_bytes(*size)).collect())
+}
+
+pub(in crate::registry) fn image_of(layer_type: &str, layers: Vec<Bytes>) -> TestImage {
+    let config = random_bytes(100);
+    let listed: Vec<String> = layers.iter().map(|layer| described(layer_type, layer)).collect();
+    let json = format!(
+        "{{ \"schemaVersion\" : 2,\n\t\"mediaType\":\"{IMAGE}\",\"config\":{},\"layers\":[{}] }}\n",
+        described("application/vnd.oci.image.config.v1+json", &config),
+        listed.join(" , ")
+    );
+    let blobs = std::iter::once(config).chain(layers).collect();
+    TestImage { manifest: RawManifest::new(IMAGE, json.into()), blobs }
+}
+
+pub(in crate::registry) fn index(members: &[&RawManifest]) -> RawManifest {
+    let listed: Vec<String> = members.iter().map(|member| described(&member.media_type, &member.bytes)).collect();
+    let json = format!("{{\"schemaVersion\":2,\"mediaType\":\"{INDEX}\",\n\"manifests\":[{}]}}", listed.join(","));
+    RawManifest::new(INDEX, json.into())
+}

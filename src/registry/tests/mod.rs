@@ -1,0 +1,34 @@
+//! Tests of the client against strict local servers: what they do not expect, they complain of, and every test ends by
+//! asking for complaints.
+
+mod blobs;
+pub(super) mod fake;
+pub(super) mod image;
+mod manifests;
+pub(super) mod relay;
+pub(super) mod serve;
+pub(super) mod store;
+mod tokens;
+
+use std::time::Duration;
+
+use super::{Authorization, Registry, retry::Patience};
+use crate::domain::secret::Secret;
+
+/// `u:p`, as the fake registry demands it.
+pub(super) const CREDENTIALS: &str = "dTpw";
+
+/// A client without the patience for real networks.
+pub(super) fn client(address: &str) -> Registry {
+    let authorization = Authorization::Basic(Secret::new(CREDENTIALS));
+    Registry::new("registry.test", address, authorization).unwrap().with_patience(impatient())
+}
+
+pub(super) fn impatient() -> Patience {
+    Patience {
+        first_delay: Duration::from_millis(1),
+        longest_delay: Duration::from_millis(2),
+        stall: Duration::from_millis(500),
+        ..Patience::default()
+    }
+}

@@ -1,0 +1,311 @@
+//! What `--report FILE` holds: the run as one document, put together from its events.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Serialize;
+
+use super::{Moment, verdict};
+use crate::domain::{
+    account::AccountId,
+    digest::Digest,
+    event::{Event, LogSource, Outcome, Stage, milliseconds},
+    exit_code::ExitCode,
+    health::HealthCheck,
+    operation::{OperationId, OperationStatus, Verdict},
+};
+
+/// The name and version of this shape. Fields may be added to it; none changes its meaning.
+const SCHEMA: &str = "shipgate-report/1";
+/// More lines of the cloud's logs than this stay there.
+const MAX_LOG_LINES: usize = 200;
+
+/// A run. `verdict` is `unfinished` and `exit_code` null until [`Event::RunFinished`] was seen.
+#[derive(Serialize)]
+pub(super) struct Document {
+    schema: &'static str,
+    verdict: &'static str,
+    exit_code: Option<ExitCode>,
+    summary: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+    verb: String,
+    version: String,
+    image: String,
+    digest: Option<Digest>,
+    target: Option<String>,
+    service_url: Option<String>,
+    started_at: Option<String>,
+    elapsed_ms: u64,
+    identities: Vec<Identity>,
+    stages: Vec<StageEntry>,
+    checks: Vec<Check>,
+    copies: BTreeMap<String, Copy>,
+    retries: Vec<Retry>,
+    verification: Option<Verification>,
+    promotions: Vec<Promotion>,
+    operation: Option<Operation>,
+    logs: VecDeque<LogEntry>,
+    notices: Vec<String>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Identity {
+    purpose: String,
+    account: AccountId,
+    arn: String,
+}
+
+/// `outcome` and `elapsed_ms` are null for a stage that was begun and not ended.
+#[derive(Serialize)]
+struct StageEntry {
+    stage: Stage,
+    outcome: Option<Outcome>,
+    detail: String,
+    elapsed_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Check {
+    #[serde(rename = "check")]
+    name: String,
+    outcome: Outcome,
+    detail: String,
+    hint: Option<String>,
+}
+
+/// A copy, under its destination. `digest` and what follows is null until it is finished.
+#[derive(Default, Serialize)]
+struct Copy {
+    blobs: u64,
+    bytes: u64,
+    blobs_present: u64,
+    bytes_present: u64,
+    blobs_copied: u64,
+    bytes_done: u64,
+    digest: Option<Digest>,
+    bytes_sent: Option<u64>,
+    requests: Option<u64>,
+    elapsed_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Retry {
+    what: String,
+    cause: String,
+    attempt: u32,
+    delay_ms: u64,
+}
+
+#[derive(Default, Serialize)]
+struct Verification {
+    healthy: Option<bool>,
+    reason: Option<String>,
+    container: Option<String>,
+    address: Option<String>,
+    health_check: Option<HealthCheck>,
+    missing_secrets: Vec<String>,
+    probes: Vec<Probe>,
+    exit: Option<Exit>,
+    last_lines: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Probe {
+    number: u32,
+    passed: bool,
+    detail: String,
+    at_ms: u64,
+}
+
+#[derive(Serialize)]
+struct Exit {
+    exit_code: i64,
+    out_of_memory: bool,
+}
+
+#[derive(Serialize)]
+struct Promotion {
+    repository: String,
+    tag: String,
+    previous: Option<Digest>,
+    digest: Digest,
+}
+
+#[derive(Serialize)]
+struct Operation {
+    id: OperationId,
+    verb: Option<String>,
+    service_arn: Option<String>,
+    statuses: Vec<StatusEntry>,
+    verdict: Option<Verdict>,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct StatusEntry {
+    status: Option<OperationStatus>,
+    at_ms: u64,
+}
+
+#[derive(Serialize)]
+struct LogEntry {
+    source: LogSource,
+    line: String,
+}
+
+impl Document {
+    /// A run of which nothing is known yet.
+    pub(super) fn new() -> Self {
+        Self {
+            schema: SCHEMA,
+            verdict: "unfinished",
+            exit_code: None,
+            summary: String::new(),
+            causes: Vec::new(),
+            hint: None,
+            verb: String::new(),
+            version: String::new(),
+            image: String::new(),
+            digest: None,
+            target: None,
+            service_url: None,
+            started_at: None,
+            elapsed_ms: 0,
+            identities: Vec::new(),
+            stages: Vec::new(),
+            checks: Vec::new(),
+            copies: BTreeMap::new(),
+            retries: Vec::new(),
+            verification: None,
+            promotions: Vec::new(),
+            operation: None,
+            logs: VecDeque::new(),
+            notices: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Adds what an event says.
+    pub(super) fn add(&mut self, moment: Moment, event: &Event) {
+        self.started_at.get_or_insert_with(|| format!("{:.3}", moment.at));
+        self.elapsed_ms = milliseconds(moment.since_start);
+        match event.clone() {
+            Event::RunStarted { verb, version, image, target } => {
+                (self.verb, self.version, self.image, self.target) = (verb, version, image, target);
+            }
+            Event::StageStarted { stage } => {
+                self.stages.push(StageEntry { stage, outcome: None, detail: String::new(), elapsed_ms: None });
+            }
+            Event::StageFinished { stage, outcome, detail, elapsed_ms } => {
+                self.stages.retain(|entry| entry.stage != stage || entry.outcome.is_some());
+                let (outcome, elapsed_ms) = (Some(outcome), Some(elapsed_ms));
+                self.stages.push(StageEntry { stage, outcome, detail, elapsed_ms });
+            }
+            Event::IdentityAssumed { purpose, account, arn } => {
+                self.identities.push(Identity { purpose, account, arn });
+            }
+            Event::ImageResolved { digest, .. } => self.digest = Some(digest),
+            Event::Checked { check, outcome, detail, hint } => {
+                self.checks.push(Check { name: check, outcome, detail, hint });
+            }
+            Event::Retrying { what, cause, attempt, delay_ms } => {
+                self.retries.push(Retry { what, cause, attempt, delay_ms });
+            }
+            Event::Promoted { repository, tag, previous, digest } => {
+                self.promotions.push(Promotion { repository, tag, previous, digest });
+            }
+            Event::LogLine { source, line } => self.log(LogEntry { source, line }),
+            Event::Heartbeat { .. } => (),
+            Event::Notice { message } => self.notices.push(message),
+            Event::Warning { message } => self.warnings.push(message),
+            Event::CopyPlanned { destination, blobs, bytes, blobs_present, bytes_present } => {
+                let copy = self.copies.entry(destination).or_default();
+                *copy = Copy { blobs, bytes, blobs_present, bytes_present, ..Copy::default() };
+            }
+            Event::CopyProgress { destination, bytes_done, .. } => {
+                self.copies.entry(destination).or_default().bytes_done = bytes_done;
+            }
+            Event::BlobCopied { destination, .. } => self.copies.entry(destination).or_default().blobs_copied += 1,
+            Event::CopyFinished { destination, digest, bytes_sent, requests, elapsed_ms } => {
+                self.copies.entry(destination).or_default().finish(digest, bytes_sent, requests, elapsed_ms);
+            }
+            Event::ContainerStarted { container, address, health_check, missing_secrets } => {
+                let (container, address, health_check) = (Some(container), Some(address), Some(health_check));
+                *self.verification() =
+                    Verification { container, address, health_check, missing_secrets, ..Verification::default() };
+            }
+            Event::Probed { number, passed, detail, at_ms } => {
+                self.verification().probes.push(Probe { number, passed, detail, at_ms });
+            }
+            Event::ContainerExited { exit_code, out_of_memory } => {
+                self.verification().exit = Some(Exit { exit_code, out_of_memory });
+            }
+            Event::Verified { healthy, reason, last_lines } => self.verification().judge(healthy, reason, last_lines),
+            Event::Released { verb, service_arn, operation } => {
+                let operation = self.operation(operation);
+                (operation.verb, operation.service_arn) = (Some(verb), Some(service_arn));
+            }
+            Event::OperationObserved { operation, status, at_ms } => {
+                self.operation(operation).statuses.push(StatusEntry { status, at_ms });
+            }
+            Event::Gated { operation, verdict, reason } => {
+                let operation = self.operation(operation);
+                (operation.verdict, operation.reason) = (Some(verdict), reason);
+            }
+            end @ Event::RunFinished { .. } => self.end(end),
+        }
+    }
+
+    fn log(&mut self, entry: LogEntry) {
+        if self.logs.len() == MAX_LOG_LINES {
+            self.logs.pop_front();
+        }
+        self.logs.push_back(entry);
+    }
+
+    fn verification(&mut self) -> &mut Verification {
+        self.verification.get_or_insert_default()
+    }
+
+    /// The entry of this operation. Another one than before takes the place of what was known.
+    fn operation(&mut self, id: OperationId) -> &mut Operation {
+        let known = self.operation.take().filter(|operation| operation.id == id);
+        self.operation.insert(known.unwrap_or(Operation {
+            id,
+            verb: None,
+            service_arn: None,
+            statuses: Vec::new(),
+            verdict: None,
+            reason: None,
+        }))
+    }
+
+    fn end(&mut self, event: Event) {
+        let Event::RunFinished { exit_code, summary, causes, hint, service_url, digest, elapsed_ms } = event else {
+            return;
+        };
+        self.verdict = verdict::word(exit_code);
+        self.exit_code = Some(exit_code);
+        (self.summary, self.causes, self.hint) = (summary, causes, hint);
+        (self.service_url, self.elapsed_ms) = (service_url, elapsed_ms);
+        self.digest = digest.or(self.digest.take());
+    }
+}
+
+impl Copy {
+    fn finish(&mut self, digest: Digest, bytes_sent: u64, requests: u64, elapsed_ms: u64) {
+        self.digest = Some(digest);
+        self.bytes_sent = Some(bytes_sent);
+        self.requests = Some(requests);
+        self.elapsed_ms = Some(elapsed_ms);
+    }
+}
+
+impl Verification {
+    fn judge(&mut self, healthy: bool, reason: String, last_lines: Vec<String>) {
+        self.healthy = Some(healthy);
+        self.reason = Some(reason);
+        self.last_lines = last_lines;
+    }
+}

@@ -1,0 +1,192 @@
+//! Renderers of the one event stream: a terminal, JSON lines, a report file. They read events and know nothing else;
+//! streams and clocks are handed to them.
+
+mod document;
+pub mod json;
+mod quantity;
+pub mod report_file;
+pub mod text;
+mod untrusted;
+mod verdict;
+
+#[cfg(test)]
+mod samples;
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use crate::domain::event::{Emitter, Event};
+
+/// When something happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// On the wall clock.
+    pub at: Timestamp,
+    /// Since the run began, on a clock that never goes back.
+    pub since_start: Duration,
+}
+
+/// Shows events to somebody.
+pub trait Renderer: Send {
+    /// Takes the next event. A stream that cannot be written is reported by [`Renderer::finish`], not here: what is
+    /// going on in the cloud is worth more than a closed pipe.
+    fn take(&mut self, moment: Moment, event: &Event);
+
+    /// Lets time pass: animations and heartbeats.
+    fn tick(&mut self, moment: Moment);
+
+    /// Writes what is still to be written. Called once, after the last event.
+    ///
+    /// # Errors
+    /// [`ReportError`] when anything of the run could not be written, now or earlier.
+    fn finish(&mut self) -> Result<(), ReportError>;
+}
+
+/// Why something could not be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A stream was closed or full.
+    #[error("could not write to {stream}")]
+    Stream {
+        /// `stdout` or `stderr`.
+        stream: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The report's place cannot be written.
+    #[error("could not write the report to {}", path.display())]
+    File {
+        /// The place that was asked for.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl ReportError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Stream { .. } => None,
+            Self::File { .. } => Some("name a file in a folder that exists and can be written".to_owned()),
+        }
+    }
+}
+
+/// Hands every event to each of its renderers, in order.
+#[derive(Default)]
+pub struct Fanout(Vec<Box<dyn Renderer>>);
+
+impl Fanout {
+    /// A fanout to nobody.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With one renderer more.
+    #[must_use]
+    pub fn with(mut self, renderer: impl Renderer + 'static) -> Self {
+        self.0.push(Box::new(renderer));
+        self
+    }
+
+    fn take(&mut self, moment: Moment, event: &Event) {
+        self.0.iter_mut().for_each(|renderer| renderer.take(moment, event));
+    }
+
+    fn tick(&mut self, moment: Moment) {
+        self.0.iter_mut().for_each(|renderer| renderer.tick(moment));
+    }
+
+    fn finish(&mut self) -> Vec<ReportError> {
+        self.0.iter_mut().filter_map(|renderer| renderer.finish().err()).collect()
+    }
+}
+
+/// What is behind the run's [`Emitter`]: the renderers and the clock that stamps events. Cheap to clone.
+#[derive(Clone)]
+pub struct Reporter {
+    fanout: Arc<Mutex<Fanout>>,
+    clock: Arc<dyn Fn() -> Moment + Send + Sync>,
+}
+
+impl Reporter {
+    /// How often [`Reporter::tick`] wants to be called: often enough for a spinner to look alive.
+    pub const TICK: Duration = Duration::from_millis(120);
+
+    /// Shows events through these renderers, at the moments this clock gives.
+    pub fn new(fanout: Fanout, clock: impl Fn() -> Moment + Send + Sync + 'static) -> Self {
+        Self { fanout: Arc::new(Mutex::new(fanout)), clock: Arc::new(clock) }
+    }
+
+    /// An emitter whose events are shown here.
+    #[must_use]
+    pub fn emitter(&self) -> Emitter {
+        let reporter = self.clone();
+        Emitter::new(move |event| reporter.with(|fanout, moment| fanout.take(moment, &event)))
+    }
+
+    /// Lets the renderers know that time has passed.
+    pub fn tick(&self) {
+        self.with(Fanout::tick);
+    }
+
+    /// Ends the output. Gives everything that could not be written.
+    #[must_use]
+    pub fn finish(&self) -> Vec<ReportError> {
+        self.with(|fanout, _| fanout.finish())
+    }
+
+    /// The clock is read under the lock, so that events are shown in the order of their moments.
+    fn with<T>(&self, act: impl FnOnce(&mut Fanout, Moment) -> T) -> T {
+        let mut fanout = self.fanout.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut fanout, (self.clock)())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::{Fanout, Moment, Renderer, ReportError, Reporter, samples};
+    use crate::domain::event::Event;
+
+    struct Recorder(Arc<Mutex<Vec<String>>>, &'static str);
+
+    impl Renderer for Recorder {
+        fn take(&mut self, moment: Moment, event: &Event) {
+            let Event::Notice { message } = event else { panic!("{event:?}") };
+            self.0.lock().unwrap().push(format!("{} {message} {:?}", self.1, moment.since_start));
+        }
+
+        fn tick(&mut self, _: Moment) {
+            self.0.lock().unwrap().push(format!("{} tick", self.1));
+        }
+
+        fn finish(&mut self) -> Result<(), ReportError> {
+            Err(ReportError::Stream { stream: self.1, source: std::io::ErrorKind::BrokenPipe.into() })
+        }
+    }
+
+    #[test]
+    fn every_renderer_gets_everything_and_every_failure_comes_back() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let fanout = Fanout::new().with(Recorder(seen.clone(), "a")).with(Recorder(seen.clone(), "b"));
+        let reporter = Reporter::new(fanout, || samples::moment(1500));
+        reporter.emitter().emit(Event::Notice { message: "hello".to_owned() });
+        reporter.tick();
+        assert_eq!(*seen.lock().unwrap(), ["a hello 1.5s", "b hello 1.5s", "a tick", "b tick"]);
+        let errors: Vec<String> = reporter.finish().iter().map(ToString::to_string).collect();
+        assert_eq!(errors, ["could not write to a", "could not write to b"]);
+    }
+}

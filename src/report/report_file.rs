@@ -1,0 +1,180 @@
+//! `--report FILE`: the whole run as one JSON document, written when the run ends, however it ends.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{Moment, Renderer, ReportError, document::Document};
+use crate::domain::event::Event;
+
+/// Collects events and writes them as a report when the run ends. A reader sees the old file or the whole new one.
+pub struct ReportFile {
+    path: PathBuf,
+    document: Document,
+}
+
+impl ReportFile {
+    /// A report that will be written to this path. Tries the folder now, because the end of a deployment is too late
+    /// to learn that the path was misspelt.
+    ///
+    /// # Errors
+    /// [`ReportError::File`] when nothing can be created beside the path.
+    pub fn create(path: impl Into<PathBuf>) -> Result<Self, ReportError> {
+        let report = Self { path: path.into(), document: Document::new() };
+        report.try_place().map_err(|source| report.failure(source))?;
+        Ok(report)
+    }
+
+    fn try_place(&self) -> io::Result<()> {
+        if self.path.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let temporary = self.temporary()?;
+        File::create(&temporary)?;
+        fs::remove_file(temporary)
+    }
+
+    /// Beside the report: a rename is atomic only within a file system. Two runs may share a folder.
+    fn temporary(&self) -> io::Result<PathBuf> {
+        let name = self.path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
+        Ok(self.path.with_file_name(format!(".{name}.{}.tmp", std::process::id())))
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let temporary = self.temporary()?;
+        let written = self.write_to(&temporary).and_then(|()| fs::rename(&temporary, &self.path));
+        if written.is_err() {
+            // The failure to write is the news; what could be left behind is an empty or half file of ours.
+            drop(fs::remove_file(&temporary));
+        }
+        written
+    }
+
+    fn write_to(&self, temporary: &Path) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec_pretty(&self.document)?;
+        bytes.push(b'\n');
+        let mut file = File::create(temporary)?;
+        file.write_all(&bytes)?;
+        file.sync_all()
+    }
+
+    fn failure(&self, source: io::Error) -> ReportError {
+        ReportError::File { path: self.path.clone(), source }
+    }
+}
+
+impl Renderer for ReportFile {
+    fn take(&mut self, moment: Moment, event: &Event) {
+        self.document.add(moment, event);
+    }
+
+    fn tick(&mut self, _: Moment) {}
+
+    fn finish(&mut self) -> Result<(), ReportError> {
+        self.write().map_err(|source| self.failure(source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::{Value, json};
+
+    use super::ReportFile;
+    use crate::{
+        domain::{
+            event::{Event, Stage},
+            exit_code::ExitCode,
+        },
+        report::{Renderer, ReportError, samples},
+    };
+
+    fn report_of(events: &[Event]) -> Value {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        let mut report = ReportFile::create(&path).unwrap();
+        for (event, elapsed) in events.iter().zip(0..) {
+            report.take(samples::moment(elapsed), event);
+        }
+        report.finish().unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_report_holds_what_happened() {
+        let report = report_of(&samples::one_of_each());
+        let head = json!({
+            "schema": "shipgate-report/1", "verdict": "rolled-back", "exit_code": 8, "summary": "rolled back",
+            "causes": ["the deployment failed"], "hint": "read the logs", "verb": "deploy", "version": "0.1.0",
+            "image": samples::IMAGE, "digest": samples::digest(), "target": "prod",
+            "service_url": "https://abc.eu-west-1.awsapprunner.com",
+            "started_at": "2026-01-02T03:04:05.000Z", "elapsed_ms": 185_000,
+        });
+        for (name, value) in head.as_object().unwrap() {
+            assert_eq!(&report[name], value, "{name}");
+        }
+        assert_eq!(
+            report["stages"],
+            json!([
+                {"stage": "resolve", "outcome": "ok", "detail": "start-deployment of shop-api", "elapsed_ms": 410}
+            ])
+        );
+        assert_eq!(report["checks"][0]["hint"], "create it with --create-repository");
+        let copy = &report["copies"][samples::DESTINATION];
+        assert_eq!((&copy["blobs_present"], &copy["bytes_sent"]), (&json!(5), &json!(13_000_000)));
+        assert_eq!(report["retries"][0]["cause"], "connection reset by peer");
+        let verification = &report["verification"];
+        assert_eq!(verification["probes"][0]["detail"], "connection refused");
+        assert_eq!(verification["exit"], json!({"exit_code": 137, "out_of_memory": true}));
+        assert_eq!(verification["last_lines"], json!(["starting", "loading"]));
+        assert_eq!(verification["missing_secrets"], json!(["DATABASE_URL"]));
+        assert_eq!(report["promotions"][0]["tag"], "live");
+        assert_eq!(report["operation"]["service_arn"], samples::ARN);
+        assert_eq!(report["operation"]["statuses"], json!([{"status": "IN_PROGRESS", "at_ms": 900}]));
+        assert_eq!(report["operation"]["verdict"], "rolled-back");
+        assert_eq!(report["logs"].as_array().unwrap().len(), 3);
+        assert_eq!(report["warnings"], json!(["the log group cannot be read"]));
+        assert_eq!(report["identities"][0]["account"], "222222222222");
+    }
+
+    #[test]
+    fn a_run_that_was_cut_short_is_told_as_such() {
+        let report = report_of(&[samples::run_started(), samples::started(Stage::Copy)]);
+        assert_eq!((&report["verdict"], &report["exit_code"]), (&json!("unfinished"), &Value::Null));
+        assert_eq!(report["stages"][0]["outcome"], Value::Null);
+    }
+
+    #[test]
+    fn an_early_failure_is_a_report_too() {
+        let report = report_of(&[samples::run_finished(ExitCode::Usage, "nothing was done", &["unknown key"], None)]);
+        assert_eq!((&report["verdict"], &report["exit_code"]), (&json!("usage-error"), &json!(2)));
+        assert_eq!(report["causes"], json!(["unknown key"]));
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_written_is_refused_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path().join("missing/report.json"), folder.path().to_owned()] {
+            let Err(error) = ReportFile::create(&path) else { panic!("{}", path.display()) };
+            assert!(matches!(&error, ReportError::File { path: told, .. } if *told == path));
+            assert!(error.hint().is_some());
+        }
+    }
+
+    #[test]
+    fn the_old_report_survives_a_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        fs::write(&path, "old").unwrap();
+        let mut report = ReportFile::create(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        // A folder where the temporary file would be: nothing can be created there, whoever asks.
+        fs::create_dir(report.temporary().unwrap()).unwrap();
+        assert!(report.finish().is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    }
+}

@@ -1,0 +1,222 @@
+//! The terminal: talk on stderr, one data line on stdout at the end. Interactive, it moves; otherwise it prints a
+//! plain line for each step, and a heartbeat while nothing happens.
+
+mod gauge;
+mod line;
+mod live;
+mod phrases;
+
+#[cfg(test)]
+mod scenes;
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    time::Duration,
+};
+
+use gauge::Gauge;
+use line::Line;
+use live::Live;
+
+use super::{Moment, Renderer, ReportError, quantity, untrusted, verdict};
+use crate::domain::{
+    event::{Event, LogSource, Stage},
+    exit_code::ExitCode,
+};
+
+/// CI systems end jobs that say nothing for long, and people lose faith after half a minute: a little less than that.
+const HEARTBEAT: Duration = Duration::from_secs(25);
+
+/// How to look. Decided by whoever knows the terminal and the environment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Style {
+    /// Whether to use colours.
+    pub color: bool,
+    /// Whether standard error is a terminal that somebody watches.
+    pub interactive: bool,
+}
+
+/// The renderer for people.
+pub struct Terminal<O, E> {
+    style: Style,
+    out: O,
+    talk: E,
+    live: Option<Live>,
+    /// Running stages: when each began, and what it last said it waits for.
+    running: Vec<(Stage, Duration, String)>,
+    copies: BTreeMap<String, Gauge>,
+    last_probe: Option<(bool, String)>,
+    container_was_heard: bool,
+    last_print: Duration,
+    failure: Option<ReportError>,
+}
+
+impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
+    /// Talks on `talk` (standard error) and gives its result on `out` (standard output). What moves is always drawn
+    /// on standard error.
+    pub fn new(style: Style, out: O, talk: E) -> Self {
+        Self {
+            style,
+            out,
+            talk,
+            live: style.interactive.then(|| Live::new(style.color)),
+            running: Vec::new(),
+            copies: BTreeMap::new(),
+            last_probe: None,
+            container_was_heard: false,
+            last_print: Duration::ZERO,
+            failure: None,
+        }
+    }
+
+    /// Prints lines for good.
+    fn print(&mut self, now: Duration, lines: &[Line]) {
+        if lines.is_empty() {
+            return;
+        }
+        self.last_print = now;
+        let text: String = lines.iter().map(|line| line.render(self.style.color) + "\n").collect();
+        let talk = &mut self.talk;
+        let mut print = || talk.write_all(text.as_bytes()).and_then(|()| talk.flush());
+        let printed = match &self.live {
+            Some(live) => live.above(print),
+            None => print(),
+        };
+        self.keep_failure("stderr", printed);
+    }
+
+    fn keep_failure(&mut self, stream: &'static str, written: io::Result<()>) {
+        if let (Err(source), None) = (written, &self.failure) {
+            self.failure = Some(ReportError::Stream { stream, source });
+        }
+    }
+
+    /// Keeps what later lines depend on, and moves what moves.
+    fn remember(&mut self, now: Duration, event: &Event) {
+        // Exhaustive through `phrases::lines`; here only the events that change what is remembered matter.
+        if let Event::StageStarted { stage } = event {
+            self.running.push((*stage, now, String::new()));
+            self.live.iter_mut().for_each(|live| live.start(*stage, now));
+        }
+        if let Event::StageFinished { stage, .. } = event {
+            self.running.retain(|(running, ..)| running != stage);
+            self.live.iter_mut().for_each(|live| live.end(*stage));
+        }
+        if let Event::Heartbeat { stage, detail, .. } = event {
+            self.note(*stage, untrusted::cleaned(detail));
+        }
+        if let Event::LogLine { source: LogSource::LocalContainer, .. } = event {
+            self.container_was_heard = true;
+        }
+        if let Event::ContainerStarted { .. } = event {
+            (self.last_probe, self.container_was_heard) = (None, false);
+        }
+        self.measure(now, event);
+    }
+
+    fn note(&mut self, stage: Stage, detail: String) {
+        self.live.iter_mut().for_each(|live| live.note(stage, detail.clone()));
+        if let Some((.., known)) = self.running.iter_mut().find(|(running, ..)| *running == stage) {
+            *known = detail;
+        }
+    }
+
+    fn measure(&mut self, now: Duration, event: &Event) {
+        if let Event::CopyPlanned { destination, blobs, bytes, blobs_present, bytes_present } = event {
+            let (blobs, bytes) = (blobs.saturating_sub(*blobs_present), bytes.saturating_sub(*bytes_present));
+            self.copies.insert(destination.clone(), Gauge::new(blobs, bytes, now));
+        }
+        if let Event::CopyProgress { destination, bytes_done, bytes_total } = event {
+            let gauge = self.copies.entry(destination.clone()).or_insert_with(|| Gauge::new(0, *bytes_total, now));
+            gauge.observe(now, *bytes_done, *bytes_total);
+            self.live.iter_mut().for_each(|live| live.copy(destination, gauge, now));
+        }
+        if let Event::BlobCopied { destination, .. } = event {
+            self.copies.entry(destination.clone()).or_default().count_blob();
+        }
+        if let Event::CopyFinished { destination, .. } = event {
+            self.copies.remove(destination);
+            self.live.iter_mut().for_each(|live| live.end_copy(destination));
+        }
+    }
+
+    /// The stage of an event that does not name one: known only while a single stage runs.
+    fn only_running(&self) -> Option<Stage> {
+        if let [(stage, ..)] = self.running[..] { Some(stage) } else { None }
+    }
+
+    /// The lines of an event, without those that say again what has been said.
+    fn lines(&mut self, event: &Event) -> Vec<Line> {
+        let mut lines = phrases::lines(event, self.only_running());
+        if let Event::Probed { passed, detail, .. } = event {
+            let probe = Some((*passed, detail.clone()));
+            if probe == self.last_probe {
+                let again = lines.drain(..).map(|line| line.words()).collect();
+                self.note(Stage::Verify, again);
+            }
+            self.last_probe = probe;
+        }
+        if matches!(event, Event::Verified { .. }) && self.container_was_heard {
+            lines.clear();
+        }
+        lines
+    }
+
+    /// Says that the run is alive, when nothing has been printed for long. What moves on a terminal says so itself.
+    fn heartbeat_if_due(&mut self, now: Duration) {
+        if self.live.is_some() || now.saturating_sub(self.last_print) < HEARTBEAT {
+            return;
+        }
+        let lines: Vec<Line> = self.running.iter().flat_map(|running| self.heartbeat(now, running)).collect();
+        let idle = [phrases::heartbeat(None, &format!("still running, {}", quantity::seconds(now)))];
+        self.print(now, if lines.is_empty() { &idle } else { &lines });
+    }
+
+    fn heartbeat(&self, now: Duration, (stage, began, note): &(Stage, Duration, String)) -> Vec<Line> {
+        if *stage == Stage::Copy && !self.copies.is_empty() {
+            let say = |(to, gauge): (&String, &Gauge)| {
+                phrases::heartbeat(Some(Stage::Copy), &format!("to {to}: {}", gauge.describe(now)))
+            };
+            return self.copies.iter().map(say).collect();
+        }
+        let what = if note.is_empty() { "still running" } else { note };
+        let elapsed = quantity::seconds(now.saturating_sub(*began));
+        vec![phrases::heartbeat(Some(*stage), &format!("{what}, {elapsed}"))]
+    }
+
+    /// The result for scripts: the service's URL once the image serves there, else the verdict's word.
+    fn give_result(&mut self, code: ExitCode, service_url: Option<&str>) {
+        let url = service_url.filter(|_| code == ExitCode::Success);
+        let result = url.map_or_else(|| verdict::word(code).to_owned(), untrusted::cleaned);
+        let written = writeln!(self.out, "{result}").and_then(|()| self.out.flush());
+        self.keep_failure("stdout", written);
+    }
+}
+
+impl<O: Write + Send, E: Write + Send> Renderer for Terminal<O, E> {
+    fn take(&mut self, moment: Moment, event: &Event) {
+        let now = moment.since_start;
+        let lines = self.lines(event);
+        self.remember(now, event);
+        if let Event::RunFinished { exit_code, service_url, .. } = event {
+            self.live.iter_mut().for_each(Live::clear);
+            self.running.clear();
+            self.print(now, &lines);
+            self.give_result(*exit_code, service_url.as_deref());
+        } else {
+            self.print(now, &lines);
+            self.heartbeat_if_due(now);
+        }
+    }
+
+    fn tick(&mut self, moment: Moment) {
+        self.live.iter_mut().for_each(|live| live.tick(moment.since_start));
+        self.heartbeat_if_due(moment.since_start);
+    }
+
+    fn finish(&mut self) -> Result<(), ReportError> {
+        self.live.iter_mut().for_each(Live::clear);
+        self.failure.take().map_or(Ok(()), Err)
+    }
+}

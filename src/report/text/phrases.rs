@@ -1,0 +1,194 @@
+//! What the terminal says of each event: pure functions from an event to lines.
+
+use super::line::{Line, Mark, Role};
+use crate::{
+    domain::{
+        digest::Digest,
+        event::{Event, LogSource, Outcome, Stage},
+        exit_code::ExitCode,
+        operation::OperationStatus,
+    },
+    report::{quantity, verdict},
+};
+
+/// The lines of an event; none for what only moves a progress bar. `running` is the stage of events that belong to
+/// whichever stage is running, where that is one.
+pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
+    let line = match event {
+        Event::StageStarted { .. }
+        | Event::CopyProgress { .. }
+        | Event::BlobCopied { .. }
+        | Event::Heartbeat { .. }
+        // What the end of their stage says again, or says better.
+        | Event::ImageResolved { .. }
+        | Event::Promoted { .. }
+        | Event::Released { .. }
+        | Event::Gated { .. }
+        | Event::StageFinished { stage: Stage::Copy, outcome: Outcome::Ok | Outcome::Skip, .. } => return Vec::new(),
+        Event::RunStarted { verb, version, image, target } => {
+            return vec![run_started(verb, version, image, target.as_deref())];
+        }
+        Event::StageFinished { stage, outcome, detail, elapsed_ms } => {
+            stage_finished(*stage, *outcome, detail, *elapsed_ms)
+        }
+        Event::IdentityAssumed { purpose, account, arn } => {
+            going(running).say(format!("{purpose}: account {account} ")).with(Role::Faint, format!("as {arn}"))
+        }
+        Event::Checked { check, outcome, detail, hint } => return checked(check, *outcome, detail, hint.as_deref()),
+        Event::CopyPlanned { destination, blobs, bytes, blobs_present, bytes_present } => {
+            copy_planned(destination, (*blobs, *bytes), (*blobs_present, *bytes_present))
+        }
+        Event::Retrying { what, cause, attempt, delay_ms } => retrying(running, what, cause, *attempt, *delay_ms),
+        Event::CopyFinished { destination, digest, bytes_sent, elapsed_ms, .. } => {
+            copy_finished(destination, digest, *bytes_sent, *elapsed_ms)
+        }
+        Event::ContainerStarted { container, address, health_check, missing_secrets } => {
+            return container_started(container, address, &health_check.to_string(), missing_secrets);
+        }
+        Event::Probed { number, passed, detail, at_ms } => probed(*number, *passed, detail, *at_ms),
+        Event::ContainerExited { exit_code, out_of_memory } => container_exited(*exit_code, *out_of_memory),
+        Event::Verified { last_lines, .. } => {
+            return last_lines.iter().map(|line| output(Stage::Verify, line)).collect();
+        }
+        Event::OperationObserved { status, at_ms, .. } => observed(status.as_ref(), *at_ms),
+        Event::LogLine { source, line } => log_line(*source, line),
+        Event::Notice { message } => Line::new(Mark::Going, running).say(message),
+        Event::Warning { message } => Line::new(Mark::Odd, running).with(Role::Odd, "warning: ").say(message),
+        Event::RunFinished { exit_code, summary, causes, hint, elapsed_ms, .. } => {
+            return run_finished(*exit_code, summary, causes, hint.as_deref(), *elapsed_ms);
+        }
+    };
+    vec![line]
+}
+
+/// What is printed while nothing else happens.
+pub(super) fn heartbeat(stage: Option<Stage>, detail: &str) -> Line {
+    Line::new(Mark::Waiting, stage).with(Role::Faint, detail)
+}
+
+/// A line of the local container's output; also used for the evidence of a judgement.
+fn output(stage: Stage, text: &str) -> Line {
+    Line::new(Mark::Going, Some(stage)).with(Role::Faint, "│ ").say(text)
+}
+
+fn going(stage: Option<Stage>) -> Line {
+    Line::new(Mark::Going, stage)
+}
+
+fn run_started(verb: &str, version: &str, image: &str, target: Option<&str>) -> Line {
+    let line = Line::whole(Mark::Going)
+        .with(Role::Strong, format!("shipgate {verb} "))
+        .say(if image.is_empty() { String::new() } else { format!("{image} ") })
+        .say(target.map_or_else(String::new, |target| format!("→ {target} ")));
+    line.with(Role::Faint, format!("({version})"))
+}
+
+fn mark(outcome: Outcome) -> Mark {
+    match outcome {
+        Outcome::Ok => Mark::Good,
+        Outcome::Skip => Mark::Skipped,
+        Outcome::Fail => Mark::Bad,
+    }
+}
+
+fn stage_finished(stage: Stage, outcome: Outcome, detail: &str, elapsed_ms: u64) -> Line {
+    let gap = if detail.is_empty() { "" } else { " " };
+    Line::new(mark(outcome), Some(stage))
+        .say(format!("{detail}{gap}"))
+        .with(Role::Faint, format!("({})", quantity::duration(elapsed_ms)))
+}
+
+fn checked(check: &str, outcome: Outcome, detail: &str, hint: Option<&str>) -> Vec<Line> {
+    let stage = Some(Stage::Preflight);
+    let mut lines = vec![Line::new(mark(outcome), stage).with(Role::Strong, format!("{check}: ")).say(detail)];
+    let hint = hint.into_iter().flat_map(str::lines);
+    lines.extend(hint.map(|hint| going(stage).with(Role::Odd, "hint: ").say(hint)));
+    lines
+}
+
+fn copy_planned(destination: &str, all: (u64, u64), present: (u64, u64)) -> Line {
+    let there = match present.0 {
+        0 => "nothing there yet".to_owned(),
+        blobs if blobs == all.0 => "all there already".to_owned(),
+        blobs => format!("{blobs} there already ({})", quantity::size(present.1)),
+    };
+    let blobs = quantity::count(all.0, "blob");
+    going(Some(Stage::Copy)).say(format!("to {destination}: {blobs}, {}, {there}", quantity::size(all.1)))
+}
+
+fn retrying(stage: Option<Stage>, what: &str, cause: &str, attempt: u32, delay_ms: u64) -> Line {
+    let delay = quantity::duration(delay_ms);
+    Line::new(Mark::Odd, stage)
+        .say(format!("{what}: {cause}; "))
+        .with(Role::Odd, format!("attempt {attempt} in {delay}"))
+}
+
+fn copy_finished(destination: &str, digest: &Digest, bytes_sent: u64, elapsed_ms: u64) -> Line {
+    let rate = bytes_sent.saturating_mul(1000).checked_div(elapsed_ms).unwrap_or(bytes_sent);
+    let sent = match bytes_sent {
+        0 => "nothing to send".to_owned(),
+        _ => format!("{} sent, {}/s", quantity::size(bytes_sent), quantity::size(rate)),
+    };
+    Line::new(Mark::Good, Some(Stage::Copy))
+        .say(format!("{destination} has {} ", digest.short()))
+        .with(Role::Faint, format!("({sent}, {})", quantity::duration(elapsed_ms)))
+}
+
+fn container_started(container: &str, address: &str, rules: &str, missing_secrets: &[String]) -> Vec<Line> {
+    let short: String = container.chars().take(12).collect();
+    let started = format!("container {short} at {address}, probed by {rules}");
+    let mut lines = vec![going(Some(Stage::Verify)).say(started)];
+    if !missing_secrets.is_empty() {
+        let missing = format!("without the service's secrets {}", missing_secrets.join(", "));
+        lines.push(Line::new(Mark::Odd, Some(Stage::Verify)).say(missing));
+    }
+    lines
+}
+
+fn probed(number: u32, passed: bool, detail: &str, at_ms: u64) -> Line {
+    let (role, result) = if passed { (Role::Good, "passed") } else { (Role::Bad, "failed") };
+    going(Some(Stage::Verify))
+        .say(format!("probe {number} "))
+        .with(role, result)
+        .say(format!(": {detail} "))
+        .with(Role::Faint, format!("(after {})", quantity::duration(at_ms)))
+}
+
+fn container_exited(exit_code: i64, out_of_memory: bool) -> Line {
+    let why = if out_of_memory { ", out of memory" } else { "" };
+    Line::new(Mark::Bad, Some(Stage::Verify)).say(format!("the container ended with exit code {exit_code}{why}"))
+}
+
+fn observed(status: Option<&OperationStatus>, at_ms: u64) -> Line {
+    let status = status.map_or_else(|| "not listed yet".to_owned(), ToString::to_string);
+    going(Some(Stage::Gate))
+        .say(format!("{status} "))
+        .with(Role::Faint, format!("(after {})", quantity::duration(at_ms)))
+}
+
+fn log_line(source: LogSource, line: &str) -> Line {
+    let stage = match source {
+        LogSource::LocalContainer => Stage::Verify,
+        LogSource::Service | LogSource::Application => Stage::Gate,
+    };
+    output(stage, line)
+}
+
+/// The verdict first, then why, then what to do.
+fn run_finished(code: ExitCode, summary: &str, causes: &[String], hint: Option<&str>, elapsed_ms: u64) -> Vec<Line> {
+    let elapsed = quantity::duration(elapsed_ms);
+    let (mark, role, after) = if code == ExitCode::Success {
+        (Mark::Good, Role::Good, format!("({elapsed})"))
+    } else {
+        (Mark::Bad, Role::Bad, format!("(exit code {}, {elapsed})", code.number()))
+    };
+    let head = Line::whole(mark).with(role, format!("{}: ", verdict::word(code).replace('-', " ")));
+    let mut lines = vec![head.with(Role::Strong, format!("{summary} ")).with(Role::Faint, after)];
+    for line in causes.iter().flat_map(|cause| cause.lines()) {
+        lines.push(Line::whole(Mark::Going).with(Role::Faint, "because: ").say(line));
+    }
+    for line in hint.into_iter().flat_map(str::lines) {
+        lines.push(Line::whole(Mark::Going).with(Role::Odd, "hint: ").say(line));
+    }
+    lines
+}

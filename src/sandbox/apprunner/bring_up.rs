@@ -1,0 +1,112 @@
+//! Brings a green up: fetches its image, starts it, checks it. Nothing of blue is touched here.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    command,
+    driver::Run,
+    engine::{ContainerSpec, EngineError},
+    failure::Failure,
+    health,
+    instance::{Instance, carry_output},
+    journal,
+    word::OperationKind,
+};
+use crate::{domain::digest::Digest, sandbox::ecr::store::StoredImage};
+
+/// How long the output of a program that could not be started may take to arrive.
+const OUTPUT_CAP: Duration = Duration::from_secs(3);
+
+impl Run<'_> {
+    pub(super) fn pull(&mut self) -> Result<(), Failure> {
+        if self.app.options.scripted {
+            return Ok(());
+        }
+        let deployed = || self.app.book.with_service(&self.job.arn, |service| service.deployed.clone()).flatten();
+        // A resumed service runs what it ran, whatever its tag points at by now.
+        let kept = if self.job.basis.kind == OperationKind::ResumeService { deployed() } else { None };
+        let image = match kept {
+            Some(image) => image,
+            None => Arc::new(self.app.images.image(&self.spec.identifier).map_err(Failure::Pull)?),
+        };
+        self.image = Some(image);
+        self.say(journal::PULLED);
+        Ok(())
+    }
+
+    pub(super) async fn start(&mut self) -> Result<(), Failure> {
+        self.say(journal::PROVISIONING);
+        let green = match self.image.clone() {
+            None => Arc::new(Instance::scripted(self.spec.identifier.clone())),
+            Some(image) => self.start_container(&image).await?,
+        };
+        self.keep_green(&green)
+    }
+
+    async fn start_container(&mut self, image: &StoredImage) -> Result<Arc<Instance>, Failure> {
+        let engine = &self.app.engine;
+        let environment = self.environment()?;
+        let digest = image.digest.to_string();
+        let image = self.unless_shutting_down(engine.load(image)).await??;
+        // One operation starts one instance, and ids must not depend on which of two operations is faster.
+        let instance = Digest::of(self.job.operation.as_bytes()).hex()[..32].to_owned();
+        let container = engine
+            .create(ContainerSpec {
+                instance: instance.clone(),
+                image,
+                environment,
+                command: self.spec.start_command.as_deref().map(command::words),
+                memory_mib: self.spec.memory_mib,
+            })
+            .await?;
+        let started = engine.start(&container, self.spec.port).await;
+        let output = carry_output(Arc::clone(engine), container.clone(), self.job.journal.clone(), instance);
+        match started {
+            Ok(address) => Ok(Arc::new(Instance::in_container(digest, container, address, tokio::spawn(output)))),
+            Err(error) => {
+                if matches!(error, EngineError::Exited(_)) {
+                    let _ = tokio::time::timeout(OUTPUT_CAP, output).await;
+                }
+                engine.remove(&container).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Name=value pairs; `PORT` last, so that it is App Runner's.
+    fn environment(&self) -> Result<Vec<String>, Failure> {
+        let mut pairs: Vec<String> =
+            self.spec.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        for (name, arn) in &self.spec.secrets {
+            let value = self.app.options.secrets.get(arn);
+            let value = value.ok_or_else(|| Failure::Secret { name: name.clone(), arn: arn.clone() })?;
+            pairs.push(format!("{name}={value}"));
+        }
+        pairs.push(format!("PORT={}", self.spec.port));
+        Ok(pairs)
+    }
+
+    fn keep_green(&mut self, green: &Arc<Instance>) -> Result<(), Failure> {
+        self.green = Some(Arc::clone(green));
+        let kept = self.app.book.with_service(&self.job.arn, |service| service.green = Some(Arc::clone(green)));
+        kept.ok_or(Failure::Gone)
+    }
+
+    pub(super) async fn check(&self) -> Result<(), Failure> {
+        self.say(&journal::checking(&self.spec.health, self.spec.port));
+        if let Some((container, address)) = self.green.as_ref().and_then(|green| green.probed()) {
+            let client = self.app.client.as_ref().map_err(|_| Failure::Gone)?;
+            let scale = self.app.options.time_scale;
+            let healthy = tokio::select! {
+                healthy = health::wait_for_finding(client, &self.spec.health, address, scale) => healthy,
+                code = self.app.engine.wait_for_exit(container) => return Err(Failure::Exited(code?)),
+                () = self.app.stopping.cancelled() => return Err(Failure::ShuttingDown),
+            };
+            if !healthy {
+                return Err(Failure::Unhealthy);
+            }
+        }
+        self.say(journal::HEALTHY);
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! A running instance: its container, the requests it answers, and the task that carries its output to the logs.
+
+use std::{
+    net::SocketAddr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::StreamExt as _;
+use tokio::task::JoinHandle;
+
+use super::{
+    engine::{Engine, EngineError, Source},
+    journal::{Journal, Lines},
+    proxy::{Route, Upstream},
+};
+
+/// How long the last lines of a container that has ended may take to arrive.
+const OUTPUT_CAP: Duration = Duration::from_secs(3);
+
+/// An instance; dropped, it stops carrying output. The container is removed by whoever retires it.
+pub(super) struct Instance {
+    /// What it runs: a digest, or the identifier of a service without containers.
+    image: String,
+    /// `None`: scripted, nothing runs.
+    running: Option<Running>,
+}
+
+struct Running {
+    container: String,
+    upstream: Upstream,
+    output: Mutex<Option<OutputTask>>,
+}
+
+/// Aborted when dropped.
+struct OutputTask(JoinHandle<()>);
+
+impl Drop for OutputTask {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Instance {
+    /// An instance of which nothing runs.
+    pub(super) fn scripted(image: String) -> Self {
+        Self { image, running: None }
+    }
+
+    /// What it runs.
+    pub(super) fn image(&self) -> &str {
+        &self.image
+    }
+
+    /// The instance in a container that has been started, and where it answers.
+    pub(super) fn in_container(image: String, container: String, address: SocketAddr, output: JoinHandle<()>) -> Self {
+        let output = Mutex::new(Some(OutputTask(output)));
+        Self { image, running: Some(Running { container, upstream: Upstream::new(address), output }) }
+    }
+
+    /// The route to it.
+    pub(super) fn route(&self) -> Route {
+        match &self.running {
+            Some(running) => Route::To(running.upstream.clone()),
+            None => Route::Scripted,
+        }
+    }
+
+    /// The container it runs in, and where it answers; `None` if nothing runs that could be probed.
+    pub(super) fn probed(&self) -> Option<(&str, SocketAddr)> {
+        self.running.as_ref().map(|running| (running.container.as_str(), running.upstream.address()))
+    }
+
+    /// Lets requests in flight finish, asks it to end, keeps its last lines, and removes it. Traffic must have been
+    /// switched away before.
+    pub(super) async fn retire(
+        &self,
+        engine: &Engine,
+        drain_cap: Duration,
+        grace: Duration,
+    ) -> Result<(), EngineError> {
+        let Some(running) = &self.running else { return Ok(()) };
+        running.upstream.drain(drain_cap).await;
+        engine.stop(&running.container, grace).await?;
+        let task = running.output.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut task) = task {
+            let _ = tokio::time::timeout(OUTPUT_CAP, &mut task.0).await;
+        }
+        engine.remove(&running.container).await
+    }
+}
+
+/// Carries a container's output to the application's log group, line by line, until it ends.
+pub(super) async fn carry_output(
+    engine: std::sync::Arc<Engine>,
+    container: String,
+    journal: Journal,
+    instance: String,
+) {
+    let Ok(output) = engine.output(&container).await else { return };
+    let mut output = std::pin::pin!(output);
+    let (mut stdout, mut stderr) = (Lines::default(), Lines::default());
+    while let Some(piece) = output.next().await {
+        let lines = match piece.source {
+            Source::StdOut => stdout.push(&piece.bytes),
+            Source::StdErr => stderr.push(&piece.bytes),
+        };
+        for line in &lines {
+            journal.application(&instance, line);
+        }
+    }
+    for last in [stdout.finish(), stderr.finish()].into_iter().flatten() {
+        journal.application(&instance, &last);
+    }
+}

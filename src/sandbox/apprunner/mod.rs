@@ -1,0 +1,166 @@
+//! App Runner as the sandbox imitates it: services that really run as containers on the local Docker engine, blue
+//! and green. It shares nothing with the client of App Runner, with the local check, nor with their health rule, so
+//! that one mistake cannot cancel itself out.
+//!
+//! `shape` and `model` check inputs; `calls` answers; `states` says which call a state takes; `machine` is the course
+//! of an operation and `driver` carries it out on `engine`, `proxy` and `journal`.
+
+mod archive;
+mod bring_up;
+mod calls;
+mod command;
+mod config;
+mod control;
+mod driver;
+mod engine;
+mod failure;
+mod health;
+mod identity;
+mod ids;
+mod instance;
+mod journal;
+mod machine;
+mod model;
+mod options;
+mod paging;
+mod pattern;
+mod proxy;
+mod record;
+mod refusal;
+mod render;
+mod script;
+mod shape;
+mod source;
+mod states;
+#[cfg(test)]
+mod tests;
+mod word;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    control::ControlError,
+    options::{Options, Pace},
+    script::{Moment, Outcome, Script},
+    word::OperationKind,
+};
+use self::{
+    driver::Job,
+    engine::Engine,
+    identity::SandboxId,
+    ids::Ids,
+    record::Book,
+    script::Scripts,
+    source::{Images, LogSink},
+};
+use super::{answer::ApiError, caller::Caller, ecr::store::Store, logs::store::LogStore};
+use crate::domain::account::{AccountId, Region};
+
+/// How long operations under way may take to let go of their containers when the sandbox shuts down.
+const SHUTDOWN_CAP: Duration = Duration::from_secs(20);
+
+/// The App Runner of a sandbox: all accounts and regions.
+pub struct AppRunner {
+    app: Arc<App>,
+    /// The operations under way; `None` after the shutdown.
+    work: Mutex<Option<JoinSet<()>>>,
+}
+
+/// What calls and operations share.
+struct App {
+    book: Book,
+    images: Arc<dyn Images>,
+    logs: Arc<dyn LogSink>,
+    options: Options,
+    ids: Ids,
+    scripts: Scripts,
+    create_failed_is_final: AtomicBool,
+    /// Cancelled when the sandbox shuts down.
+    stopping: CancellationToken,
+    engine: Arc<Engine>,
+    client: reqwest::Result<reqwest::Client>,
+}
+
+impl AppRunner {
+    /// An App Runner without services. Docker is not asked for before the first deployment.
+    #[must_use]
+    pub fn new(images: Arc<Store>, logs: Arc<LogStore>, options: Options) -> Arc<Self> {
+        Self::on(images, logs, options)
+    }
+
+    fn on(images: Arc<dyn Images>, logs: Arc<dyn LogSink>, options: Options) -> Arc<Self> {
+        let engine = Arc::new(Engine::new(SandboxId::of_this_process(), options.docker_host.clone()));
+        let ids = Ids::new(options.seed);
+        let app = App {
+            book: Book::default(),
+            images,
+            logs,
+            ids,
+            scripts: Scripts::new(options.seed),
+            create_failed_is_final: AtomicBool::new(options.create_failed_is_final),
+            stopping: CancellationToken::new(),
+            engine,
+            client: proxy::plain_client(),
+            options,
+        };
+        Arc::new(Self { app: Arc::new(app), work: Mutex::new(Some(JoinSet::new())) })
+    }
+
+    /// Answers a call whose caller has been established. `action` is an operation's name, such as `CreateService`.
+    ///
+    /// # Errors
+    /// [`ApiError`], named and worded as App Runner does.
+    pub async fn call(self: &Arc<Self>, caller: &Caller, action: &str, input: Value) -> Result<Value, ApiError> {
+        calls::call(self, caller, action, input).await
+    }
+
+    /// A tag of an account's repository points at a new digest: deploys the running services that follow it.
+    pub fn image_pushed(self: &Arc<Self>, account: &AccountId, region: &Region, repository: &str, tag: &str) {
+        for job in calls::automatic_deployments(&self.app, account, region, repository, tag) {
+            self.begin(job);
+        }
+    }
+
+    /// Ends the operations under way, closes every service URL, and removes every container and image that was
+    /// brought to the engine. What the engine refuses to remove is swept by the next sandbox on this machine.
+    pub async fn shutdown(&self) {
+        self.app.stopping.cancel();
+        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(work) = work {
+            // Whoever is at a container finishes with it, so that it is known when all of them are removed; tasks
+            // still there after the cap are aborted with their set.
+            let _ = tokio::time::timeout(SHUTDOWN_CAP, work.join_all()).await;
+        }
+        self.app.book.with(|services| services.iter_mut().for_each(|service| service.proxy = None));
+        let _ = self.app.engine.remove_all().await;
+    }
+
+    /// Begins to carry out an operation that has been written down.
+    fn begin(&self, job: Job) {
+        let app = Arc::clone(&self.app);
+        self.spawn(async move { driver::run(&app, &job).await });
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(work) = self.work.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            while work.try_join_next().is_some() {}
+            work.spawn(task);
+        }
+    }
+
+    /// Waits until nothing is under way.
+    #[cfg(test)]
+    async fn settle(&self) {
+        let work = self.work.lock().unwrap().replace(JoinSet::new());
+        if let Some(work) = work {
+            work.join_all().await;
+        }
+    }
+}

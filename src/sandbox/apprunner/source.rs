@@ -1,0 +1,33 @@
+//! The two neighbours a deployment uses, as it uses them: where images come from and where log lines go.
+
+use crate::{
+    domain::account::{AccountId, Region},
+    sandbox::{
+        ecr::store::{Store, StoredImage},
+        logs::store::LogStore,
+    },
+};
+
+/// Where images come from.
+pub(super) trait Images: Send + Sync {
+    /// The image an identifier names, or why it can't be had.
+    fn image(&self, identifier: &str) -> Result<StoredImage, String>;
+}
+
+impl Images for Store {
+    fn image(&self, identifier: &str) -> Result<StoredImage, String> {
+        self.image_for_app_runner(identifier).map_err(|failure| failure.to_string())
+    }
+}
+
+/// Where log lines go.
+pub(super) trait LogSink: Send + Sync {
+    /// Writes a line; group and stream come into being with their first.
+    fn put(&self, account: &AccountId, region: &Region, group: &str, stream: &str, message: &str);
+}
+
+impl LogSink for LogStore {
+    fn put(&self, account: &AccountId, region: &Region, group: &str, stream: &str, message: &str) {
+        Self::put(self, account, region, group, stream, message);
+    }
+}

@@ -1,0 +1,304 @@
+//! The local check: runs the image in a container under the live service's own settings, and judges it by App
+//! Runner's own rules. What passes here and fails there is worse than no check, so only the container's own address is
+//! probed, and what could not be checked is an error, never a pass.
+
+mod command;
+mod diagnosis;
+mod judge;
+mod output;
+mod probe;
+mod trial;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+pub use self::{diagnosis::Finding, judge::ProbeRecord, probe::Seen};
+use crate::{
+    docker::{
+        Engine, EngineError,
+        error::Tried,
+        image::{ImageFacts, PLATFORM, RegistryAuth},
+    },
+    domain::{
+        event::{Emitter, Event},
+        secret::Secret,
+        service::RunSettings,
+    },
+};
+
+/// How long a pull may take.
+const PULL_LIMIT: Duration = Duration::from_mins(15);
+
+/// The disk of an App Runner instance (App Runner developer guide, "Developing application code": 3 GB, ephemeral).
+const APP_RUNNER_DISK_BYTES: u64 = 3_000_000_000;
+
+/// How long cleaning up may take before it is given up and reported.
+const CLEAN_UP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Which image is judged.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum VerifyImage {
+    /// One the engine has.
+    Present(String),
+    /// One the engine fetches first, and forgets afterwards if it did not have it before.
+    Pull {
+        /// `HOST[:PORT]/REPOSITORY@sha256:…`, as the engine must dial it.
+        reference: String,
+        /// The user: `AWS` for ECR.
+        username: String,
+        /// The password, given to the engine for this pull only.
+        password: Secret,
+    },
+}
+
+impl VerifyImage {
+    fn name(&self) -> &str {
+        match self {
+            Self::Present(name) | Self::Pull { reference: name, .. } => name,
+        }
+    }
+}
+
+/// What is to be judged, and under which settings.
+#[derive(Clone, Debug)]
+pub struct VerifyRequest<'a> {
+    /// The image.
+    pub image: VerifyImage,
+    /// The service's settings.
+    pub settings: &'a RunSettings,
+    /// The run everything made here is labelled with.
+    pub run_id: &'a str,
+}
+
+/// The judgement, with its evidence.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verification {
+    /// Whether the image is healthy.
+    pub healthy: bool,
+    /// One line on why.
+    pub reason: String,
+    /// The probes that counted, in order.
+    pub probes: Vec<ProbeRecord>,
+    /// How the container ended, if it did before it was judged.
+    pub exit: Option<Exit>,
+    /// The last lines of the container's output when it is not healthy, oldest first, at most 20.
+    pub last_lines: Vec<String>,
+    /// The secrets that the service is given and the container here was not.
+    pub missing_secrets: Vec<String>,
+    /// What most likely is wrong, when it is not healthy.
+    pub finding: Option<Finding>,
+}
+
+impl Verification {
+    /// What the user can do about an unhealthy image.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.finding.as_ref().map(|finding| finding.hint(&self.missing_secrets))
+    }
+}
+
+/// How a container ended by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Exit {
+    /// Its exit code.
+    pub code: i64,
+    /// Whether the kernel killed it for memory.
+    pub out_of_memory: bool,
+    /// Since its start.
+    pub after: Duration,
+}
+
+/// Why the image could not be checked: nothing is known of its health.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// App Runner could not run the image at all.
+    #[error("image {image} is for {platform}, and App Runner runs linux/amd64 only")]
+    WrongPlatform {
+        /// The image.
+        image: String,
+        /// What it is for, as far as the engine says.
+        platform: String,
+    },
+    /// The pull did not end in time.
+    #[error("pulling {reference} did not end within {} min", PULL_LIMIT.as_secs() / 60)]
+    PullTimedOut {
+        /// What was pulled.
+        reference: String,
+    },
+    /// The container runs, and cannot be reached from here.
+    #[error("the container cannot be reached from here ({})", join(tried))]
+    Unreachable {
+        /// Every way that was tried.
+        tried: Vec<Tried>,
+    },
+    /// The service's start command cannot be split into words.
+    #[error("the service's start command cannot be split into words: {reason}")]
+    StartCommand {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An environment variable that no engine accepts.
+    #[error("the service's environment has a variable named `{name}`, which no container can be given")]
+    EnvironmentName {
+        /// Its name.
+        name: String,
+    },
+    /// The run was cancelled.
+    #[error("the local check was cancelled")]
+    Cancelled,
+}
+
+impl VerifyError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Engine(error) => error.hint(),
+            Self::WrongPlatform { .. } => {
+                Some("build it for App Runner: docker buildx build --platform linux/amd64 …".to_owned())
+            }
+            Self::PullTimedOut { .. } => Some("check the network between the Docker engine and the registry".to_owned()),
+            Self::Unreachable { .. } => Some(
+                "run shipgate on the machine whose Docker engine it uses, or in a container on the engine's default network".to_owned(),
+            ),
+            Self::StartCommand { .. } | Self::EnvironmentName { .. } => {
+                Some("correct the setting on the App Runner service".to_owned())
+            }
+            Self::Cancelled => None,
+        }
+    }
+}
+
+fn join(tried: &[Tried]) -> String {
+    tried.iter().map(Tried::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Judges an image. Whatever comes of it, the container is removed, and so is the image if it was pulled for this;
+/// a clean-up that fails is told in a [`Event::Warning`]. To stop early use `cancel`: a future that is dropped cannot
+/// clean up, and leaves its container to the sweep of a later run.
+///
+/// # Errors
+/// [`VerifyError`] when nothing can be said of the image's health. An unhealthy image is no error.
+pub async fn verify(
+    engine: &Engine,
+    request: VerifyRequest<'_>,
+    events: &Emitter,
+    cancel: &CancellationToken,
+) -> Result<Verification, VerifyError> {
+    // Both can fail, and neither needs the engine.
+    let command = request.settings.start_command.as_deref().map_or(Ok(None), command::words)?;
+    let environment = command::environment(request.settings)?;
+    sweep(engine, events).await;
+    let fetched = unless_cancelled(cancel, fetches(engine, &request.image)).await?;
+    let judged = async {
+        let facts = unless_cancelled(cancel, fetch(engine, &request.image)).await?;
+        if let Some(message) = too_large(facts.size_bytes) {
+            events.emit(Event::Warning { message });
+        }
+        let trial = trial::Trial { engine, settings: request.settings, events, cancel };
+        trial.run(request.image.name(), request.run_id, command, environment).await
+    }
+    .await;
+    if fetched {
+        clean_up(events, engine.remove_image(request.image.name())).await;
+    }
+    judged
+}
+
+/// The work, or [`VerifyError::Cancelled`] as soon as that is asked for.
+async fn unless_cancelled<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = Result<T, VerifyError>>,
+) -> Result<T, VerifyError> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(VerifyError::Cancelled),
+        result = work => result,
+    }
+}
+
+/// Whether the image has to be fetched. What the engine had before, it keeps.
+async fn fetches(engine: &Engine, image: &VerifyImage) -> Result<bool, VerifyError> {
+    match image {
+        VerifyImage::Present(_) => Ok(false),
+        VerifyImage::Pull { reference, .. } => Ok(engine.image(reference).await?.is_none()),
+    }
+}
+
+/// Sees to it that the engine has the image, and that it is one App Runner can run.
+async fn fetch(engine: &Engine, image: &VerifyImage) -> Result<ImageFacts, VerifyError> {
+    let name = image.name();
+    let mut facts = engine.image(name).await?;
+    if let (None, VerifyImage::Pull { reference, username, password }) = (&facts, image) {
+        let auth = RegistryAuth { username: username.clone(), password: password.clone() };
+        match timeout(PULL_LIMIT, engine.pull_image(reference, Some(&auth))).await {
+            Err(_) => return Err(VerifyError::PullTimedOut { reference: reference.clone() }),
+            Ok(pulled) => pulled.map_err(|error| pull_error(error, reference))?,
+        }
+        facts = engine.image(name).await?;
+    }
+    match facts {
+        None => Err(EngineError::Missing { what: format!("image {name}") }.into()),
+        Some(facts) if facts.platform == PLATFORM => Ok(facts),
+        Some(facts) => Err(VerifyError::WrongPlatform { image: name.to_owned(), platform: facts.platform }),
+    }
+}
+
+/// What to say of an image that cannot fit App Runner's disk, which holds it both compressed and unpacked. The engine
+/// knows the unpacked size only, so this says nothing of an image that is a little smaller.
+fn too_large(unpacked_bytes: u64) -> Option<String> {
+    (unpacked_bytes > APP_RUNNER_DISK_BYTES).then(|| {
+        let hundredths = unpacked_bytes / 10_000_000;
+        format!(
+            "the image takes {}.{:02} GB unpacked, and App Runner has {} GB of disk for it, compressed and unpacked",
+            hundredths / 100,
+            hundredths % 100,
+            APP_RUNNER_DISK_BYTES / 1_000_000_000
+        )
+    })
+}
+
+/// An index without a member for the platform is the image's fault, not the pull's.
+fn pull_error(error: EngineError, reference: &str) -> VerifyError {
+    match &error {
+        EngineError::Pull { reason, .. } if reason.contains("no matching manifest for") => {
+            VerifyError::WrongPlatform { image: reference.to_owned(), platform: "other platforms".to_owned() }
+        }
+        EngineError::Pull { .. }
+        | EngineError::NotFound { .. }
+        | EngineError::UnsupportedHost { .. }
+        | EngineError::Missing { .. }
+        | EngineError::Call { .. } => VerifyError::Engine(error),
+    }
+}
+
+/// Removes what killed runs left. That it fails is worth knowing, and no reason not to judge.
+async fn sweep(engine: &Engine, events: &Emitter) {
+    match engine.sweep(Timestamp::now()).await {
+        Ok(removed) if removed.is_empty() => (),
+        Ok(removed) => events.emit(Event::Notice {
+            message: format!("removed {} container(s) that an earlier run had left", removed.len()),
+        }),
+        Err(error) => events
+            .emit(Event::Warning { message: format!("containers left by earlier runs could not be removed: {error}") }),
+    }
+}
+
+/// Cleans up in bounded time, cancelled or not, and tells if it fails.
+async fn clean_up(events: &Emitter, work: impl Future<Output = Result<(), EngineError>>) {
+    let message = match timeout(CLEAN_UP_LIMIT, work).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => format!("cleaning up failed: {error}"),
+        Err(_) => format!("cleaning up did not end within {} s", CLEAN_UP_LIMIT.as_secs()),
+    };
+    events.emit(Event::Warning { message });
+}

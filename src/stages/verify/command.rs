@@ -1,0 +1,101 @@
+//! What the container is told: the start command in words, and its environment.
+
+use std::collections::BTreeMap;
+
+use super::VerifyError;
+use crate::domain::{secret::Secret, service::RunSettings};
+
+/// The start command in words, as no shell would split it: quotes and backslashes group, and nothing is expanded.
+/// A command of nothing but blanks is none.
+pub(super) fn words(command: &str) -> Result<Option<Vec<String>>, VerifyError> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None::<char>);
+    let mut characters = command.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (None, blank) if blank.is_whitespace() => words.extend(word.take()),
+            (None, '\'' | '"') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (Some(open), close) if open == close => quote = None,
+            (None | Some('"'), '\\') => {
+                let next = characters.next().ok_or(VerifyError::StartCommand { reason: "it ends in a backslash" })?;
+                let literal = quote.is_some() && !matches!(next, '"' | '\\');
+                let word = word.get_or_insert_default();
+                if literal {
+                    word.push('\\');
+                }
+                word.push(next);
+            }
+            (_, other) => word.get_or_insert_default().push(other),
+        }
+    }
+    if quote.is_some() {
+        return Err(VerifyError::StartCommand { reason: "a quote is not closed" });
+    }
+    words.extend(word);
+    Ok((!words.is_empty()).then_some(words))
+}
+
+/// The environment: the service's own, and `PORT` unless the service sets it.
+pub(super) fn environment(settings: &RunSettings) -> Result<Vec<(String, Secret)>, VerifyError> {
+    let mut environment: BTreeMap<String, Secret> = settings.environment.clone();
+    environment.entry("PORT".to_owned()).or_insert_with(|| Secret::new(settings.port.to_string()));
+    // The engine would quote the whole entry, value and all, in its refusal.
+    if let Some(name) = environment.keys().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
+        return Err(VerifyError::EnvironmentName { name: name.clone() });
+    }
+    Ok(environment.into_iter().collect())
+}
+
+/// The secrets the service is given and the container here is not.
+pub(super) fn missing_secrets(settings: &RunSettings) -> Vec<String> {
+    settings.secret_names.iter().filter(|name| !settings.environment.contains_key(*name)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{environment, missing_secrets, words};
+    use crate::domain::{secret::Secret, service::RunSettings};
+
+    #[test]
+    fn commands_are_split_without_a_shell() {
+        let table: [(&str, &[&str]); 9] = [
+            ("node server.js", &["node", "server.js"]),
+            ("  a\t b\n", &["a", "b"]),
+            (r#"sh -c "echo $HOME && exec app""#, &["sh", "-c", "echo $HOME && exec app"]),
+            ("a 'b  c' d", &["a", "b  c", "d"]),
+            (r"a b\ c", &["a", "b c"]),
+            (r#"a "b\"c\n""#, &["a", r#"b"c\n"#]),
+            (r"a 'b\c'", &["a", r"b\c"]),
+            ("a '' b", &["a", "", "b"]),
+            ("--name=\"x y\"z", &["--name=x yz"]),
+        ];
+        for (command, expected) in table {
+            assert_eq!(words(command).unwrap().unwrap(), expected, "{command}");
+        }
+        assert_eq!(words("  ").unwrap(), None);
+        for bad in ["a 'b", "a \"b", "a\\"] {
+            assert!(words(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn port_is_given_unless_the_service_sets_it() {
+        let mut settings = RunSettings { port: 3000, ..RunSettings::default() };
+        assert_eq!(environment(&settings).unwrap(), [("PORT".to_owned(), Secret::new("3000"))]);
+        settings.environment.insert("PORT".to_owned(), Secret::new("9"));
+        assert_eq!(environment(&settings).unwrap(), [("PORT".to_owned(), Secret::new("9"))]);
+        settings.environment.insert("A=B".to_owned(), Secret::new("hidden value"));
+        let error = environment(&settings).unwrap_err().to_string();
+        assert!(error.contains("A=B") && !error.contains("hidden"), "{error}");
+    }
+
+    #[test]
+    fn secrets_that_are_given_are_not_missing() {
+        let mut settings =
+            RunSettings { secret_names: vec!["DB".to_owned(), "KEY".to_owned()], ..RunSettings::default() };
+        settings.environment.insert("KEY".to_owned(), Secret::new("k"));
+        assert_eq!(missing_secrets(&settings), ["DB"]);
+    }
+}

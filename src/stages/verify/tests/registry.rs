@@ -1,0 +1,75 @@
+//! A registry with one image, strict about who asks: for pulls by the engine.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use base64::Engine as _;
+use bytes::Bytes;
+use tokio::task::JoinSet;
+
+use crate::{demo::image::PackedImage, domain::digest::Digest};
+
+struct Shelf {
+    authorization: String,
+    content: HashMap<String, (String, Bytes)>,
+}
+
+/// Serves on 127.0.0.1, where engines accept plain HTTP, until it is dropped.
+pub(super) struct Registry {
+    host: String,
+    digest: Digest,
+    _server: JoinSet<()>,
+}
+
+impl Registry {
+    pub(super) async fn start(image: PackedImage, password: &str) -> Self {
+        let token = base64::engine::general_purpose::STANDARD.encode(format!("AWS:{password}"));
+        let digest = image.manifest.digest.clone();
+        let blobs = image.blobs.into_iter().map(|(blob, bytes)| (blob.digest.to_string(), (blob.media_type, bytes)));
+        let manifest = (digest.to_string(), (image.manifest.media_type, image.manifest.bytes));
+        let shelf = Shelf { authorization: format!("Basic {token}"), content: blobs.chain([manifest]).collect() };
+        let router = Router::new()
+            .route("/v2/", get(greet))
+            .route("/v2/shop/api/{kind}/{digest}", get(content))
+            .with_state(Arc::new(shelf));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let mut server = JoinSet::new();
+        server.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { host, digest, _server: server }
+    }
+
+    /// The image, as the engine must dial it.
+    pub(super) fn reference(&self) -> String {
+        format!("{}/shop/api@{}", self.host, self.digest)
+    }
+}
+
+fn refused(shelf: &Shelf, headers: &HeaderMap) -> Option<Response> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    (given != Some(shelf.authorization.as_str()))
+        .then(|| (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"test\"")]).into_response())
+}
+
+async fn greet(State(shelf): State<Arc<Shelf>>, headers: HeaderMap) -> Response {
+    refused(&shelf, &headers).unwrap_or_else(|| StatusCode::OK.into_response())
+}
+
+async fn content(
+    State(shelf): State<Arc<Shelf>>,
+    Path((_kind, digest)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(refused) = refused(&shelf, &headers) {
+        return refused;
+    }
+    let Some((media_type, bytes)) = shelf.content.get(&digest) else { return StatusCode::NOT_FOUND.into_response() };
+    let digest_header = header::HeaderName::from_static("docker-content-digest");
+    ([(header::CONTENT_TYPE, media_type.clone()), (digest_header, digest)], bytes.clone()).into_response()
+}

@@ -1,0 +1,157 @@
+//! App Runner as a deployment target: the calls. What its shapes mean is `read`'s, how orders are written `write`'s.
+
+use aws_sdk_apprunner::{
+    Client,
+    config::retry::RetryConfig,
+    types::{OperationSummary, ServiceStatus as SdkStatus},
+};
+
+use super::{CreateOrder, DeployTarget, Started, TargetError};
+use crate::{
+    aws::{fault::AwsFault, session::Session},
+    domain::{
+        arn::ServiceArn,
+        operation::{OperationId, OperationStatus},
+        service::LiveService,
+    },
+};
+
+mod read;
+mod write;
+
+/// The largest page `ListServices` and `ListOperations` give (API reference, `MaxResults`).
+const PAGE: i32 = 20;
+
+/// App Runner in an account and region.
+#[derive(Clone, Debug)]
+pub struct AppRunner {
+    client: Client,
+}
+
+impl AppRunner {
+    /// App Runner as this session sees it.
+    #[must_use]
+    pub fn new(session: &Session) -> Self {
+        Self { client: Client::new(session.config()) }
+    }
+
+    /// `ListServices` has no filter by name, so all pages are looked through.
+    async fn find(&self, name: &str) -> Result<Option<String>, TargetError> {
+        let mut token = None;
+        loop {
+            let page = self
+                .client
+                .list_services()
+                .max_results(PAGE)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| AwsFault::new("apprunner:ListServices", &error))?;
+            let found = page
+                .service_summary_list()
+                .iter()
+                .find(|service| service.service_name() == Some(name) && service.status() != Some(&SdkStatus::Deleted));
+            if let Some(arn) = found.and_then(|service| service.service_arn()) {
+                return Ok(Some(arn.to_owned()));
+            }
+            token = page.next_token().map(str::to_owned);
+            if token.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// No client token exists for the calls that start something, so the SDK must not repeat them: a lost answer would
+/// become a second deployment.
+fn once() -> aws_sdk_apprunner::config::Builder {
+    aws_sdk_apprunner::config::Builder::new().retry_config(RetryConfig::disabled())
+}
+
+impl DeployTarget for AppRunner {
+    async fn service(&self, name: &str) -> Result<Option<LiveService>, TargetError> {
+        const ACTION: &str = "apprunner:DescribeService";
+        let Some(arn) = self.find(name).await? else { return Ok(None) };
+        let answer = self
+            .client
+            .describe_service()
+            .service_arn(arn)
+            .send()
+            .await
+            .map_err(|error| AwsFault::new(ACTION, &error))?;
+        let service = answer.service().ok_or_else(|| read::unusable(ACTION, "it holds no service"))?;
+        read::live_service(service).map(Some)
+    }
+
+    async fn create(&self, order: &CreateOrder) -> Result<Started, TargetError> {
+        const ACTION: &str = "apprunner:CreateService";
+        let answer = self
+            .client
+            .create_service()
+            .service_name(&order.service)
+            .source_configuration(write::source(order)?)
+            .instance_configuration(write::instance(order))
+            .health_check_configuration(write::health_check(&order.settings.health_check))
+            .customize()
+            .config_override(once())
+            .send()
+            .await
+            .map_err(|error| AwsFault::new(ACTION, &error))?;
+        let arn = answer.service().map(|service| service.service_arn().to_owned()).unwrap_or_default();
+        started(ACTION, &arn, answer.operation_id())
+    }
+
+    async fn start_deployment(&self, service: &ServiceArn) -> Result<Started, TargetError> {
+        const ACTION: &str = "apprunner:StartDeployment";
+        let answer = self
+            .client
+            .start_deployment()
+            .service_arn(service.as_str())
+            .customize()
+            .config_override(once())
+            .send()
+            .await
+            .map_err(|error| AwsFault::new(ACTION, &error))?;
+        started(ACTION, service.as_str(), answer.operation_id())
+    }
+
+    async fn operation_status(
+        &self,
+        service: &ServiceArn,
+        operation: &OperationId,
+    ) -> Result<Option<OperationStatus>, TargetError> {
+        let mut token = None;
+        loop {
+            let page = self
+                .client
+                .list_operations()
+                .service_arn(service.as_str())
+                .max_results(PAGE)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| AwsFault::new("apprunner:ListOperations", &error))?;
+            if let Some(status) = page.operation_summary_list().iter().find_map(|listed| status_of(listed, operation)) {
+                return Ok(Some(status));
+            }
+            token = page.next_token().map(str::to_owned);
+            if token.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+fn status_of(listed: &OperationSummary, operation: &OperationId) -> Option<OperationStatus> {
+    let ours = listed.id().is_some_and(|id| OperationId::new(id) == *operation);
+    let status = listed.status().map_or("", |status| status.as_str());
+    ours.then(|| OperationStatus::from(status.to_owned()))
+}
+
+fn started(action: &'static str, arn: &str, operation: &str) -> Result<Started, TargetError> {
+    if operation.is_empty() {
+        return Err(read::unusable(action, "it names no operation"));
+    }
+    let service = arn.parse().map_err(|error| read::unusable(action, &format!("{error}")))?;
+    Ok(Started { service, operation: OperationId::new(operation) })
+}

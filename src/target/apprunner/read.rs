@@ -1,0 +1,122 @@
+//! App Runner's answers, read into the domain's types.
+
+use aws_sdk_apprunner::types::{
+    HealthCheckConfiguration, HealthCheckProtocol, ImageConfiguration, InstanceConfiguration, Service,
+};
+
+use crate::{
+    domain::{
+        health::{HealthCheck, Protocol},
+        secret::Secret,
+        service::{LiveService, RunSettings, ServiceStatus},
+    },
+    target::TargetError,
+};
+
+pub(super) fn unusable(action: &'static str, reason: &str) -> TargetError {
+    TargetError::Answer { action, reason: reason.to_owned() }
+}
+
+/// A service as `DescribeService` gives it.
+pub(super) fn live_service(service: &Service) -> Result<LiveService, TargetError> {
+    let arn =
+        service.service_arn().parse().map_err(|error| unusable("apprunner:DescribeService", &format!("{error}")))?;
+    let source = service.source_configuration();
+    let repository = source.and_then(|source| source.image_repository());
+    let image = repository.and_then(|repository| repository.image_configuration());
+    Ok(LiveService {
+        arn,
+        status: ServiceStatus::from(service.status().as_str()),
+        url: service.service_url().unwrap_or_default().to_owned(),
+        image_identifier: repository.map(|repository| repository.image_identifier().to_owned()),
+        // The model's default is true: a service that does not say deploys by itself.
+        auto_deployments: source.is_none_or(|source| source.auto_deployments_enabled().unwrap_or(true)),
+        settings: run_settings(image, service.instance_configuration(), service.health_check_configuration()),
+    })
+}
+
+fn run_settings(
+    image: Option<&ImageConfiguration>,
+    instance: Option<&InstanceConfiguration>,
+    check: Option<&HealthCheckConfiguration>,
+) -> RunSettings {
+    let default = RunSettings::default();
+    let variables = image.and_then(|image| image.runtime_environment_variables());
+    let secrets = image.and_then(|image| image.runtime_environment_secrets());
+    let mut secret_names: Vec<String> = secrets.into_iter().flat_map(|map| map.keys().cloned()).collect();
+    secret_names.sort();
+    RunSettings {
+        port: image.and_then(|image| image.port()).and_then(|port| port.parse().ok()).unwrap_or(default.port),
+        start_command: image.and_then(|image| image.start_command()).map(str::to_owned),
+        cpu_units: instance.and_then(|i| i.cpu()).and_then(cpu_units).unwrap_or(default.cpu_units),
+        memory_mib: instance.and_then(|i| i.memory()).and_then(memory_mib).unwrap_or(default.memory_mib),
+        environment: variables
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
+            .collect(),
+        secret_names,
+        health_check: check.map(health_check).unwrap_or_default(),
+    }
+}
+
+/// The API takes `1 vCPU` and `1024` and answers the latter; both are read.
+fn cpu_units(text: &str) -> Option<u32> {
+    match text {
+        "0.25 vCPU" => Some(256),
+        "0.5 vCPU" => Some(512),
+        "1 vCPU" => Some(1024),
+        "2 vCPU" => Some(2048),
+        "4 vCPU" => Some(4096),
+        units => units.parse().ok(),
+    }
+}
+
+/// Likewise `2 GB` and `2048`.
+fn memory_mib(text: &str) -> Option<u32> {
+    match text {
+        "0.5 GB" => Some(512),
+        _ => match text.strip_suffix(" GB") {
+            Some(gigabytes) => gigabytes.parse::<u32>().ok()?.checked_mul(1024),
+            None => text.parse().ok(),
+        },
+    }
+}
+
+fn health_check(check: &HealthCheckConfiguration) -> HealthCheck {
+    let default = HealthCheck::default();
+    let number = |value: Option<i32>, default: u32| value.and_then(|v| u32::try_from(v).ok()).unwrap_or(default);
+    HealthCheck {
+        protocol: match check.protocol() {
+            Some(HealthCheckProtocol::Http) => Protocol::Http,
+            _ => Protocol::Tcp,
+        },
+        path: check.path().unwrap_or(&default.path).to_owned(),
+        interval_seconds: number(check.interval(), default.interval_seconds),
+        timeout_seconds: number(check.timeout(), default.timeout_seconds),
+        healthy_threshold: number(check.healthy_threshold(), default.healthy_threshold),
+        unhealthy_threshold: number(check.unhealthy_threshold(), default.unhealthy_threshold),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cpu_units, memory_mib, run_settings};
+    use crate::domain::service::RunSettings;
+
+    #[test]
+    fn cpu_and_memory_are_read_in_both_spellings() {
+        for (text, units) in [("0.25 vCPU", 256), ("256", 256), ("1 vCPU", 1024), ("4096", 4096)] {
+            assert_eq!(cpu_units(text), Some(units), "{text}");
+        }
+        for (text, mib) in [("0.5 GB", 512), ("512", 512), ("2 GB", 2048), ("12288", 12288), ("12 GB", 12288)] {
+            assert_eq!(memory_mib(text), Some(mib), "{text}");
+        }
+        assert_eq!((cpu_units("lots"), memory_mib("lots")), (None, None));
+    }
+
+    #[test]
+    fn what_a_service_does_not_say_is_app_runners_default() {
+        assert_eq!(run_settings(None, None, None), RunSettings::default());
+    }
+}

@@ -1,0 +1,17 @@
+//! Tests of the whole: the built binary, and the shape of the source.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and reads the environment itself"
+)]
+
+mod architecture;
+mod documents;
+mod exit_codes;
+mod output;
+mod refusals;
+mod said;
+mod scenes;
+mod signals;
+mod world;

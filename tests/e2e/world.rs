@@ -1,0 +1,281 @@
+//! A world for one test: the built binary as a sandbox in a process of its own, the built binary as its user, and a look
+//! at what is really there by AWS's own clients.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use serde_json::Value;
+use shipgate::{
+    demo::image::{PackedImage, SelfLayer},
+    domain::digest::Digest,
+    registry::{Authorization, Registry},
+};
+use tempfile::TempDir;
+
+/// The built binary.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_shipgate");
+/// Where images come from, in the configurations of the tests.
+pub(crate) const SOURCE: &str = "111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api";
+/// The repository, in both accounts.
+pub(crate) const REPOSITORY: &str = "shop/api";
+/// The tag that the service is created with.
+pub(crate) const LIVE: &str = "live";
+/// Accounts, roles and repositories unless a test says otherwise.
+pub(crate) const SEED: &str = include_str!("seed.yaml");
+/// The configuration unless a test says otherwise.
+pub(crate) const CONFIGURATION: &str = include_str!("shipgate.yaml");
+
+/// A role of the registry account that may push.
+const BUILD: &str = "arn:aws:iam::111111111111:role/shop-build";
+/// A role of the workload account, to look through.
+const DEPLOY: &str = "arn:aws:iam::222222222222:role/shipgate-deploy";
+
+/// What a run of the program left.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// Everything that was said.
+    pub(crate) fn said(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// The built binary in an environment that holds nothing of the machine's but the path.
+pub(crate) fn shipgate() -> Command {
+    let mut command = Command::new(BINARY);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).stdin(Stdio::null());
+    for kept in ["HOME", "DOCKER_HOST", "XDG_RUNTIME_DIR", "TMPDIR"] {
+        if let Some(value) = std::env::var_os(kept) {
+            command.env(kept, value);
+        }
+    }
+    command
+}
+
+/// A sandbox, and a folder with a configuration.
+pub(crate) struct World {
+    process: Child,
+    endpoint: String,
+    environment: Vec<(String, String)>,
+    folder: TempDir,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with_seed(SEED)
+    }
+
+    pub(crate) fn with_seed(seed: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("seed.yaml");
+        std::fs::write(&file, seed).unwrap();
+        std::fs::write(folder.path().join("shipgate.yaml"), CONFIGURATION).unwrap();
+        let mut process = shipgate()
+            .args(["sandbox", "--listen", "127.0.0.1:0", "--output", "json", "--seed"])
+            .arg(&file)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let told: Value = serde_json::from_str(&line).expect("the sandbox introduces itself");
+        let environment = told["environment"].as_object().unwrap();
+        Self {
+            process,
+            endpoint: told["endpoint"].as_str().unwrap().to_owned(),
+            environment: environment.iter().map(|(k, v)| (k.clone(), v.as_str().unwrap().to_owned())).collect(),
+            folder,
+            runtime: tokio::runtime::Runtime::new().unwrap(),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    /// The built binary, pointed at the sandbox as any AWS client would be.
+    pub(crate) fn shipgate(&self) -> Command {
+        let mut command = shipgate();
+        command.current_dir(self.folder.path()).envs(self.environment.iter().map(|(k, v)| (k, v)));
+        command
+    }
+
+    /// `shipgate deploy` of a version, with these arguments besides.
+    pub(crate) fn deploy(&self, version: &str, arguments: &[&str]) -> Ran {
+        let mut command = self.shipgate();
+        command.env("VERSION", version).arg("deploy").args(arguments).output().unwrap().into()
+    }
+
+    /// A deployment that is only there to be built upon.
+    pub(crate) fn deploy_well(&self, version: &str) {
+        let ran = self.deploy(version, &[]);
+        assert_eq!(ran.code, 0, "{}", ran.said());
+    }
+
+    /// Pushes a version of the demo's application, told to behave like this, to the registry account.
+    pub(crate) fn push(&self, tag: &str, behaviour: &[(&str, &str)]) -> Digest {
+        let environment: Vec<(&str, &str)> = [("DEMO_VERSION", tag)].iter().chain(behaviour).copied().collect();
+        self.push_image(tag, &layer().image(&environment))
+    }
+
+    pub(crate) fn push_image(&self, tag: &str, image: &PackedImage) -> Digest {
+        self.runtime.block_on(async {
+            let registry = self.registry(BUILD).await;
+            for (descriptor, bytes) in &image.blobs {
+                if !registry.has_blob(REPOSITORY, &descriptor.digest).await.unwrap() {
+                    let session = registry.start_upload(REPOSITORY, &descriptor.digest).await.unwrap();
+                    let body = bytes.clone().into();
+                    registry.finish_upload(REPOSITORY, session, descriptor, body).await.unwrap();
+                }
+            }
+            registry.put_manifest(REPOSITORY, tag, &image.manifest).await.unwrap();
+        });
+        image.manifest.digest.clone()
+    }
+
+    /// What a tag of the workload repository points at.
+    pub(crate) fn tag(&self, tag: &str) -> Option<Digest> {
+        self.manifest(tag)
+    }
+
+    /// The digest of a manifest in the workload repository, if it is there.
+    pub(crate) fn manifest(&self, reference: &str) -> Option<Digest> {
+        self.runtime.block_on(async {
+            let head = self.registry(DEPLOY).await.head_manifest(REPOSITORY, reference).await;
+            head.ok().flatten().map(|descriptor| descriptor.digest)
+        })
+    }
+
+    /// Whether a blob is in the workload repository.
+    pub(crate) fn has_blob(&self, digest: &Digest) -> bool {
+        self.runtime.block_on(async { self.registry(DEPLOY).await.has_blob(REPOSITORY, digest).await.unwrap() })
+    }
+
+    /// Tells the sandbox to misbehave.
+    pub(crate) fn fault(&self, fault: &Value) {
+        let url = format!("{}/_sandbox/faults", self.endpoint);
+        let body = serde_json::json!([fault]).to_string();
+        self.runtime.block_on(async {
+            let request = reqwest::Client::new().post(url).header("content-type", "application/json").body(body);
+            let answer = request.send().await.unwrap();
+            assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        });
+    }
+
+    /// The calls that changed something in App Runner, so far.
+    pub(crate) fn orders(&self) -> Vec<String> {
+        let url = format!("{}/_sandbox/calls", self.endpoint);
+        let text = self.runtime.block_on(async { reqwest::get(url).await.unwrap().text().await.unwrap() });
+        let calls: Vec<Value> = serde_json::from_str(&text).unwrap();
+        let action = |call: &Value| call["action"].as_str().unwrap().to_owned();
+        let changes = |action: &String| {
+            ["CreateService", "StartDeployment", "UpdateService", "DeleteService"].contains(&action.as_str())
+        };
+        calls.iter().filter(|call| call["service"] == "apprunner").map(action).filter(changes).collect()
+    }
+
+    /// App Runner of the workload account, through AWS's own client.
+    pub(crate) fn app_runner<T>(&self, ask: impl AsyncFnOnce(aws_sdk_apprunner::Client) -> T) -> T {
+        self.runtime.block_on(async { ask(aws_sdk_apprunner::Client::new(&self.session(DEPLOY).await)).await })
+    }
+
+    /// CloudWatch Logs of the workload account, likewise.
+    pub(crate) fn logs<T>(&self, ask: impl AsyncFnOnce(aws_sdk_cloudwatchlogs::Client) -> T) -> T {
+        self.runtime.block_on(async { ask(aws_sdk_cloudwatchlogs::Client::new(&self.session(DEPLOY).await)).await })
+    }
+
+    /// The one service: its ARN, status and URL.
+    pub(crate) fn service(&self) -> Option<(String, String, String)> {
+        self.app_runner(async |client| {
+            let listed = client.list_services().send().await.unwrap();
+            let arn = listed.service_summary_list().first()?.service_arn()?.to_owned();
+            let service = client.describe_service().service_arn(&arn).send().await.unwrap().service?;
+            let url = format!("http://{}", service.service_url.unwrap_or_default());
+            Some((arn, service.status.as_str().to_owned(), url))
+        })
+    }
+
+    /// What the service's URL answers, with the status before it.
+    pub(crate) fn answer(&self) -> String {
+        let (_, _, url) = self.service().expect("there is a service");
+        self.runtime.block_on(async {
+            let answer = reqwest::get(&url).await.unwrap();
+            format!("{} {}", answer.status().as_u16(), answer.text().await.unwrap().trim())
+        })
+    }
+
+    async fn registry(&self, role: &str) -> Registry {
+        let session = self.session(role).await;
+        let answer = aws_sdk_ecr::Client::new(&session).get_authorization_token().send().await.unwrap();
+        let data = &answer.authorization_data()[0];
+        let token = shipgate::domain::secret::Secret::new(data.authorization_token().unwrap());
+        Registry::new("registry", data.proxy_endpoint().unwrap(), Authorization::Basic(token)).unwrap()
+    }
+
+    async fn session(&self, role: &str) -> SdkConfig {
+        let value = |name: &str| self.environment.iter().find(|(key, _)| key == name).unwrap().1.clone();
+        let (id, secret) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"));
+        let keys = aws_credential_types::Credentials::from_keys(id, secret, None);
+        let base = aws_config::defaults(BehaviorVersion::latest())
+            .endpoint_url(&self.endpoint)
+            .region(Region::new("ap-northeast-1"))
+            .credentials_provider(keys)
+            .load()
+            .await;
+        let sts = aws_sdk_sts::Client::new(&base);
+        let given =
+            sts.assume_role().role_arn(role).role_session_name("test").send().await.unwrap().credentials.unwrap();
+        let keys = aws_credential_types::Credentials::from_keys(
+            given.access_key_id,
+            given.secret_access_key,
+            Some(given.session_token),
+        );
+        base.into_builder()
+            .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(keys))
+            .build()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        signal(&self.process, "TERM");
+        self.process.wait().ok();
+    }
+}
+
+/// Sends a signal to a process.
+pub(crate) fn signal(process: &Child, name: &str) {
+    Command::new("kill").args([&format!("-{name}"), &process.id().to_string()]).status().unwrap();
+}
+
+/// The layer all images share: made once, it takes a moment.
+pub(crate) fn layer() -> &'static SelfLayer {
+    static LAYER: OnceLock<SelfLayer> = OnceLock::new();
+    LAYER.get_or_init(|| SelfLayer::of_executable(Path::new(BINARY)).unwrap())
+}
