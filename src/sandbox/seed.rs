@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::faults::Fault;
 use super::iam::policy::{InvalidPolicy, Policy};
 use crate::domain::{
     account::{AccountId, Region},
@@ -41,6 +42,8 @@ pub struct Seed {
     pub link_lifetime_seconds: u32,
     /// How long a role that is made while the sandbox runs cannot be used yet.
     pub role_propagation_seconds: u32,
+    /// Trouble from the start; [`super::faults`] says what there is.
+    pub faults: Vec<Fault>,
 }
 
 /// An IAM user and its access key.
@@ -215,6 +218,7 @@ fn default_seed() -> Result<Seed, Box<dyn std::error::Error>> {
         ecr_manners: true,
         link_lifetime_seconds: 3600,
         role_propagation_seconds: 0,
+        faults: Vec::new(),
     })
 }
 

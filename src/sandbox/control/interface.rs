@@ -7,11 +7,11 @@ use axum::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Received, faults::Fault, percent};
-use crate::sandbox::{cloud::Cloud, seed::Role};
+use super::{Received, percent};
+use crate::sandbox::{cloud::Cloud, faults::Fault, seed::Role};
 
 /// Answers:
-/// - `/_sandbox/faults` GET, POST: see [`super::faults`];
+/// - `/_sandbox/faults` GET, POST: see [`crate::sandbox::faults`];
 /// - `/_sandbox/calls` GET, DELETE: see [`super::calls`];
 /// - `/_sandbox/roles` POST: makes a role, written as in the seed. It can be used after `role_propagation_seconds`;
 /// - `/_sandbox/oidc/token` GET, POST: see [`crate::sandbox::sts::issuer`].

@@ -127,3 +127,35 @@ async fn what_is_not_supported_says_so() {
     assert_eq!(error.message(), Some("ecr:DescribeRegistry is not supported by the sandbox"));
     sandbox.shutdown().await;
 }
+
+#[tokio::test]
+async fn layers_are_uploaded_in_parts() {
+    let sandbox = sandbox(|_| ()).await;
+    let ecr = aws_sdk_ecr::Client::new(&assumed(&sandbox, DEPLOY).await);
+    let started = ecr.initiate_layer_upload().repository_name("shop/api").send().await.unwrap();
+    let id = started.upload_id().unwrap();
+    let first = vec![1_u8; 5 * 1024 * 1024];
+    let part = |at: usize, bytes: &[u8]| {
+        let first = i64::try_from(at).unwrap();
+        let last = i64::try_from(at + bytes.len()).unwrap() - 1;
+        let blob = aws_smithy_types::Blob::new(bytes);
+        let part = ecr.upload_layer_part().repository_name("shop/api").upload_id(id);
+        part.part_first_byte(first).part_last_byte(last).layer_part_blob(blob).send()
+    };
+    part(0, &first).await.unwrap();
+    let gap = part(7, b"gap").await.unwrap_err().into_service_error();
+    assert!(gap.is_invalid_layer_part_exception());
+    part(first.len(), b"end").await.unwrap();
+    let after_small = part(first.len() + 3, b"more").await.unwrap_err().into_service_error();
+    assert_eq!(after_small.code(), Some("LayerPartTooSmallException"));
+    let digest = Digest::of(&[first.as_slice(), b"end"].concat()).to_string();
+    let complete = |digest: &str| {
+        ecr.complete_layer_upload().repository_name("shop/api").upload_id(id).layer_digests(digest).send()
+    };
+    assert_eq!(complete(&digest).await.unwrap().layer_digest(), Some(digest.as_str()));
+    assert!(complete(&digest).await.unwrap_err().into_service_error().is_upload_not_found_exception());
+    let url = ecr.get_download_url_for_layer().repository_name("shop/api").layer_digest(&digest).send().await.unwrap();
+    let bytes = reqwest::get(url.download_url().unwrap()).await.unwrap().bytes().await.unwrap();
+    assert_eq!(Digest::of(&bytes).as_str(), digest);
+    sandbox.shutdown().await;
+}

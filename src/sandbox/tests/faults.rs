@@ -65,3 +65,52 @@ async fn the_log_of_calls_tells_what_was_done() {
     assert!(calls(&sandbox, "apprunner").await.is_empty());
     sandbox.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_download_is_cut_and_then_not() {
+    let sandbox = sandbox(|_| ()).await;
+    let plain = Plain::login(&sandbox, PULL, REGISTRY).await;
+    let digest = plain.push_blob("shop/api", &vec![7; 100_000]).await;
+    set_faults(&sandbox, json!([{"kind": "cut", "service": "layers", "after_bytes": 1000, "times": 1}])).await;
+    let mut outcomes = Vec::new();
+    for _ in 0..2 {
+        let redirect = plain.send("GET", &format!("/v2/shop/api/blobs/{digest}")).await;
+        let answer = plain.client.get(redirect.headers()["location"].to_str().unwrap()).send().await.unwrap();
+        assert_eq!(answer.headers()["content-length"], "100000");
+        outcomes.push(answer.bytes().await.map(|bytes| bytes.len()).ok());
+    }
+    assert_eq!(outcomes, [None, Some(100_000)]);
+    assert_eq!(calls(&sandbox, "layers").await, ["GET layer", "GET layer"]);
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_upload_is_cut_and_nothing_is_stored() {
+    let sandbox = sandbox(|_| ()).await;
+    let plain = Plain::login(&sandbox, PULL, REGISTRY).await;
+    let fault = json!([{"kind": "cut-upload", "service": "registry", "action": "PUT upload", "after_bytes": 10,
+        "times": 1}]);
+    set_faults(&sandbox, fault).await;
+    let start = plain.send("POST", "/v2/shop/api/blobs/uploads/").await;
+    let location = start.headers()["location"].to_str().unwrap().to_owned();
+    let bytes = [7_u8; 100];
+    let digest = Digest::of(&bytes);
+    let put = async || plain.request("PUT", &format!("{location}?digest={digest}")).body(bytes.to_vec()).send().await;
+    assert!(put().await.is_err());
+    assert_eq!(plain.send("HEAD", &format!("/v2/shop/api/blobs/{digest}")).await.status(), 404);
+    let again = put().await.unwrap();
+    assert_eq!(again.status(), 416);
+    assert!(again.text().await.unwrap().contains("is 0 instead of 10"));
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_service_that_hangs_up_gives_no_answer() {
+    let sandbox = sandbox(|_| ()).await;
+    let ecr = aws_sdk_ecr::Client::new(&assumed(&sandbox, DEPLOY).await);
+    set_faults(&sandbox, json!([{"kind": "cut", "service": "ecr", "after_bytes": 0, "times": 1}])).await;
+    let error = ecr.describe_repositories().send().await.unwrap_err();
+    assert!(matches!(error, aws_sdk_ecr::error::SdkError::DispatchFailure(_)), "{error:?}");
+    ecr.describe_repositories().send().await.unwrap();
+    sandbox.shutdown().await;
+}
