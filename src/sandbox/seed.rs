@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::apprunner::Script;
 use super::faults::Fault;
 use super::iam::policy::{InvalidPolicy, Policy};
 use crate::domain::{
@@ -44,6 +45,8 @@ pub struct Seed {
     pub role_propagation_seconds: u32,
     /// Trouble from the start; [`super::faults`] says what there is.
     pub faults: Vec<Fault>,
+    /// What is to become of App Runner's operations; [`super::apprunner::Script`] says what there is.
+    pub scripts: Vec<Script>,
 }
 
 /// An IAM user and its access key.
@@ -219,6 +222,7 @@ fn default_seed() -> Result<Seed, Box<dyn std::error::Error>> {
         link_lifetime_seconds: 3600,
         role_propagation_seconds: 0,
         faults: Vec::new(),
+        scripts: Vec::new(),
     })
 }
 
