@@ -70,6 +70,9 @@ fn ecr(cloud: &Cloud, principal: &Principal, caller: &Caller, action: &str, inpu
     if action == "GetAuthorizationToken" {
         return plain(cloud, principal, caller, "ecr:GetAuthorizationToken", "*");
     }
+    if let Some(arn) = input["resourceArn"].as_str() {
+        return plain(cloud, principal, caller, &format!("ecr:{action}"), arn);
+    }
     let account = input["registryId"].as_str().and_then(|id| id.parse().ok());
     let account: AccountId = account.unwrap_or_else(|| caller.account.clone());
     let many = input["repositoryNames"].as_array().into_iter().flatten().filter_map(Value::as_str);
