@@ -105,7 +105,8 @@ fn logs_resource(caller: &Caller, action: &str, input: &Value) -> String {
     if let Some(identifier) = input["logGroupIdentifier"].as_str().filter(|text| text.starts_with("arn:")) {
         return format!("{}:log-stream:", identifier.trim_end_matches(":*"));
     }
-    let stream = if action == "GetLogEvents" { input["logStreamName"].as_str().unwrap_or_default() } else { "" };
+    let on_stream = ["GetLogEvents", "PutLogEvents", "CreateLogStream", "DeleteLogStream"].contains(&action);
+    let stream = if on_stream { input["logStreamName"].as_str().unwrap_or_default() } else { "" };
     format!("{base}{group}:log-stream:{stream}")
 }
 

@@ -3,6 +3,7 @@
 mod events;
 mod groups;
 pub mod store;
+mod streams;
 
 use serde_json::Value;
 
@@ -17,7 +18,10 @@ pub(crate) fn call(logs: &LogStore, caller: &Caller, action: &str, input: &Value
         "DeleteLogGroup" => groups::delete(all, input),
         "PutRetentionPolicy" => groups::put_retention(all, input),
         "DeleteRetentionPolicy" => groups::delete_retention(all, input),
-        "DescribeLogStreams" => groups::describe_streams(all, caller, input),
+        "DescribeLogStreams" => streams::describe(all, caller, input),
+        "CreateLogStream" => streams::create(all, input),
+        "DeleteLogStream" => streams::delete(all, input),
+        "PutLogEvents" => streams::put_events(all, input),
         "GetLogEvents" => events::get(all, input),
         "FilterLogEvents" => events::filter(all, input),
         _ => {
