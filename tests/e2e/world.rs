@@ -188,6 +188,19 @@ impl World {
         });
     }
 
+    /// A token of a CI system's issuer for this subject.
+    pub(crate) fn web_identity_token(&self, subject: &str) -> String {
+        let url = format!("{}/_sandbox/oidc/token", self.endpoint);
+        let claims = serde_json::json!({
+            "iss": "https://ci.example.com", "sub": subject, "aud": "sts.amazonaws.com",
+        });
+        let text = self.runtime.block_on(async {
+            reqwest::Client::new().post(url).body(claims.to_string()).send().await.unwrap().text().await.unwrap()
+        });
+        let minted: Value = serde_json::from_str(&text).unwrap();
+        minted["value"].as_str().expect("a token").to_owned()
+    }
+
     /// The calls that changed something in App Runner, so far.
     pub(crate) fn orders(&self) -> Vec<String> {
         let url = format!("{}/_sandbox/calls", self.endpoint);
