@@ -15,4 +15,5 @@ mod refusals;
 mod said;
 mod scenes;
 mod signals;
+mod trouble;
 mod world;
