@@ -24,7 +24,7 @@ pub(crate) const SOURCE: &str = "111111111111.dkr.ecr.ap-northeast-1.amazonaws.c
 /// The repository, in both accounts.
 pub(crate) const REPOSITORY: &str = "shop/api";
 /// The tag that the service is created with.
-pub(crate) const LIVE: &str = "live";
+pub(crate) const LIVE: &str = "shop-api";
 /// Accounts, roles and repositories unless a test says otherwise.
 pub(crate) const SEED: &str = include_str!("seed.yaml");
 /// The configuration unless a test says otherwise.
