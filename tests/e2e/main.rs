@@ -10,6 +10,8 @@ mod architecture;
 mod documents;
 mod exit_codes;
 mod output;
+mod page;
+mod pointing;
 mod refusals;
 mod said;
 mod scenes;

@@ -22,7 +22,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use self::{calls::Call, protocol::Service, signature::Claim};
-use super::{answer::ApiError, authorization, caller::Caller, cloud::Cloud, ecr, identities::Principal, logs, page, sts};
+use super::{
+    answer::ApiError, authorization, caller::Caller, cloud::Cloud, ecr, identities::Principal, logs, page, sts,
+};
 use crate::domain::account::Region;
 
 /// The largest request body: a layer part of 20 MiB in base64, and some more.

@@ -14,12 +14,7 @@ impl Html {
     }
 
     /// Adds an element with what `content` writes into it.
-    pub(super) fn element(
-        &mut self,
-        name: &'static str,
-        attributes: Attributes<'_>,
-        content: impl FnOnce(&mut Self),
-    ) {
+    pub(super) fn element(&mut self, name: &'static str, attributes: Attributes<'_>, content: impl FnOnce(&mut Self)) {
         self.open(name, attributes);
         content(self);
         self.0.push_str("</");
@@ -54,11 +49,6 @@ impl Html {
     /// Adds what was written before.
     pub(super) fn append(&mut self, other: &Self) {
         self.0.push_str(&other.0);
-    }
-
-    /// The text of it.
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
     }
 
     /// The text of it.

@@ -45,7 +45,8 @@ impl Guide {
     /// What comes after them.
     pub(super) fn rest(&self) -> String {
         format!(
-            "\nA role, as a profile of the AWS CLI and the SDKs: in ~/.aws/config\n\n{}\n\
+            "\nA role, as a profile of the AWS CLI and the SDKs: in ~/.aws/config. The CLI keeps a role's keys in \
+             ~/.aws/cli/cache; a sandbox that is started again does not know them.\n\n{}\n\
              Terraform, with the exports above\n\n{}\n\
              Docker: an account's registry is logged in to as a role of that account\n\n{}",
             self.profiles(),
@@ -72,8 +73,9 @@ impl Guide {
             .map(|service| format!("    {service:<9} = \"{}\"\n", self.endpoint))
             .collect();
         let role = self.accounts.iter().filter_map(|account| account.role.as_ref()).next_back();
-        let assumed =
-            role.map(|role| format!("  assume_role {{\n    role_arn = \"{}\"\n  }}\n", role.as_str())).unwrap_or_default();
+        let assumed = role
+            .map(|role| format!("  assume_role {{\n    role_arn = \"{}\"\n  }}\n", role.as_str()))
+            .unwrap_or_default();
         format!(
             "provider \"aws\" {{\n  region                      = \"{}\"\n  skip_credentials_validation = true\n  \
              skip_metadata_api_check     = true\n  skip_region_validation      = true\n  \
@@ -85,7 +87,8 @@ impl Guide {
 
     fn logins(&self) -> String {
         let login = |account: &Account| {
-            let profile = account.role.as_ref().map(|_| format!(" --profile sandbox-{}", account.id)).unwrap_or_default();
+            let profile =
+                account.role.as_ref().map(|_| format!(" --profile sandbox-{}", account.id)).unwrap_or_default();
             format!(
                 "aws ecr get-login-password{profile} | docker login --username AWS --password-stdin {}   # {}\n",
                 account.registry, account.id
@@ -115,7 +118,8 @@ mod tests {
             let id = id.parse().unwrap();
             Account { role: way_in(&seed, &id), id, registry: ([127, 0, 0, 1], port).into() }
         };
-        let accounts = vec![account("111111111111", 4001), account("222222222222", 4002), account("333333333333", 4003)];
+        let accounts =
+            vec![account("111111111111", 4001), account("222222222222", 4002), account("333333333333", 4003)];
         Guide { endpoint: "http://127.0.0.1:4566".to_owned(), region: "ap-northeast-1".to_owned(), accounts }
     }
 
