@@ -11,6 +11,8 @@ mod documents;
 mod exit_codes;
 mod identity;
 mod output;
+mod page;
+mod pointing;
 mod refusals;
 mod said;
 mod scenes;

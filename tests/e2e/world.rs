@@ -111,6 +111,17 @@ impl World {
         }
     }
 
+    /// Where the sandbox is.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Ends the sandbox before the test is over.
+    pub(crate) fn end_sandbox(&mut self) {
+        signal(&self.process, "TERM");
+        self.process.wait().unwrap();
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -298,8 +309,10 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        signal(&self.process, "TERM");
-        self.process.wait().ok();
+        if matches!(self.process.try_wait(), Ok(None)) {
+            signal(&self.process, "TERM");
+            self.process.wait().ok();
+        }
     }
 }
 
