@@ -172,7 +172,10 @@ pub struct SandboxArgs {
     /// The address to listen on
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4566")]
     pub listen: SocketAddr,
-    /// What it holds at the start: accounts, roles, repositories (YAML) [default: two accounts to play with]
+    /// How much faster than App Runner: 1 is its real minutes [default: as fast as containers start]
+    #[arg(long, value_name = "X", value_parser = positive)]
+    pub time_scale: Option<f64>,
+    /// What it holds at the start: accounts, roles, repositories, services (YAML) [default: two accounts to play with]
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
     /// Whom the output is for
@@ -186,4 +189,9 @@ pub struct DemoArgs {
     /// Leave the sandbox and its services running at the end, until Ctrl-C
     #[arg(long)]
     pub keep: bool,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "it must be a number".to_owned())?;
+    if number > 0.0 && number.is_finite() { Ok(number) } else { Err("it must be more than 0".to_owned()) }
 }

@@ -32,7 +32,7 @@ use std::{
 };
 
 use self::{cloud::Cloud, directory::Directory, listening::Listeners, seed::Seed};
-use crate::domain::account::AccountId;
+use crate::domain::account::{AccountId, Region};
 
 /// How to start a sandbox.
 #[derive(Clone)]
@@ -73,6 +73,12 @@ pub enum SandboxError {
     /// A role's trust policy in the seed makes no sense.
     #[error("a role of the seed cannot be trusted as it is written")]
     Trust(#[source] iam::policy::InvalidPolicy),
+    /// A service of the seed is none that App Runner would create.
+    #[error("a service of the seed is refused: {reason}")]
+    Service {
+        /// What App Runner answered.
+        reason: String,
+    },
     /// The directory of the layers cannot be made.
     #[error("cannot keep layers in {}", path.display())]
     Directory {
@@ -92,7 +98,7 @@ impl SandboxError {
             Self::Listen { address, .. } => {
                 Some(format!("is something else listening on {address}? port 0 takes any free port"))
             }
-            Self::Directory { .. } | Self::Trust(_) => None,
+            Self::Directory { .. } | Self::Service { .. } | Self::Trust(_) => None,
         }
     }
 }
@@ -113,9 +119,20 @@ pub struct Sandbox {
 pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
     let directory = Directory::open(options.blob_dir.clone())?;
     let (cloud, listeners, address) = listening::open(&options, &directory).await?;
+    create_services(&cloud, &options.seed).await?;
     let endpoint = format!("http://{address}");
     let environment = environment(&endpoint, &options.seed);
     Ok(Sandbox { cloud, endpoint, environment, listeners, directory })
+}
+
+async fn create_services(cloud: &Cloud, seed: &Seed) -> Result<(), SandboxError> {
+    for service in &seed.services {
+        let arn = format!("arn:aws:iam::{}:root", service.account);
+        let owner = caller::Caller { account: service.account.clone(), region: seed.region.clone(), arn };
+        let created = cloud.app_runner.call(&owner, "CreateService", service.create.clone()).await;
+        created.map_err(|refused| SandboxError::Service { reason: refused.to_string() })?;
+    }
+    Ok(())
 }
 
 fn environment(endpoint: &str, seed: &Seed) -> Vec<(String, String)> {
@@ -153,6 +170,12 @@ impl Sandbox {
             self.cloud.registries.iter().map(|(account, address)| (account.clone(), *address)).collect();
         all.sort();
         all
+    }
+
+    /// The region whose registries are served.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.cloud.region
     }
 
     /// What an AWS client must find in its environment to use this sandbox as the seed's first user.

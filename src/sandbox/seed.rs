@@ -47,6 +47,20 @@ pub struct Seed {
     pub faults: Vec<Fault>,
     /// What is to become of App Runner's operations; [`super::apprunner::Script`] says what there is.
     pub scripts: Vec<Script>,
+    /// App Runner services. Their first deployment begins when the sandbox starts.
+    pub services: Vec<ServiceSeed>,
+    /// Whether services run without containers and images: deployments then succeed unless a script says otherwise.
+    pub scripted: bool,
+}
+
+/// An App Runner service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceSeed {
+    /// The account it lives in.
+    pub account: AccountId,
+    /// The input of `CreateService`, as the API takes it.
+    pub create: Value,
 }
 
 /// An IAM user and its access key.
@@ -223,6 +237,8 @@ fn default_seed() -> Result<Seed, Box<dyn std::error::Error>> {
         role_propagation_seconds: 0,
         faults: Vec::new(),
         scripts: Vec::new(),
+        services: Vec::new(),
+        scripted: false,
     })
 }
 

@@ -4,7 +4,7 @@ mod guide;
 
 use std::path::Path;
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use self::guide::Guide;
 use crate::{
@@ -14,7 +14,11 @@ use crate::{
         signals,
     },
     domain::exit_code::ExitCode,
-    sandbox::{self, Options, Sandbox, seed::Seed},
+    sandbox::{
+        self, Options, Sandbox,
+        apprunner::{Options as AppRunnerOptions, Pace},
+        seed::Seed,
+    },
 };
 
 /// Serves until a signal comes.
@@ -26,7 +30,7 @@ pub async fn run(args: SandboxArgs) -> ExitCode {
             return ExitCode::Usage;
         }
     };
-    match sandbox::start(Options { seed: seed.clone(), listen: args.listen, ..Options::default() }).await {
+    match sandbox::start(options(&args, &seed)).await {
         Ok(sandbox) => {
             introduce(&sandbox, &seed, args.output);
             signals::next().await;
@@ -34,8 +38,21 @@ pub async fn run(args: SandboxArgs) -> ExitCode {
             sandbox.shutdown().await;
             ExitCode::Success
         }
-        Err(error) => complain(&with_source(&error)),
+        Err(error) => {
+            let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+            complain(&(with_source(&error) + &hint))
+        }
     }
+}
+
+fn options(args: &SandboxArgs, seed: &Seed) -> Options {
+    let default = AppRunnerOptions::default();
+    let app_runner = match args.time_scale {
+        Some(scale) => AppRunnerOptions { pace: Pace::real(scale), time_scale: scale, ..default },
+        None => default,
+    };
+    let app_runner = AppRunnerOptions { scripted: seed.scripted, ..app_runner };
+    Options { seed: seed.clone(), listen: args.listen, app_runner, ..Options::default() }
 }
 
 fn read_seed(path: &Path) -> Result<Seed, String> {
@@ -50,26 +67,32 @@ fn with_source(error: &dyn std::error::Error) -> String {
     }
 }
 
-/// How to point clients at it: lines a shell can take on standard output, the words around them beside it; or one JSON
-/// object with `endpoint`, `environment` and `registries` (account to `HOST:PORT`).
+/// One JSON line on standard output, for programs: where everything is, and the first user's keys. Beside it, for people,
+/// how to point clients at it.
 fn introduce(sandbox: &Sandbox, seed: &Seed, output: OutputFormat) {
-    let environment = sandbox.environment();
-    match output {
-        OutputFormat::Json => {
-            let variables: Map<_, _> = environment.into_iter().map(|(name, value)| (name, value.into())).collect();
-            let registries = sandbox.registries().into_iter();
-            let registries: Map<_, _> =
-                registries.map(|(account, address)| (account.to_string(), address.to_string().into())).collect();
-            let told = json!({ "endpoint": sandbox.endpoint(), "environment": variables, "registries": registries });
-            print_data(&told.to_string());
-        }
-        OutputFormat::Text => {
-            let guide = Guide::new(sandbox, seed);
-            say(&guide.opening());
-            for (name, value) in environment {
-                print_data(&format!("export {name}={value}"));
-            }
-            say(&guide.rest());
-        }
+    let environment: Map<_, _> =
+        sandbox.environment().into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+    let registries: Map<_, _> = sandbox
+        .registries()
+        .into_iter()
+        .map(|(account, address)| (account.to_string(), format!("http://{address}").into()))
+        .collect();
+    let credentials = seed.users.first().map(|user| {
+        json!({
+            "account": user.account,
+            "access_key_id": user.access_key_id,
+            "secret_access_key": user.secret_access_key,
+        })
+    });
+    let told = json!({
+        "endpoint": sandbox.endpoint(),
+        "region": sandbox.region(),
+        "registries": registries,
+        "credentials": credentials,
+        "environment": environment,
+    });
+    if output == OutputFormat::Text {
+        say(&Guide::new(sandbox, seed).text());
     }
+    print_data(&told.to_string());
 }

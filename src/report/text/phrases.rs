@@ -120,9 +120,7 @@ fn retrying(stage: Option<Stage>, what: &str, cause: &str, attempt: u32, delay_m
     let delay = quantity::duration(delay_ms);
     // Most causes name what was attempted.
     let told = if cause.contains(what) { cause.to_owned() } else { format!("{what}: {cause}") };
-    Line::new(Mark::Odd, stage)
-        .say(format!("{told}; "))
-        .with(Role::Odd, format!("attempt {attempt} in {delay}"))
+    Line::new(Mark::Odd, stage).say(format!("{told}; ")).with(Role::Odd, format!("attempt {attempt} in {delay}"))
 }
 
 fn copy_finished(destination: &str, digest: &Digest, bytes_sent: u64, elapsed_ms: u64) -> Line {

@@ -12,6 +12,7 @@ pub(super) struct Guide {
     endpoint: String,
     region: String,
     accounts: Vec<Account>,
+    exports: String,
 }
 
 struct Account {
@@ -28,30 +29,36 @@ impl Guide {
             .into_iter()
             .map(|(id, registry)| Account { role: way_in(seed, &id), id, registry })
             .collect();
-        Self { endpoint: sandbox.endpoint().to_owned(), region: seed.region.to_string(), accounts }
+        let exports =
+            sandbox.environment().iter().map(|(name, value)| format!("export {name}={value}\n")).collect::<Vec<_>>();
+        Self {
+            endpoint: sandbox.endpoint().to_owned(),
+            region: seed.region.to_string(),
+            accounts,
+            exports: exports.concat(),
+        }
     }
 
-    /// What comes before the exports.
-    pub(super) fn opening(&self) -> String {
+    /// All of it.
+    pub(super) fn text(&self) -> String {
         let endpoint = &self.endpoint;
         let count = self.accounts.len();
         let accounts = if count == 1 { "1 account".to_owned() } else { format!("{count} accounts") };
-        format!(
-            "An AWS of {accounts} is at {endpoint}; Ctrl-C ends it. To look inside, open {endpoint}/ in a browser.\n\n\
-             AWS CLI, SDKs, shipgate: in another shell\n"
-        )
-    }
-
-    /// What comes after them.
-    pub(super) fn rest(&self) -> String {
         let profiles = "A role as a profile of the AWS CLI and the SDKs: in ~/.aws/config\n\
                         (the CLI keeps a role's keys in ~/.aws/cli/cache; a sandbox that is started anew does not know them)";
         let docker = "Docker: an account's registry wants a role of that account";
-        [(profiles, self.profiles()), ("Terraform, with the exports above", self.provider()), (docker, self.logins())]
-            .into_iter()
-            .filter(|(_, lines)| !lines.is_empty())
-            .map(|(title, lines)| format!("\n{title}\n\n{lines}"))
-            .collect()
+        let sections = [
+            ("AWS CLI, SDKs, shipgate: in another shell", self.exports.clone()),
+            (profiles, self.profiles()),
+            ("Terraform, with the exports above", self.provider()),
+            (docker, self.logins()),
+        ];
+        let shown = sections.iter().filter(|(_, lines)| !lines.is_empty());
+        let shown: Vec<String> = shown.map(|(title, lines)| format!("{title}\n\n{lines}")).collect();
+        format!(
+            "An AWS of {accounts} is at {endpoint}; Ctrl-C ends it. To look inside, open {endpoint}/ in a browser.\n\n{}",
+            shown.join("\n")
+        )
     }
 
     fn profiles(&self) -> String {
@@ -119,12 +126,14 @@ mod tests {
         };
         let accounts =
             vec![account("111111111111", 4001), account("222222222222", 4002), account("333333333333", 4003)];
-        Guide { endpoint: "http://127.0.0.1:4566".to_owned(), region: "ap-northeast-1".to_owned(), accounts }
+        let endpoint = "http://127.0.0.1:4566".to_owned();
+        let exports = format!("export AWS_ENDPOINT_URL={endpoint}\n");
+        Guide { endpoint, region: "ap-northeast-1".to_owned(), accounts, exports }
     }
 
     #[test]
     fn what_people_are_told() {
-        insta::assert_snapshot!(format!("{}[the exports]\n{}", guide().opening(), guide().rest()));
+        insta::assert_snapshot!(guide().text());
     }
 
     #[test]
