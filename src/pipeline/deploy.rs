@@ -1,6 +1,6 @@
 //! The whole pipeline, in order: resolve → preflight → copy beside verify → promote → release → gate → aftercare.
 
-use std::{collections::BTreeSet, future::Future};
+use std::future::Future;
 
 use super::{
     failure::{Deployed, Failure},
@@ -19,13 +19,14 @@ use crate::{
     domain::{
         account::AccountId,
         event::{Emitter, Stage},
+        mask::Mask,
         secret::Secret,
         service::LiveService,
     },
     registry::Registry,
     stages::{
         copy::{self, CopyDestination, CopySource, CopySummary},
-        gate,
+        gate::GateRules,
         preflight::{self, Subject},
         promote, release,
         release::ReleaseOrder,
@@ -97,16 +98,14 @@ pub async fn deploy<T: DeployTarget>(
 
     copy_and_verify(run, deployment, &adapters, &image, &plan).await?;
     narrator.stage(Stage::Promote, move_tag(run, &adapters, &image, &plan)).await?;
-    let known_streams = match &live {
-        Some(live) => gate::application_streams(&adapters.logs, &live.arn).await,
-        None => BTreeSet::new(),
-    };
     let started = narrator.stage(Stage::Release, give_order(run, &adapters, &order, &plan)).await?;
+    let timeout = deployment.target.gate_timeout;
     let followed = Followed {
         started,
-        known_streams,
+        // Both: what the local check alone is given may stand in the place of a live value.
+        mask: Mask::new(live.iter().flat_map(|live| &live.settings.environment).chain(&plan.settings.environment)),
         tag: Some(plan.tag().to_owned()),
-        timeout: deployment.target.gate_timeout,
+        rules: GateRules { timeout, unlisted_grace: timeout },
         log_retention_days: deployment.target.log_retention_days,
     };
     wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;

@@ -106,12 +106,18 @@ pub enum Failure {
         last_line: Option<String>,
     },
     /// The deadline passed with the operation still running.
-    #[error("the deployment did not end in time (last seen: {})", .last.as_ref().map_or("not listed".to_owned(), ToString::to_string))]
+    #[error("the deployment did not end in time (last seen: {})", .last.as_ref().map_or("never listed".to_owned(), ToString::to_string))]
     GateTimeout {
         /// The status seen last.
         last: Option<OperationStatus>,
         /// How to go on following it.
         wait: String,
+    },
+    /// There is no such operation.
+    #[error("operation {operation} was never listed")]
+    NoOperation {
+        /// The operation.
+        operation: OperationId,
     },
     /// The operation cannot be followed any more.
     #[error("the deployment cannot be followed")]
@@ -182,7 +188,7 @@ impl Failure {
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_denied() => ExitCode::Identity,
             // The image is damaged where it comes from: the copy could only have failed.
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_corrupt() => ExitCode::Copy,
-            Self::Resolve(_) | Self::NoService { .. } => ExitCode::Preflight,
+            Self::Resolve(_) | Self::NoService { .. } | Self::NoOperation { .. } => ExitCode::Preflight,
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
             Self::Copy(_) | Self::Promote(_) => ExitCode::Copy,
             Self::Unhealthy { .. } => ExitCode::Unhealthy,
@@ -208,6 +214,7 @@ impl Failure {
             | Self::Registry(_)
             | Self::Service { .. }
             | Self::NoService { .. }
+            | Self::NoOperation { .. }
             | Self::Resolve(_)
             | Self::Preflight(_) => "nothing was changed".to_owned(),
             Self::Copy(_) => {
@@ -227,6 +234,10 @@ impl Failure {
                 "the service is in CREATE_FAILED: it holds its name and serves nothing".to_owned()
             }
             Self::Deployment { .. } => "what serves now is not known: look at the service".to_owned(),
+            Self::GateLost { source, .. } if source.is_not_found() => "the service does not exist any more".to_owned(),
+            Self::GateTimeout { last: None, .. } => {
+                "whether the operation runs is not known: it was never listed".to_owned()
+            }
             Self::GateTimeout { .. } | Self::GateLost { .. } => {
                 "the operation still runs, as far as is known".to_owned()
             }
@@ -257,6 +268,8 @@ impl Failure {
             Self::Deployment { create_failed: true, .. } => {
                 Some("delete the service (aws apprunner delete-service --service-arn ARN) once the cause is mended, then run the same command again".to_owned())
             }
+            Self::GateLost { source, .. } if source.is_not_found() => None,
+            Self::NoOperation { .. } => Some("check the operation's id and the service's name".to_owned()),
             Self::GateTimeout { wait, .. } | Self::GateLost { wait, .. } => Some(format!("go on following it with: {wait}")),
             Self::Cancelled { running: Some(running), .. } => Some(format!("go on following it with: {}", running.wait)),
             Self::Release { source: TargetError::Call(fault), .. } if fault.message.contains("Error in assuming") => Some(
@@ -293,6 +306,7 @@ impl Failure {
             | Self::Registry(_)
             | Self::Service { .. }
             | Self::NoService { .. }
+            | Self::NoOperation { .. }
             | Self::Resolve(_)
             | Self::Copy(_)
             | Self::Unhealthy { .. }

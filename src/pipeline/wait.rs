@@ -1,6 +1,6 @@
 //! The end of a deployment, shared by `deploy` and by `wait`, which takes it up again: gate, then aftercare.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use super::{
     deploy::Run,
@@ -12,27 +12,31 @@ use crate::{
     config::deployment::Target,
     domain::{
         event::{Emitter, Event, Stage},
+        mask::Mask,
         operation::{OperationId, Verdict},
         service::ServiceStatus,
     },
     stages::{
         aftercare,
-        gate::{self, GateEnd},
+        gate::{self, GateEnd, GateRules},
     },
     target::{DeployTarget, Started},
 };
+
+/// How long an id that somebody typed may be absent from the list of the service's operations.
+const UNLISTED_GRACE: Duration = Duration::from_secs(30);
 
 /// An operation to follow, and what to do after it.
 #[derive(Clone, Debug)]
 pub struct Followed {
     /// The operation.
     pub started: Started,
-    /// The application's log streams from before it.
-    pub known_streams: BTreeSet<String>,
+    /// Takes confidential values out of log lines.
+    pub mask: Mask,
     /// The tag that was promoted for it, where this run did that.
     pub tag: Option<String>,
     /// How long to follow it.
-    pub timeout: Duration,
+    pub rules: GateRules,
     /// How long the service's log groups shall keep their lines.
     pub log_retention_days: Option<u32>,
 }
@@ -66,10 +70,10 @@ pub async fn gate_and_aftercare<T: DeployTarget>(
 }
 
 async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &Followed) -> Result<Told<()>, Failure> {
-    let Followed { started, known_streams, timeout, .. } = followed;
+    let Followed { started, mask, rules, .. } = followed;
     let (events, cancellation) = (&run.narrator.events, &run.narrator.cancellation);
     let wait = wait_line(run, &started.operation);
-    match gate::follow(target, logs, started, known_streams, *timeout, events, cancellation.token()).await {
+    match gate::follow(target, logs, started, rules, mask, events, cancellation.token()).await {
         GateEnd::Verdict { verdict: Verdict::Deployed, .. } => Ok(Told::done((), "SUCCEEDED")),
         GateEnd::Verdict { verdict, reason, last_lines } => {
             let create_failed = is_create_failed(target, started).await;
@@ -77,6 +81,7 @@ async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &
             Err(Failure::Deployment { verdict, create_failed, tag: followed.tag.clone(), reason, last_line })
         }
         GateEnd::TimedOut { last } => Err(Failure::GateTimeout { last, wait }),
+        GateEnd::NeverListed => Err(Failure::NoOperation { operation: started.operation.clone() }),
         GateEnd::Lost(source) => Err(Failure::GateLost { wait, source }),
         GateEnd::Cancelled => Err(Failure::cancelled(cancellation.signal(), Stage::Gate)),
     }
@@ -124,9 +129,9 @@ pub async fn wait<T: DeployTarget>(
     let summary = format!("operation {operation} succeeded on {service}");
     let followed = Followed {
         started: Started { service: live.arn, operation },
-        known_streams: BTreeSet::new(),
+        mask: Mask::new(&live.settings.environment),
         tag: None,
-        timeout: wanted.gate_timeout,
+        rules: GateRules { timeout: wanted.gate_timeout, unlisted_grace: UNLISTED_GRACE },
         log_retention_days: wanted.log_retention_days,
     };
     gate_and_aftercare(run, target, logs, &followed).await?;
