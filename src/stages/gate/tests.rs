@@ -234,8 +234,6 @@ async fn values_are_masked_in_every_line() {
 }
 
 fn evidence(end: GateEnd) -> (Option<String>, Vec<String>) {
-    match end {
-        GateEnd::Verdict { verdict: Verdict::RolledBack, reason, last_lines } => (reason, last_lines),
-        other => panic!("{other:?}"),
-    }
+    let GateEnd::Verdict { verdict: Verdict::RolledBack, reason, last_lines } = end else { panic!("{end:?}") };
+    (reason, last_lines)
 }
