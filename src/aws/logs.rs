@@ -1,12 +1,13 @@
 //! CloudWatch Logs: the lines of a stream, and how long a group keeps them.
 
-use std::{error::Error, fmt::Debug};
+use std::{error::Error, fmt::Debug, future::Future};
 
 use aws_sdk_cloudwatchlogs::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     types::{LogStream, OrderBy},
 };
+use jiff::Timestamp;
 
 use super::{fault::AwsFault, session::Session};
 
@@ -17,57 +18,81 @@ pub struct Logs {
 }
 
 /// A place in a stream, to go on reading from.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Position {
-    token: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
-impl Logs {
-    /// CloudWatch Logs as this session sees it.
-    #[must_use]
-    pub fn new(session: &Session) -> Self {
-        Self { client: Client::new(session.config()) }
-    }
+/// A span of time; open where a side is `None`.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Window {
+    /// From this moment on.
+    pub since: Option<Timestamp>,
+    /// Until just before this one.
+    pub until: Option<Timestamp>,
+}
 
-    /// The lines of a stream after `position`, oldest first; moves `position` past them. A group or stream that does
-    /// not exist (yet) has no lines.
-    ///
-    /// # Errors
-    /// [`AwsFault`] for any other answer.
-    pub async fn lines_after(
+/// Some lines of a stream, oldest first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// The lines.
+    pub lines: Vec<String>,
+    /// Where the next page begins.
+    pub next: Position,
+    /// Whether there are no more lines just now.
+    pub is_last: bool,
+}
+
+/// A stream of a group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamFacts {
+    /// Its name.
+    pub name: String,
+    /// When it began: the time of its first line, or of its creation if that was earlier.
+    pub began: Option<Timestamp>,
+}
+
+/// Reads log groups. Page by page, so that what was read is not lost with what could not be, nor when the reading is
+/// given up.
+pub trait LogReader {
+    /// The lines of a stream from a position on, one page of them. A group or stream that does not exist (yet) has no
+    /// lines. The window must be the same for every page of a stream.
+    fn page(
         &self,
         group: &str,
         stream: &str,
-        position: &mut Position,
-    ) -> Result<Vec<String>, AwsFault> {
-        let mut lines = Vec::new();
-        loop {
-            let answer = self
-                .client
-                .get_log_events()
-                .log_group_name(group)
-                .log_stream_name(stream)
-                .start_from_head(true)
-                .set_next_token(position.token.clone())
-                .send()
-                .await;
-            let Some(answer) = unless_missing("logs:GetLogEvents", answer)? else { return Ok(lines) };
-            lines.extend(answer.events().iter().filter_map(|event| event.message().map(str::to_owned)));
-            // The end of a stream is told by the token that was sent coming back (API reference, GetLogEvents).
-            let next = answer.next_forward_token().map(str::to_owned);
-            let at_end = next.is_none() || next == position.token;
-            position.token = next.or(position.token.take());
-            if at_end {
-                return Ok(lines);
-            }
-        }
-    }
+        window: Window,
+        from: &Position,
+    ) -> impl Future<Output = Result<Page, AwsFault>> + Send;
 
     /// The streams of a group, the one written to last first, at most fifty. None when there is no such group.
-    ///
-    /// # Errors
-    /// [`AwsFault`] for any other answer.
-    pub async fn streams(&self, group: &str) -> Result<Option<Vec<String>>, AwsFault> {
+    fn streams(&self, group: &str) -> impl Future<Output = Result<Option<Vec<StreamFacts>>, AwsFault>> + Send;
+}
+
+impl LogReader for Logs {
+    async fn page(&self, group: &str, stream: &str, window: Window, from: &Position) -> Result<Page, AwsFault> {
+        let answer = self
+            .client
+            .get_log_events()
+            .log_group_name(group)
+            .log_stream_name(stream)
+            .start_from_head(true)
+            .set_start_time(window.since.map(Timestamp::as_millisecond))
+            .set_end_time(window.until.map(Timestamp::as_millisecond))
+            .set_next_token(from.token.clone())
+            .send()
+            .await;
+        let Some(answer) = unless_missing("logs:GetLogEvents", answer)? else {
+            return Ok(Page { lines: Vec::new(), next: from.clone(), is_last: true });
+        };
+        let lines = answer.events().iter().filter_map(|event| event.message().map(str::to_owned)).collect();
+        // The end of a stream is told by the token that was sent coming back (API reference, GetLogEvents).
+        let next = answer.next_forward_token().map(str::to_owned);
+        let is_last = next.is_none() || next == from.token;
+        Ok(Page { lines, next: Position { token: next.or_else(|| from.token.clone()) }, is_last })
+    }
+
+    async fn streams(&self, group: &str) -> Result<Option<Vec<StreamFacts>>, AwsFault> {
         let answer = self
             .client
             .describe_log_streams()
@@ -77,8 +102,21 @@ impl Logs {
             .send()
             .await;
         let answer = unless_missing("logs:DescribeLogStreams", answer)?;
-        let name = |stream: &LogStream| stream.log_stream_name().map(str::to_owned);
-        Ok(answer.map(|answer| answer.log_streams().iter().filter_map(name).collect()))
+        Ok(answer.map(|answer| answer.log_streams().iter().filter_map(facts).collect()))
+    }
+}
+
+fn facts(stream: &LogStream) -> Option<StreamFacts> {
+    let times = [stream.first_event_timestamp(), stream.creation_time()];
+    let began = times.into_iter().flatten().min().and_then(|time| Timestamp::from_millisecond(time).ok());
+    Some(StreamFacts { name: stream.log_stream_name()?.to_owned(), began })
+}
+
+impl Logs {
+    /// CloudWatch Logs as this session sees it.
+    #[must_use]
+    pub fn new(session: &Session) -> Self {
+        Self { client: Client::new(session.config()) }
     }
 
     /// Has a group keep its lines for this many days. False when there is no such group.

@@ -29,6 +29,9 @@ pub enum Failure {
     CrashAfter(Duration),
     /// `eat-memory`: takes memory until there is no more.
     EatMemory,
+    /// `print-environment`: writes every variable it was given, as careless programs do when they crash, and ends with
+    /// code 1.
+    PrintEnvironment,
 }
 
 /// What the application is told by its environment.
@@ -68,7 +71,7 @@ impl AppSettings {
             Some(value) => Some(failure(&value).ok_or(InvalidSetting {
                 name: "DEMO_FAIL",
                 value,
-                expected: "never-listen, exit:CODE, status:CODE, listen-local, eat-memory, slow:MS or crash-after:MS",
+                expected: "never-listen, exit:CODE, status:CODE, listen-local, eat-memory, print-environment, slow:MS or crash-after:MS",
             })?),
         };
         Ok(Self {
@@ -93,6 +96,7 @@ fn failure(text: &str) -> Option<Failure> {
         ("never-listen", None) => Some(Failure::NeverListen),
         ("listen-local", None) => Some(Failure::ListenLocal),
         ("eat-memory", None) => Some(Failure::EatMemory),
+        ("print-environment", None) => Some(Failure::PrintEnvironment),
         ("exit", Some(code)) => code.parse().ok().map(Failure::Exit),
         ("status", Some(code)) => code.parse().ok().filter(|code| (200..600).contains(code)).map(Failure::Status),
         ("slow", _) => milliseconds().map(Failure::Slow),
@@ -132,6 +136,10 @@ async fn run(settings: &AppSettings) -> u8 {
             say("taking all the memory there is, as told");
             eat_memory().await
         }
+        Some(Failure::PrintEnvironment) => {
+            print_environment();
+            1
+        }
         Some(Failure::Slow(time)) => {
             say(&format!("listening in {} ms, as told", time.as_millis()));
             tokio::time::sleep(time).await;
@@ -156,6 +164,14 @@ async fn eat_memory() -> u8 {
     loop {
         eaten.push(vec![1_u8; 1 << 20]);
         tokio::task::yield_now().await;
+    }
+}
+
+/// The settings hold the variables that are asked for by name; all of them are known to Linux, which containers run on.
+fn print_environment() {
+    let variables = std::fs::read("/proc/self/environ").unwrap_or_default();
+    for variable in variables.split(|byte| *byte == 0).filter(|variable| !variable.is_empty()) {
+        say(&String::from_utf8_lossy(variable));
     }
 }
 
@@ -185,7 +201,8 @@ fn router(settings: &AppSettings) -> Router {
             | Failure::ListenLocal
             | Failure::Slow(_)
             | Failure::CrashAfter(_)
-            | Failure::EatMemory,
+            | Failure::EatMemory
+            | Failure::PrintEnvironment,
         )
         | None => StatusCode::OK,
     };
@@ -248,6 +265,7 @@ mod tests {
             ("exit:3", Some(Failure::Exit(3))),
             ("status:404", Some(Failure::Status(404))),
             ("eat-memory", Some(Failure::EatMemory)),
+            ("print-environment", Some(Failure::PrintEnvironment)),
             ("slow:1500", Some(Failure::Slow(Duration::from_millis(1500)))),
             ("crash-after:20", Some(Failure::CrashAfter(Duration::from_millis(20)))),
         ];

@@ -9,6 +9,7 @@ pub mod exit_code;
 pub mod health;
 pub mod image;
 pub mod manifest;
+pub mod mask;
 pub mod operation;
 pub mod reason;
 pub mod release;

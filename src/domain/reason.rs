@@ -1,5 +1,7 @@
 //! Why a deployment failed, read from the lines App Runner and the application left: its operations carry no reason.
 
+use super::operation::OperationId;
+
 /// How telling a line is, the most telling last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Weight {
@@ -12,8 +14,9 @@ enum Weight {
 }
 
 /// The most telling line on a failure, without App Runner's boilerplate; of equally telling ones the last. None when
-/// no line speaks of a failure. Order of meaning: container exit (with its code before without), health check, image pull, App Runner's own summary,
-/// role. A role line that comes after a rollback began is noise that App Runner is known to write, and is passed over.
+/// no line speaks of a failure. Order of meaning: container exit (with its code before without), health check, image
+/// pull, App Runner's own summary, role. A role line that comes after a rollback began is noise that App Runner is known
+/// to write, and is passed over.
 #[must_use]
 pub fn most_telling<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut best: Option<(Weight, &str)> = None;
@@ -27,6 +30,33 @@ pub fn most_telling<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Stri
         }
     }
     best.map(|(_, line)| tidy(line))
+}
+
+/// The lines of a service's `events` stream, which speaks of all its deployments, that speak of one of them: from a line
+/// that names it until one that names another. Lines may come in portions.
+#[derive(Clone, Debug)]
+pub struct Chapter {
+    operation: String,
+    is_open: bool,
+}
+
+impl Chapter {
+    /// The chapter of this operation.
+    #[must_use]
+    pub fn of(operation: &OperationId) -> Self {
+        Self { operation: operation.without_dashes(), is_open: false }
+    }
+
+    /// Whether the next line belongs to it.
+    pub fn takes(&mut self, line: &str) -> bool {
+        let text = line.replace('-', "").to_ascii_lowercase();
+        if text.contains(&self.operation) {
+            self.is_open = true;
+        } else if text.contains("deployment with id") {
+            self.is_open = false;
+        }
+        self.is_open
+    }
 }
 
 fn weigh(line: &str) -> Option<Weight> {
@@ -57,7 +87,7 @@ fn tidy(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::most_telling;
+    use super::{Chapter, OperationId, most_telling};
 
     const EXIT: &str =
         "Your application stopped or failed to start. See logs for more information.  Container exit code: 1";
@@ -84,6 +114,22 @@ mod tests {
         ];
         for (lines, reason) in table {
             assert_eq!(most_telling(lines.iter().copied()).as_deref(), reason, "{lines:?}");
+        }
+    }
+    #[test]
+    fn a_chapter_ends_where_another_deployment_begins() {
+        let mut ours = Chapter::of(&OperationId::new("17FE9F55-7E91-4097-B243-FCABBB69A4CF"));
+        let other = "Deployment with ID : 27fe9f557e914097b243fcabbb69a4cf started. Triggering event : SERVICE_DEPLOY";
+        let table = [
+            ("Service status is set to RUNNING.", false),
+            (STARTED, true),
+            (EXIT, true),
+            (other, false),
+            ("Health check failed on protocol `TCP` [Port: '8080'].", false),
+            (HEALTH, true),
+        ];
+        for (line, belongs) in table {
+            assert_eq!(ours.takes(line), belongs, "{line}");
         }
     }
 }

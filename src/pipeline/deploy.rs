@@ -23,12 +23,14 @@ use crate::{
     domain::{
         account::AccountId,
         event::{Emitter, Event, Stage},
+        mask::Mask,
         secret::Secret,
         service::LiveService,
     },
     registry::Registry,
     stages::{
         copy::{self, CopyDestination, CopySource, CopySummary},
+        gate::GateRules,
         preflight::{self, Subject},
         release::ReleaseOrder,
         resolve::{self, ResolvedImage},
@@ -97,7 +99,7 @@ pub async fn deploy<T: DeployTarget>(
     let narrator = &run.narrator;
     let resolved = narrator.reading_stage(Stage::Resolve, resolve(run, deployment, connecting)).await?;
     let order = narrator.reading_stage(Stage::Preflight, check(run, deployment, &resolved)).await?;
-    let Resolved { adapters, image, plan, .. } = resolved;
+    let Resolved { adapters, image, live, plan } = resolved;
     let engine = match &adapters.engine {
         None => None,
         Some(Ok(engine)) => Some(engine),
@@ -111,9 +113,12 @@ pub async fn deploy<T: DeployTarget>(
         Ok(started) => started,
         Err(failure) => return Err(take_back(run, &adapters, &plan, failure).await),
     };
+    let timeout = deployment.target.gate_timeout;
     let followed = Followed {
         started,
-        timeout: deployment.target.gate_timeout,
+        // Both: what the local check alone is given may stand in the place of a live value.
+        mask: Mask::new(live.iter().flat_map(|live| &live.settings.environment).chain(&plan.settings.environment)),
+        rules: GateRules { timeout, unlisted_grace: timeout },
         log_retention_days: deployment.target.log_retention_days,
     };
     wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;

@@ -10,7 +10,7 @@ use crate::{
         digest::Digest,
         event::Stage,
         exit_code::ExitCode,
-        operation::{OperationStatus, Verdict},
+        operation::{OperationId, OperationStatus, Verdict},
     },
     registry::RegistryError,
     stages::{
@@ -128,10 +128,16 @@ pub enum Failure {
         last_line: Option<String>,
     },
     /// The deadline passed with the operation still running.
-    #[error("the deployment did not end in time (last seen: {})", .last.as_ref().map_or("not listed".to_owned(), ToString::to_string))]
+    #[error("the deployment did not end in time (last seen: {})", .last.as_ref().map_or("never listed".to_owned(), ToString::to_string))]
     GateTimeout {
         /// The status seen last.
         last: Option<OperationStatus>,
+    },
+    /// There is no such operation.
+    #[error("operation {operation} was never listed")]
+    NoOperation {
+        /// The operation.
+        operation: OperationId,
     },
     /// The operation cannot be followed any more.
     #[error("the deployment cannot be followed")]
@@ -177,7 +183,7 @@ impl Failure {
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_denied() => ExitCode::Identity,
             // The image is damaged where it comes from: the copy could only have failed.
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_corrupt() => ExitCode::Copy,
-            Self::Resolve(_) | Self::NoService { .. } => ExitCode::Preflight,
+            Self::Resolve(_) | Self::NoService { .. } | Self::NoOperation { .. } => ExitCode::Preflight,
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
             Self::Copy(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,
             Self::Promote(PromoteError::Unknown { .. }) => ExitCode::DeploymentFailed,

@@ -12,23 +12,29 @@ use crate::{
     config::deployment::Target,
     domain::{
         event::{Emitter, Event, Outcome, Stage},
+        mask::Mask,
         operation::{OperationId, Verdict},
         service::ServiceStatus,
     },
     stages::{
         aftercare,
-        gate::{self, GateEnd},
+        gate::{self, GateEnd, GateRules},
     },
     target::{DeployTarget, Started},
 };
+
+/// How long an id that somebody typed may be absent from the list of the service's operations.
+const UNLISTED_GRACE: Duration = Duration::from_secs(30);
 
 /// An operation to follow, and what to do after it.
 #[derive(Clone, Debug)]
 pub struct Followed {
     /// The operation.
     pub started: Started,
+    /// Takes confidential values out of log lines.
+    pub mask: Mask,
     /// How long to follow it.
-    pub timeout: Duration,
+    pub rules: GateRules,
     /// How long the service's log groups shall keep their lines.
     pub log_retention_days: Option<u32>,
 }
@@ -60,25 +66,16 @@ pub async fn gate_and_aftercare<T: DeployTarget>(
 }
 
 async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &Followed) -> Result<Told<()>, Failure> {
-    let Followed { started, timeout, .. } = followed;
+    let Followed { started, mask, rules, .. } = followed;
     let (events, cancellation) = (&run.narrator.events, &run.narrator.cancellation);
-    match gate::follow(
-        target,
-        logs,
-        started,
-        &std::collections::BTreeSet::new(),
-        *timeout,
-        events,
-        cancellation.token(),
-    )
-    .await
-    {
+    match gate::follow(target, logs, started, rules, mask, events, cancellation.token()).await {
         GateEnd::Verdict { verdict: Verdict::Deployed, .. } => Ok(Told::done((), "SUCCEEDED")),
         GateEnd::Verdict { verdict, reason, last_lines } => {
             let create_failed = is_create_failed(target, started).await;
             Err(Failure::Deployment { verdict, create_failed, reason, last_line: last_lines.last().cloned() })
         }
         GateEnd::TimedOut { last } => Err(Failure::GateTimeout { last }),
+        GateEnd::NeverListed => Err(Failure::NoOperation { operation: started.operation.clone() }),
         GateEnd::Lost(source) => Err(Failure::GateLost(source)),
         GateEnd::Cancelled => Err(Failure::cancelled(cancellation.signal(), Stage::Gate)),
     }
@@ -122,7 +119,8 @@ pub async fn wait<T: DeployTarget>(
     let summary = format!("operation {operation} succeeded on {service}");
     let followed = Followed {
         started: Started { service: live.arn, operation },
-        timeout: wanted.gate_timeout,
+        mask: Mask::new(&live.settings.environment),
+        rules: GateRules { timeout: wanted.gate_timeout, unlisted_grace: UNLISTED_GRACE },
         log_retention_days: wanted.log_retention_days,
     };
     run.progress.deployment_started(&followed.started);

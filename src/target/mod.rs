@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use jiff::Timestamp;
+
 use crate::{
     aws::fault::AwsFault,
     domain::{
@@ -41,6 +43,17 @@ pub struct Started {
     pub operation: OperationId,
 }
 
+/// Where an operation stands, and when it ran.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ObservedOperation {
+    /// Its status.
+    pub status: OperationStatus,
+    /// When it began, in the target's own time.
+    pub started_at: Option<Timestamp>,
+    /// When it ended, likewise; absent while it runs. May be given in whole seconds, rounded down.
+    pub ended_at: Option<Timestamp>,
+}
+
 /// Why a deployment target gave no good answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TargetError {
@@ -66,6 +79,15 @@ impl TargetError {
             Self::Answer { .. } => false,
         }
     }
+
+    /// Whether what was asked about does not exist.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        match self {
+            Self::Call(fault) => fault.has_code("ResourceNotFoundException"),
+            Self::Answer { .. } => false,
+        }
+    }
 }
 
 /// A place that runs services and replaces their versions.
@@ -79,12 +101,13 @@ pub trait DeployTarget {
     /// Deploys what the service's configured image identifier points at now. Never retried here either.
     fn start_deployment(&self, service: &ServiceArn) -> impl Future<Output = Result<Started, TargetError>> + Send;
 
-    /// Where one operation of a service stands; `None` while it is not listed (yet).
-    fn operation_status(
+    /// Where one operation of a service stands; `None` when none of its operations, all looked through, is this one
+    /// (yet).
+    fn operation(
         &self,
         service: &ServiceArn,
         operation: &OperationId,
-    ) -> impl Future<Output = Result<Option<OperationStatus>, TargetError>> + Send;
+    ) -> impl Future<Output = Result<Option<ObservedOperation>, TargetError>> + Send;
 
     /// The service's newest operation of the kind that this verb starts.
     fn latest_operation(

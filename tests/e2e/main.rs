@@ -8,6 +8,7 @@
 
 mod architecture;
 mod documents;
+mod evidence;
 mod exit_codes;
 mod identity;
 mod output;

@@ -43,6 +43,7 @@ impl Failure {
             | Self::Registry(_)
             | Self::Service { .. }
             | Self::NoService { .. }
+            | Self::NoOperation { .. }
             | Self::Resolve(_)
             | Self::Preflight(_) => "nothing was changed",
             Self::Copy(_) => {
@@ -64,7 +65,8 @@ impl Failure {
                 "the service is in CREATE_FAILED: it holds its name and serves nothing"
             }
             Self::Deployment { .. } => "what serves now is not known: look at the service",
-            Self::GateTimeout { last: None } => "the operation was never listed",
+            Self::GateLost(source) if source.is_not_found() => "the service does not exist any more",
+            Self::GateTimeout { last: None } => "whether the operation runs is not known: it was never listed",
             Self::GateTimeout { last: Some(_) } | Self::GateLost(_) => "the operation still runs, as far as is known",
             Self::Cancelled { .. } => {
                 return match progress.operation() {
@@ -96,6 +98,7 @@ impl Failure {
             Self::Deployment { create_failed: true, .. } => {
                 Some("delete the service (aws apprunner delete-service --service-arn ARN) once the cause is mended, then run the same command again".to_owned())
             }
+            Self::GateLost(source) if source.is_not_found() => None,
             Self::GateTimeout { .. } | Self::GateLost(_) | Self::Cancelled { .. } => {
                 progress.wait_line().map(|line| format!("go on following it with: {line}"))
             }
@@ -111,6 +114,7 @@ impl Failure {
             Self::Changed(_) => Some("run the same command again once the service is RUNNING".to_owned()),
             Self::TagUnseen { source, .. } => source.hint(),
             Self::NoEngine(_) => Some("start Docker, or set DOCKER_HOST to an engine that answers".to_owned()),
+            Self::NoOperation { .. } => Some("check the operation's id and the service's name".to_owned()),
             Self::NoService { .. } => Some("check the service's name, the region and the role".to_owned()),
             Self::Configuration(_)
             | Self::Aws { .. }
@@ -139,6 +143,7 @@ impl Failure {
             | Self::Registry(_)
             | Self::Service { .. }
             | Self::NoService { .. }
+            | Self::NoOperation { .. }
             | Self::Resolve(_)
             | Self::Copy(_)
             | Self::Unhealthy { .. }

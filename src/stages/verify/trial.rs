@@ -11,7 +11,7 @@ use super::{
     command::missing_secrets,
     diagnosis::{Evidence, diagnose},
     judge::{Decision, Watch, exit_reason, longest_watch},
-    output::{Mask, Relay},
+    output::Relay,
     probe::probe,
     unless_cancelled,
 };
@@ -26,6 +26,7 @@ use crate::{
     },
     domain::{
         event::{Emitter, Event, milliseconds},
+        mask::Mask,
         secret::Secret,
         service::RunSettings,
     },
@@ -65,7 +66,7 @@ impl Trial<'_> {
         command: Option<Vec<String>>,
         environment: Vec<(String, Secret)>,
     ) -> Result<Verification, VerifyError> {
-        let mask = Mask::new(&environment);
+        let mask = Mask::new(environment.iter().map(|(name, value)| (name, value)));
         let lifetime = longest_watch(&self.settings.health_check) + SPARE_LIFETIME;
         let spec = ContainerSpec {
             image: image.to_owned(),

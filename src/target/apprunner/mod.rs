@@ -6,15 +6,10 @@ use aws_sdk_apprunner::{
     types::{OperationSummary, OperationType, ServiceStatus as SdkStatus},
 };
 
-use super::{CreateOrder, DeployTarget, Started, TargetError};
+use super::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError};
 use crate::{
     aws::{fault::AwsFault, session::Session},
-    domain::{
-        arn::ServiceArn,
-        operation::{OperationId, OperationStatus},
-        release::ReleaseVerb,
-        service::LiveService,
-    },
+    domain::{arn::ServiceArn, operation::OperationId, release::ReleaseVerb, service::LiveService},
 };
 
 mod read;
@@ -116,11 +111,11 @@ impl DeployTarget for AppRunner {
         started(ACTION, service.as_str(), answer.operation_id())
     }
 
-    async fn operation_status(
+    async fn operation(
         &self,
         service: &ServiceArn,
         operation: &OperationId,
-    ) -> Result<Option<OperationStatus>, TargetError> {
+    ) -> Result<Option<ObservedOperation>, TargetError> {
         let mut token = None;
         loop {
             let page = self
@@ -132,8 +127,9 @@ impl DeployTarget for AppRunner {
                 .send()
                 .await
                 .map_err(|error| AwsFault::new("apprunner:ListOperations", &error))?;
-            if let Some(status) = page.operation_summary_list().iter().find_map(|listed| status_of(listed, operation)) {
-                return Ok(Some(status));
+            let ours = |listed: &&OperationSummary| listed.id().is_some_and(|id| OperationId::new(id) == *operation);
+            if let Some(listed) = page.operation_summary_list().iter().find(ours) {
+                return Ok(Some(read::operation(listed)));
             }
             token = page.next_token().map(str::to_owned);
             if token.is_none() {
@@ -167,12 +163,6 @@ fn kind(verb: ReleaseVerb) -> OperationType {
         ReleaseVerb::CreateService => OperationType::CreateService,
         ReleaseVerb::StartDeployment => OperationType::StartDeployment,
     }
-}
-
-fn status_of(listed: &OperationSummary, operation: &OperationId) -> Option<OperationStatus> {
-    let ours = listed.id().is_some_and(|id| OperationId::new(id) == *operation);
-    let status = listed.status().map_or("", |status| status.as_str());
-    ours.then(|| OperationStatus::from(status.to_owned()))
 }
 
 fn started(action: &'static str, arn: &str, operation: &str) -> Result<Started, TargetError> {

@@ -1,16 +1,19 @@
 //! App Runner's answers, read into the domain's types.
 
 use aws_sdk_apprunner::types::{
-    HealthCheckConfiguration, HealthCheckProtocol, ImageConfiguration, InstanceConfiguration, Service,
+    HealthCheckConfiguration, HealthCheckProtocol, ImageConfiguration, InstanceConfiguration, OperationSummary, Service,
 };
+use aws_smithy_types::DateTime;
+use jiff::Timestamp;
 
 use crate::{
     domain::{
         health::{HealthCheck, Protocol},
+        operation::OperationStatus,
         secret::Secret,
         service::{LiveService, RunSettings, ServiceStatus},
     },
-    target::TargetError,
+    target::{ObservedOperation, TargetError},
 };
 
 pub(super) fn unusable(action: &'static str, reason: &str) -> TargetError {
@@ -33,6 +36,20 @@ pub(super) fn live_service(service: &Service) -> Result<LiveService, TargetError
         auto_deployments: source.is_none_or(|source| source.auto_deployments_enabled().unwrap_or(true)),
         settings: run_settings(image, service.instance_configuration(), service.health_check_configuration()),
     })
+}
+
+/// An operation as `ListOperations` gives it.
+pub(super) fn operation(listed: &OperationSummary) -> ObservedOperation {
+    let status = listed.status().map_or("", |status| status.as_str());
+    ObservedOperation {
+        status: OperationStatus::from(status.to_owned()),
+        started_at: listed.started_at().and_then(timestamp),
+        ended_at: listed.ended_at().and_then(timestamp),
+    }
+}
+
+fn timestamp(time: &DateTime) -> Option<Timestamp> {
+    Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 
 fn run_settings(
@@ -101,7 +118,9 @@ fn health_check(check: &HealthCheckConfiguration) -> HealthCheck {
 
 #[cfg(test)]
 mod tests {
-    use super::{cpu_units, memory_mib, run_settings};
+    use aws_sdk_apprunner::types::OperationStatus as SdkStatus;
+
+    use super::{DateTime, OperationStatus, OperationSummary, cpu_units, memory_mib, operation, run_settings};
     use crate::domain::service::RunSettings;
 
     #[test]
@@ -118,5 +137,17 @@ mod tests {
     #[test]
     fn what_a_service_does_not_say_is_app_runners_default() {
         assert_eq!(run_settings(None, None, None), RunSettings::default());
+    }
+
+    #[test]
+    fn an_operation_has_its_times() {
+        let running = OperationSummary::builder()
+            .status(SdkStatus::InProgress)
+            .started_at(DateTime::from_secs_and_nanos(1_700_000_000, 5))
+            .build();
+        let seen = operation(&running);
+        assert_eq!(seen.status, OperationStatus::InProgress);
+        assert_eq!(seen.started_at.unwrap().as_nanosecond(), 1_700_000_000_000_000_005);
+        assert_eq!(seen.ended_at, None);
     }
 }

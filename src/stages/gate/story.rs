@@ -1,0 +1,231 @@
+//! What the logs tell of our operation: App Runner's own lines as they appear, and the new version's last ones when it
+//! failed. Every page is kept as it comes, so giving up a reading loses nothing.
+
+use std::{fmt, time::Duration};
+
+use tokio::time::{sleep, timeout};
+
+use super::evidence::{self, Application};
+use crate::{
+    aws::{
+        fault::AwsFault,
+        logs::{LogReader, Position, Window},
+    },
+    domain::{
+        event::{Emitter, Event, LogSource},
+        mask::Mask,
+        reason::{self, Chapter},
+    },
+    target::{ObservedOperation, Started},
+};
+
+/// How long one stream is read at a time: a log service that hangs must not hold up the verdict.
+const READING_LIMIT: Duration = Duration::from_secs(5);
+
+/// Lines can lag behind the verdict; the logs are read again after each of these.
+const SEARCH_AGAIN_AFTER: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
+
+/// So often the application's lines are looked for when the reason is known and they are not there: they may never
+/// have been written.
+const SEARCHES_FOR_OUTPUT: usize = 2;
+
+/// App Runner's lines may be written this long before or after what it says of the operation's times. Which of them are
+/// ours is told by the ids in them, so this may be generous.
+const SPARE_SECONDS: i64 = 60;
+
+/// What is known of our operation from the logs.
+pub(super) struct Story<'a, L> {
+    pub(super) started: &'a Started,
+    pub(super) events: &'a Emitter,
+    logs: &'a L,
+    mask: &'a Mask,
+    deployment: Position,
+    service: Position,
+    chapter: Chapter,
+    /// Fixed by the first look that gave the operation's times: pages of one stream need one window.
+    window: Option<Window>,
+    observed: Option<ObservedOperation>,
+    lines: Vec<String>,
+    application: Application,
+    told_unreadable: bool,
+    /// The logs are closed to us: reading them again will not help.
+    is_denied: bool,
+}
+
+/// App Runner's two streams on a deployment.
+#[derive(Clone, Copy)]
+enum Stream {
+    /// Of this deployment alone.
+    Deployment,
+    /// Of the service, with all its deployments.
+    Service,
+}
+
+/// Why a stream was not read to its end.
+enum Unread {
+    Fault(AwsFault),
+    Late,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => fault.fmt(formatter),
+            Self::Late => write!(formatter, "no answer within {} s", READING_LIMIT.as_secs()),
+        }
+    }
+}
+
+impl<'a, L: LogReader> Story<'a, L> {
+    pub(super) fn new(logs: &'a L, started: &'a Started, mask: &'a Mask, events: &'a Emitter) -> Self {
+        Self {
+            started,
+            events,
+            logs,
+            mask,
+            deployment: Position::default(),
+            service: Position::default(),
+            chapter: Chapter::of(&started.operation),
+            window: None,
+            observed: None,
+            lines: Vec::new(),
+            application: Application::Unread(None),
+            told_unreadable: false,
+            is_denied: false,
+        }
+    }
+
+    /// Takes note of when the operation ran: that bounds what can be its.
+    pub(super) fn know_times(&mut self, observed: &ObservedOperation) {
+        self.observed = Some(observed.clone());
+        if let (None, Some(started)) = (self.window, observed.started_at) {
+            self.window = Some(Window {
+                since: evidence::shifted(started, -SPARE_SECONDS),
+                until: observed.ended_at.and_then(|ended| evidence::shifted(ended, SPARE_SECONDS)),
+            });
+        }
+    }
+
+    /// Reads what is new in both streams, each for itself.
+    pub(super) async fn read_on(&mut self) {
+        for stream in [Stream::Deployment, Stream::Service] {
+            let read = match timeout(READING_LIMIT, self.read(stream)).await {
+                Ok(read) => read.map_err(Unread::Fault),
+                Err(_) => Err(Unread::Late),
+            };
+            if let Err(unread) = read {
+                self.is_denied |= matches!(&unread, Unread::Fault(fault) if fault.is_denied());
+                if !std::mem::replace(&mut self.told_unreadable, true) {
+                    let message = format!("the service's logs cannot be read: {unread}");
+                    self.events.emit(Event::Warning { message });
+                }
+            }
+        }
+    }
+
+    async fn read(&mut self, stream: Stream) -> Result<(), AwsFault> {
+        let group = self.started.service.service_log_group();
+        let (name, window) = match stream {
+            Stream::Deployment => {
+                (format!("deployment/{}", self.started.operation.without_dashes()), Window::default())
+            }
+            // Without a beginning it would be read from that of the service.
+            Stream::Service => match self.window {
+                Some(window) => ("events".to_owned(), window),
+                None => return Ok(()),
+            },
+        };
+        loop {
+            let from = match stream {
+                Stream::Deployment => &self.deployment,
+                Stream::Service => &self.service,
+            };
+            let page = self.logs.page(&group, &name, window, from).await?;
+            match stream {
+                Stream::Deployment => self.deployment = page.next,
+                Stream::Service => self.service = page.next,
+            }
+            for line in page.lines {
+                self.take(stream, line);
+            }
+            if page.is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The two streams repeat each other; each line is told once.
+    fn take(&mut self, stream: Stream, line: String) {
+        let is_ours = match stream {
+            Stream::Deployment => true,
+            Stream::Service => self.chapter.takes(&line),
+        };
+        let line = self.mask.apply(line);
+        if is_ours && !self.lines.contains(&line) {
+            self.events.emit(Event::LogLine { source: LogSource::Service, line: line.clone() });
+            self.lines.push(line);
+        }
+    }
+
+    fn reason(&self) -> Option<String> {
+        reason::most_telling(self.lines.iter().map(String::as_str))
+    }
+
+    /// Looks for a reason and for the application's last lines, a few times if need be.
+    pub(super) async fn search(&mut self) {
+        for (searches, delay) in (1..).zip(SEARCH_AGAIN_AFTER) {
+            self.read_application().await;
+            if self.is_denied || self.has_enough(searches) {
+                return;
+            }
+            sleep(delay).await;
+            self.read_on().await;
+        }
+        self.read_application().await;
+    }
+
+    fn has_enough(&self, searches: usize) -> bool {
+        let has_output = match &self.application {
+            Application::Unread(_) => false,
+            Application::NoGroup => searches >= SEARCHES_FOR_OUTPUT,
+            Application::Unknown => true,
+            Application::Read(lines) => !lines.is_empty() || searches >= SEARCHES_FOR_OUTPUT,
+        };
+        has_output && self.reason().is_some()
+    }
+
+    async fn read_application(&mut self) {
+        if matches!(&self.application, Application::Read(lines) if !lines.is_empty()) {
+            return;
+        }
+        let reading = evidence::read_application(self.logs, &self.started.service, self.observed.as_ref(), self.mask);
+        match timeout(READING_LIMIT, reading).await {
+            Ok(application) => self.application = application,
+            Err(_) => self.application = Application::Unread(Some(Unread::Late.to_string())),
+        }
+    }
+
+    /// The reason, and the application's last lines; tells the lines.
+    pub(super) fn tell_evidence(&mut self) -> (Option<String>, Vec<String>) {
+        let lines = match std::mem::replace(&mut self.application, Application::Unknown) {
+            Application::Read(lines) => lines,
+            Application::Unknown | Application::Unread(None) => Vec::new(),
+            Application::NoGroup => {
+                let group = self.started.service.application_log_group();
+                let message = format!("{group} was never created: the container never wrote a line");
+                self.events.emit(Event::Notice { message });
+                Vec::new()
+            }
+            Application::Unread(Some(fault)) => {
+                let message = format!("the application's logs cannot be read: {fault}");
+                self.events.emit(Event::Warning { message });
+                Vec::new()
+            }
+        };
+        for line in &lines {
+            self.events.emit(Event::LogLine { source: LogSource::Application, line: line.clone() });
+        }
+        (self.reason(), lines)
+    }
+}
