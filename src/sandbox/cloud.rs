@@ -6,11 +6,12 @@ use jiff::SignedDuration;
 
 use super::{
     apprunner::AppRunner,
-    control::{calls::Calls, faults::Faults},
-    ecr::{store::Store, tokens::Tokens},
+    control::calls::Calls,
+    ecr::{rate::Rate, store::Store, tokens::Tokens, upload::Uploads},
+    faults::Faults,
     identities::Identities,
     logs::store::LogStore,
-    registry::{links::Links, uploads::Uploads},
+    registry::links::Links,
     sts::issuer::Issuer,
 };
 use crate::domain::account::{AccountId, Region};
@@ -31,6 +32,8 @@ pub(crate) struct Cloud {
     pub(crate) images: Arc<Store>,
     /// Uploads under way.
     pub(crate) uploads: Uploads,
+    /// How fast images may be put.
+    pub(crate) rate: Rate,
     /// Registry logins.
     pub(crate) tokens: Tokens,
     /// Addresses of blobs.

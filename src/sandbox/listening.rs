@@ -12,9 +12,10 @@ use jiff::SignedDuration;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{
-    Options, SandboxError, apprunner::AppRunner, cloud::Cloud, control, control::calls::Calls, control::faults::Faults,
-    directory::Directory, ecr::store::Store, ecr::tokens::Tokens, identities::Identities, logs::store::LogStore,
-    registry, registry::Registry, registry::links::Links, registry::uploads::Uploads, sts::issuer::Issuer,
+    Options, SandboxError, apprunner::AppRunner, cloud::Cloud, control, control::calls::Calls, directory::Directory,
+    ecr::rate::Rate, ecr::store::Store, ecr::tokens::Tokens, ecr::upload::Uploads, faults::Faults,
+    identities::Identities, logs::store::LogStore, registry, registry::Registry, registry::links::Links,
+    sts::issuer::Issuer,
 };
 use crate::domain::account::AccountId;
 
@@ -94,6 +95,7 @@ fn build(
     let mut app_runner = options.app_runner.clone();
     app_runner.secrets.extend(seed.secrets.clone());
     let app_runner = AppRunner::new(Arc::clone(&images), Arc::clone(&logs), app_runner);
+    seed.scripts.iter().for_each(|script| app_runner.add_script(script.clone()));
     Ok(Cloud {
         region: seed.region.clone(),
         ecr_manners: seed.ecr_manners,
@@ -102,11 +104,12 @@ fn build(
         role_propagation: SignedDuration::from_secs(seed.role_propagation_seconds.into()),
         images,
         uploads: Uploads::default(),
+        rate: Rate::default(),
         tokens: Tokens::default(),
         links: Links::new(second_address, seed.link_lifetime_seconds),
         logs,
         app_runner,
-        faults: Faults::default(),
+        faults: Faults::new(seed.faults.clone()),
         calls: Calls::default(),
         registries,
     })

@@ -10,6 +10,7 @@ mod cloud;
 mod control;
 mod directory;
 pub mod ecr;
+pub mod faults;
 pub mod iam;
 mod identities;
 mod listening;

@@ -9,6 +9,7 @@
 mod architecture;
 mod documents;
 mod exit_codes;
+mod identity;
 mod output;
 mod page;
 mod pointing;
@@ -16,4 +17,5 @@ mod refusals;
 mod said;
 mod scenes;
 mod signals;
+mod trouble;
 mod world;

@@ -24,7 +24,7 @@ pub(crate) const SOURCE: &str = "111111111111.dkr.ecr.ap-northeast-1.amazonaws.c
 /// The repository, in both accounts.
 pub(crate) const REPOSITORY: &str = "shop/api";
 /// The tag that the service is created with.
-pub(crate) const LIVE: &str = "live";
+pub(crate) const LIVE: &str = "shop-api";
 /// Accounts, roles and repositories unless a test says otherwise.
 pub(crate) const SEED: &str = include_str!("seed.yaml");
 /// The configuration unless a test says otherwise.
@@ -199,6 +199,19 @@ impl World {
         });
     }
 
+    /// A token of a CI system's issuer for this subject.
+    pub(crate) fn web_identity_token(&self, subject: &str) -> String {
+        let url = format!("{}/_sandbox/oidc/token", self.endpoint);
+        let claims = serde_json::json!({
+            "iss": "https://ci.example.com", "sub": subject, "aud": "sts.amazonaws.com",
+        });
+        let text = self.runtime.block_on(async {
+            reqwest::Client::new().post(url).body(claims.to_string()).send().await.unwrap().text().await.unwrap()
+        });
+        let minted: Value = serde_json::from_str(&text).unwrap();
+        minted["value"].as_str().expect("a token").to_owned()
+    }
+
     /// The calls that changed something in App Runner, so far.
     pub(crate) fn orders(&self) -> Vec<String> {
         let url = format!("{}/_sandbox/calls", self.endpoint);
@@ -209,6 +222,27 @@ impl World {
             ["CreateService", "StartDeployment", "UpdateService", "DeleteService"].contains(&action.as_str())
         };
         calls.iter().filter(|call| call["service"] == "apprunner").map(action).filter(changes).collect()
+    }
+
+    /// The types of the one service's operations, the newest first.
+    pub(crate) fn operations(&self) -> Vec<String> {
+        let (arn, _, _) = self.service().expect("there is a service");
+        self.app_runner(async |client| {
+            let listed = client.list_operations().service_arn(arn).send().await.unwrap();
+            let kind = |operation: &aws_sdk_apprunner::types::OperationSummary| {
+                operation.r#type().unwrap().as_str().to_owned()
+            };
+            listed.operation_summary_list().iter().map(kind).collect()
+        })
+    }
+
+    /// Points a tag of the workload repository at a digest that is there.
+    pub(crate) fn retag(&self, tag: &str, digest: &Digest) {
+        self.runtime.block_on(async {
+            let registry = self.registry(DEPLOY).await;
+            let manifest = registry.manifest(REPOSITORY, digest.as_str()).await.unwrap().unwrap();
+            registry.put_manifest(REPOSITORY, tag, &manifest).await.unwrap();
+        });
     }
 
     /// App Runner of the workload account, through AWS's own client.

@@ -28,14 +28,25 @@ pub async fn run(args: SandboxArgs) -> ExitCode {
     };
     match sandbox::start(Options { seed: seed.clone(), listen: args.listen, ..Options::default() }).await {
         Ok(sandbox) => {
-            introduce(&sandbox, &seed, args.output);
-            signals::next().await;
+            until_ended(async { introduce(&sandbox, &seed, args.output) }).await;
             say("stopping: containers are removed");
             sandbox.shutdown().await;
             ExitCode::Success
         }
         Err(error) => complain(&with_source(&error)),
     }
+}
+
+/// Introduces the sandbox and waits for a signal. Signals are listened for first: who has read where the sandbox is may
+/// end it at once.
+async fn until_ended(introduction: impl Future<Output = ()>) {
+    let mut ended = std::pin::pin!(signals::next());
+    tokio::select! {
+        biased;
+        _ = &mut ended => return,
+        () = introduction => {}
+    }
+    ended.await;
 }
 
 fn read_seed(path: &Path) -> Result<Seed, String> {

@@ -1,11 +1,11 @@
 //! Brings a green up: fetches its image, starts it, checks it. Nothing of blue is touched here.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     command,
     driver::Run,
-    engine::{ContainerSpec, EngineError},
+    engine::ContainerSpec,
     failure::Failure,
     health,
     instance::{Instance, carry_output},
@@ -13,9 +13,6 @@ use super::{
     word::OperationKind,
 };
 use crate::{domain::digest::Digest, sandbox::ecr::store::StoredImage};
-
-/// How long the output of a program that could not be started may take to arrive.
-const OUTPUT_CAP: Duration = Duration::from_secs(3);
 
 impl Run<'_> {
     pub(super) fn pull(&mut self) -> Result<(), Failure> {
@@ -64,9 +61,6 @@ impl Run<'_> {
         match started {
             Ok(address) => Ok(Arc::new(Instance::in_container(digest, container, address, tokio::spawn(output)))),
             Err(error) => {
-                if matches!(error, EngineError::Exited(_)) {
-                    let _ = tokio::time::timeout(OUTPUT_CAP, output).await;
-                }
                 engine.remove(&container).await?;
                 Err(error.into())
             }
@@ -97,8 +91,14 @@ impl Run<'_> {
         if let Some((container, address)) = self.green.as_ref().and_then(|green| green.probed()) {
             let client = self.app.client.as_ref().map_err(|_| Failure::Gone)?;
             let scale = self.app.options.time_scale;
+            let probes = async {
+                match address {
+                    Some(address) => health::wait_for_finding(client, &self.spec.health, address, scale).await,
+                    None => std::future::pending().await,
+                }
+            };
             let healthy = tokio::select! {
-                healthy = health::wait_for_finding(client, &self.spec.health, address, scale) => healthy,
+                healthy = probes => healthy,
                 code = self.app.engine.wait_for_exit(container) => return Err(Failure::Exited(code?)),
                 () = self.app.stopping.cancelled() => return Err(Failure::ShuttingDown),
             };

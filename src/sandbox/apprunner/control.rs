@@ -1,8 +1,17 @@
 //! The control interface: trouble on demand, and a look inside. Nothing here is part of App Runner's API.
+//!
+//! An order is a JSON object with a `kind`; each is also a method of [`AppRunner`]:
+//! - `{"kind": "script", "service": "shop-api", "operation": "START_DEPLOYMENT", "outcome": "ROLLBACK_SUCCEEDED"}`:
+//!   what is to become of operations still to come; the members of [`Script`].
+//! - `{"kind": "clear-scripts"}`
+//! - `{"kind": "release", "operation": "ID"}`: lets a stuck operation go on.
+//! - `{"kind": "begin-maintenance", "arn": "…", "lasting_ms": 180000}`, `{"kind": "end-maintenance", "arn": "…"}`
+//! - `{"kind": "create-failed-is-final", "is_final": true}`: the rule before June 2023.
 
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -36,7 +45,57 @@ pub enum ControlError {
     NotStuck(String),
 }
 
+/// An order to the control interface, as its JSON has it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Order {
+    /// [`AppRunner::add_script`]
+    Script(Box<Script>),
+    /// [`AppRunner::clear_scripts`]
+    ClearScripts,
+    /// [`AppRunner::release`]
+    Release {
+        /// The operation's id, with or without dashes.
+        operation: String,
+    },
+    /// [`AppRunner::begin_maintenance`]
+    BeginMaintenance {
+        /// The service.
+        arn: String,
+        /// After how many milliseconds it ends by itself.
+        lasting_ms: Option<u64>,
+    },
+    /// [`AppRunner::end_maintenance`]
+    EndMaintenance {
+        /// The service.
+        arn: String,
+    },
+    /// [`AppRunner::make_create_failed_final`]
+    CreateFailedIsFinal {
+        /// Whether it is.
+        is_final: bool,
+    },
+}
+
 impl AppRunner {
+    /// Does what an order says.
+    ///
+    /// # Errors
+    /// [`ControlError`] when what the order names is not there, or not in the state for it.
+    pub fn control(self: &Arc<Self>, order: Order) -> Result<(), ControlError> {
+        match order {
+            Order::Script(script) => self.add_script(*script),
+            Order::ClearScripts => self.clear_scripts(),
+            Order::Release { operation } => self.release(&operation)?,
+            Order::BeginMaintenance { arn, lasting_ms } => {
+                self.begin_maintenance(&arn, lasting_ms.map(Duration::from_millis))?;
+            }
+            Order::EndMaintenance { arn } => self.end_maintenance(&arn)?,
+            Order::CreateFailedIsFinal { is_final } => self.make_create_failed_final(is_final),
+        }
+        Ok(())
+    }
+
     /// Prepares what is to become of operations that are still to come.
     pub fn add_script(&self, script: Script) {
         self.app.scripts.add(script);

@@ -239,6 +239,10 @@ impl Run<'_> {
         if let Some(image) = &self.image {
             service.deployed = Some(Arc::clone(image));
         }
+        if self.job.basis.kind == OperationKind::UpdateService && service.status == ServiceStatus::Paused {
+            // The resume must not run what the update may have replaced.
+            service.deployed = None;
+        }
         if service.status == ServiceStatus::Deleted {
             service.deleted = Some(now);
             service.proxy = None;

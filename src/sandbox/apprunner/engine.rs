@@ -54,9 +54,9 @@ pub(super) enum EngineError {
     /// The image could not be handed over.
     #[error("the image's layers could not be read")]
     Layers(#[source] std::io::Error),
-    /// The container ran and ended before it had an address.
-    #[error("the container ended with exit code {0}")]
-    Exited(i64),
+    /// The program is missing or not executable: the exit code says which.
+    #[error("the program could not be started: exit code {0}")]
+    NotStarted(i64),
 }
 
 /// What a container is made of.
@@ -137,8 +137,8 @@ impl Engine {
         Ok(created.id)
     }
 
-    /// Starts a container and gives the address of `port` in it, on the bridge.
-    pub(super) async fn start(&self, container: &str, port: u16) -> Result<SocketAddr, EngineError> {
+    /// Starts a container and gives the address of `port` in it, on the bridge; none if it has ended already.
+    pub(super) async fn start(&self, container: &str, port: u16) -> Result<Option<SocketAddr>, EngineError> {
         let docker = self.docker().await?;
         let started = docker.start_container(container, None).await;
         let seen = docker.inspect_container(container, None).await.map_err(refused("inspect the container"))?;
@@ -146,16 +146,13 @@ impl Engine {
         if let Err(source) = started {
             // A program that is missing or not executable is refused by the engine, with the exit code it would have.
             return Err(match exit_code {
-                Some(code) if code != 0 => EngineError::Exited(code),
+                Some(code) if code != 0 => EngineError::NotStarted(code),
                 _ => EngineError::Refused { attempt: "start the container", source },
             });
         }
         let networks = seen.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
         let address = networks.values().find_map(|end| end.ip_address.as_deref()?.parse::<IpAddr>().ok());
-        match address {
-            Some(ip) => Ok(SocketAddr::new(ip, port)),
-            None => Err(EngineError::Exited(exit_code.unwrap_or(0))),
-        }
+        Ok(address.map(|ip| SocketAddr::new(ip, port)))
     }
 
     /// Waits until the container has ended and gives its exit code.

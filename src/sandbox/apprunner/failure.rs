@@ -26,7 +26,7 @@ pub(super) enum Failure {
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::Exited(code) => Self::Exited(code),
+            EngineError::NotStarted(code) => Self::Exited(code),
             other @ (EngineError::Unreachable(_) | EngineError::Refused { .. } | EngineError::Layers(_)) => {
                 Self::Engine(other)
             }

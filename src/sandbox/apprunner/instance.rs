@@ -28,7 +28,8 @@ pub(super) struct Instance {
 
 struct Running {
     container: String,
-    upstream: Upstream,
+    /// `None`: it ended as soon as it was started.
+    upstream: Option<Upstream>,
     output: Mutex<Option<OutputTask>>,
 }
 
@@ -53,22 +54,28 @@ impl Instance {
     }
 
     /// The instance in a container that has been started, and where it answers.
-    pub(super) fn in_container(image: String, container: String, address: SocketAddr, output: JoinHandle<()>) -> Self {
+    pub(super) fn in_container(
+        image: String,
+        container: String,
+        address: Option<SocketAddr>,
+        output: JoinHandle<()>,
+    ) -> Self {
         let output = Mutex::new(Some(OutputTask(output)));
-        Self { image, running: Some(Running { container, upstream: Upstream::new(address), output }) }
+        Self { image, running: Some(Running { container, upstream: address.map(Upstream::new), output }) }
     }
 
     /// The route to it.
     pub(super) fn route(&self) -> Route {
         match &self.running {
-            Some(running) => Route::To(running.upstream.clone()),
             None => Route::Scripted,
+            Some(running) => running.upstream.clone().map_or(Route::Nowhere, Route::To),
         }
     }
 
     /// The container it runs in, and where it answers; `None` if nothing runs that could be probed.
-    pub(super) fn probed(&self) -> Option<(&str, SocketAddr)> {
-        self.running.as_ref().map(|running| (running.container.as_str(), running.upstream.address()))
+    pub(super) fn probed(&self) -> Option<(&str, Option<SocketAddr>)> {
+        let address = |running: &Running| running.upstream.as_ref().map(Upstream::address);
+        self.running.as_ref().map(|running| (running.container.as_str(), address(running)))
     }
 
     /// Lets requests in flight finish, asks it to end, keeps its last lines, and removes it. Traffic must have been
@@ -80,7 +87,9 @@ impl Instance {
         grace: Duration,
     ) -> Result<(), EngineError> {
         let Some(running) = &self.running else { return Ok(()) };
-        running.upstream.drain(drain_cap).await;
+        if let Some(upstream) = &running.upstream {
+            upstream.drain(drain_cap).await;
+        }
         engine.stop(&running.container, grace).await?;
         let task = running.output.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut task) = task {

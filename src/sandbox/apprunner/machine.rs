@@ -94,6 +94,13 @@ pub(super) struct Basis {
     pub(super) before: ServiceStatus,
 }
 
+impl Basis {
+    /// The update of a paused service brings nothing up.
+    fn only_configures(self) -> bool {
+        self.kind == OperationKind::UpdateService && self.before == ServiceStatus::Paused
+    }
+}
+
 /// Where an operation goes next, and what is seen of it there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Step {
@@ -107,6 +114,7 @@ pub(super) fn step(phase: Phase, event: Event, basis: Basis) -> Option<Step> {
     let next = match (phase, event) {
         (Phase::Ended(_), _) => return None,
         (Phase::Pending, Event::Done) if basis.kind.only_stops() => Phase::Stopping,
+        (Phase::Pending, Event::Done) if basis.only_configures() => Phase::Ended(Ending::Succeeded),
         (Phase::Pending, Event::Done) => Phase::Pulling,
         (Phase::Pulling, Event::Done) => Phase::Starting,
         (Phase::Starting, Event::Done) => Phase::Checking,
@@ -158,6 +166,7 @@ fn service_in(phase: Phase, basis: Basis) -> ServiceStatus {
         | Phase::Stopping => ServiceStatus::OperationInProgress,
         Phase::Ended(Ending::Succeeded) => match basis.kind {
             OperationKind::PauseService => ServiceStatus::Paused,
+            OperationKind::UpdateService if basis.only_configures() => ServiceStatus::Paused,
             OperationKind::DeleteService => ServiceStatus::Deleted,
             OperationKind::StartDeployment
             | OperationKind::CreateService
@@ -207,9 +216,10 @@ mod tests {
         let update = basis(K::UpdateService, true, S::Running);
         let rebuild = basis(K::UpdateService, false, S::CreateFailed);
         let resume = basis(K::ResumeService, false, S::Paused);
+        let configure = basis(K::UpdateService, false, S::Paused);
         let pause = basis(K::PauseService, true, S::Running);
         let delete = basis(K::DeleteService, true, S::Running);
-        let table: [(Basis, &[Phase], O, S); 19] = [
+        let table: [(Basis, &[Phase], O, S); 20] = [
             (create, &[], O::Succeeded, S::Running),
             (create, &[Pulling], O::Failed, S::CreateFailed),
             (create, &[Starting], O::Failed, S::CreateFailed),
@@ -225,6 +235,7 @@ mod tests {
             (rebuild, &[Checking], O::Failed, S::CreateFailed),
             (resume, &[], O::Succeeded, S::Running),
             (resume, &[Starting], O::Failed, S::Paused),
+            (configure, &[], O::Succeeded, S::Paused),
             (pause, &[], O::Succeeded, S::Paused),
             (pause, &[Stopping], O::Failed, S::Running),
             (delete, &[], O::Succeeded, S::Deleted),

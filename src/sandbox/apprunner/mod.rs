@@ -46,8 +46,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
-    control::ControlError,
-    options::{Options, Pace},
+    control::{ControlError, Order},
+    options::{Disputed, Options, Pace},
     script::{Moment, Outcome, Script},
     word::OperationKind,
 };
@@ -104,7 +104,7 @@ impl AppRunner {
             logs,
             ids,
             scripts: Scripts::new(options.seed),
-            create_failed_is_final: AtomicBool::new(options.create_failed_is_final),
+            create_failed_is_final: AtomicBool::new(options.disputed.create_failed_is_final),
             stopping: CancellationToken::new(),
             engine,
             client: proxy::plain_client(),

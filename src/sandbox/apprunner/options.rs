@@ -23,10 +23,8 @@ pub struct Options {
     pub drain_cap: Duration,
     /// How many services an account has in a region; those in CREATE_FAILED count (App Runner quotas: 30).
     pub service_quota: usize,
-    /// The rule before June 2023: UpdateService refuses a service in CREATE_FAILED instead of rebuilding it.
-    pub create_failed_is_final: bool,
-    /// An update that changes nothing answers without an operation, as one report has it; else it is one like any.
-    pub unchanged_update_is_no_operation: bool,
+    /// Behaviour that has changed or that reports disagree about.
+    pub disputed: Disputed,
     /// Fixes the ids that are given out, and the luck of scripts that have a `chance`.
     pub seed: Option<u64>,
 }
@@ -42,11 +40,21 @@ impl Default for Options {
             stop_grace: Duration::from_secs(1),
             drain_cap: Duration::from_secs(10),
             service_quota: 30,
-            create_failed_is_final: false,
-            unchanged_update_is_no_operation: false,
+            disputed: Disputed::default(),
             seed: None,
         }
     }
+}
+
+/// Behaviour of App Runner that has changed or that reports disagree about. By default as it is documented now.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Disputed {
+    /// The rule before June 2023: UpdateService refuses a service in CREATE_FAILED instead of rebuilding it.
+    pub create_failed_is_final: bool,
+    /// UpdateService is taken by a paused service, as one old report has it; what it changes counts from the resume on.
+    pub paused_is_updatable: bool,
+    /// An update that changes nothing answers without an operation, as one report has it; else it is one like any.
+    pub unchanged_update_is_no_operation: bool,
 }
 
 /// How long each phase of an operation takes at least.

@@ -46,7 +46,7 @@ pub struct Script {
 
 /// When in an operation something happens: before the work named so is begun.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// Before anything.
     Pending,

@@ -1,6 +1,6 @@
 //! Which call each state takes: the state table of `facts/app-runner.md`, cell by cell, and nothing else.
 
-use super::{refusal, word::ServiceStatus};
+use super::{options::Disputed, refusal, word::ServiceStatus};
 use crate::sandbox::answer::ApiError;
 
 /// The calls whose admission depends on the service's state.
@@ -25,15 +25,8 @@ pub(super) enum Admission {
     NothingToDo,
 }
 
-/// Switches on behaviour that AWS has changed or that reports disagree about.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Era {
-    /// Before June 2023 UpdateService refused a service in CREATE_FAILED instead of rebuilding it.
-    pub(super) create_failed_is_final: bool,
-}
-
 /// Admits or refuses a call.
-pub(super) fn admit(call: Call, status: ServiceStatus, era: Era) -> Result<Admission, ApiError> {
+pub(super) fn admit(call: Call, status: ServiceStatus, disputed: Disputed) -> Result<Admission, ApiError> {
     let done = match call {
         Call::Read => return Ok(Admission::Proceed),
         Call::StartDeployment if status == ServiceStatus::Running => return Ok(Admission::Proceed),
@@ -48,8 +41,9 @@ pub(super) fn admit(call: Call, status: ServiceStatus, era: Era) -> Result<Admis
         ServiceStatus::Running if call == Call::Resume => return Ok(Admission::NothingToDo),
         ServiceStatus::Running => true,
         ServiceStatus::OperationInProgress | ServiceStatus::Deleted => false,
+        ServiceStatus::Paused if call == Call::Update => disputed.paused_is_updatable,
         ServiceStatus::Paused => matches!(call, Call::Resume | Call::Delete | Call::Tag),
-        ServiceStatus::CreateFailed if call == Call::Update => !era.create_failed_is_final,
+        ServiceStatus::CreateFailed if call == Call::Update => !disputed.create_failed_is_final,
         ServiceStatus::CreateFailed | ServiceStatus::DeleteFailed => call == Call::Delete,
     };
     if taken { Ok(Admission::Proceed) } else { Err(refusal::wrong_state(done, status)) }
@@ -57,8 +51,8 @@ pub(super) fn admit(call: Call, status: ServiceStatus, era: Era) -> Result<Admis
 
 #[cfg(test)]
 mod tests {
-    use super::{Admission, Call, Era, admit};
-    use crate::sandbox::apprunner::word::ServiceStatus as S;
+    use super::{Admission, Call, admit};
+    use crate::sandbox::apprunner::{options::Disputed, word::ServiceStatus as S};
 
     const CALLS: [Call; 7] =
         [Call::Read, Call::StartDeployment, Call::Update, Call::Pause, Call::Resume, Call::Delete, Call::Tag];
@@ -77,7 +71,7 @@ mod tests {
     fn every_cell_of_the_state_table() {
         for (status, row) in TABLE {
             for (call, cell) in CALLS.into_iter().zip(row.chars()) {
-                let answer = admit(call, status, Era::default());
+                let answer = admit(call, status, Disputed::default());
                 match cell {
                     '+' => assert_eq!(answer, Ok(Admission::Proceed), "{status:?} {call:?}"),
                     '=' => assert_eq!(answer, Ok(Admission::NothingToDo), "{status:?} {call:?}"),
@@ -90,7 +84,7 @@ mod tests {
     #[test]
     fn start_deployment_is_refused_in_its_own_words() {
         for (status, _) in TABLE.into_iter().filter(|(status, _)| *status != S::Running) {
-            let error = admit(Call::StartDeployment, status, Era::default()).unwrap_err();
+            let error = admit(Call::StartDeployment, status, Disputed::default()).unwrap_err();
             assert_eq!(error.code, "InvalidRequestException");
             assert_eq!(
                 error.message,
@@ -101,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_old_rule_for_create_failed() {
-        let old = Era { create_failed_is_final: true };
+        let old = Disputed { create_failed_is_final: true, ..Disputed::default() };
         let error = admit(Call::Update, S::CreateFailed, old).unwrap_err();
         assert_eq!(error.code, "InvalidStateException");
         assert_eq!(error.message, "Service cannot be updated in the current state: CREATE_FAILED.");

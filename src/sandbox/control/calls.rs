@@ -15,7 +15,7 @@ const REMEMBERED: usize = 20_000;
 pub(crate) struct Call {
     /// When it was answered.
     pub(crate) at: Timestamp,
-    /// `sts`, `ecr`, `apprunner`, `logs`, or `registry` for the OCI side.
+    /// `sts`, `ecr`, `apprunner`, `logs`, or `registry` for the OCI side, `layers` for the second address.
     pub(crate) service: &'static str,
     /// Such as `StartDeployment`; on the registry the method and the kind, such as `PUT manifest`.
     pub(crate) action: String,

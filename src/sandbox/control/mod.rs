@@ -4,7 +4,6 @@
 
 pub(crate) mod calls;
 pub(crate) mod digesting;
-pub(crate) mod faults;
 mod interface;
 pub(crate) mod percent;
 pub(crate) mod protocol;
@@ -180,13 +179,19 @@ fn authenticate_key(
     Ok(key.principal)
 }
 
-/// Lets the service do what was asked.
+/// Lets the service do what was asked, unless trouble was ordered.
 async fn perform(cloud: &Arc<Cloud>, received: &Received, signed: Signed) -> Response<Body> {
     let Signed { service, action, region, principal } = signed;
     let account = principal.as_ref().map(|known| known.account.to_string()).unwrap_or_default();
-    if let Some(fault) = cloud.faults.error_for(service.signing_name(), &action, &account) {
-        return protocol::error(service, fault.status, &fault.code, &fault.message);
+    let trouble = cloud.faults.trouble(service.signing_name(), &action, &account);
+    if let Some(error) = trouble.begin().await {
+        return protocol::error(service, error.status, &error.code, &error.message);
     }
+    trouble.end(answer(cloud, received, Signed { service, action, region, principal }).await)
+}
+
+async fn answer(cloud: &Arc<Cloud>, received: &Received, signed: Signed) -> Response<Body> {
+    let Signed { service, action, region, principal } = signed;
     let result = match (service, principal) {
         (Service::Sts, principal) => {
             return match sts::call(cloud, principal.as_ref(), &action, &received.form()) {

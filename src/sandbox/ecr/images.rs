@@ -230,6 +230,7 @@ fn already_there(id: &RepositoryId, digest: &Digest, tag: Option<&str>) -> ApiEr
 fn not_pushed(id: &RepositoryId, not_pushed: NotPushed) -> ApiError {
     let joined = |digests: Vec<Digest>| digests.iter().map(Digest::as_str).collect::<Vec<_>>().join(", ");
     match not_pushed {
+        NotPushed::TooFast => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
         NotPushed::NoRepository(missing) => no_repository(&missing),
         NotPushed::Refused(PushRefused::Malformed(why)) => invalid(format!(
             "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax' ({why})"

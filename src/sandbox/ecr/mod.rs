@@ -1,16 +1,22 @@
 //! Elastic Container Registry, the control plane. The registries themselves are [`super::registry`].
 
+mod attributes;
 mod contents;
 mod images;
+mod layer_upload;
 mod layers;
 mod mutability;
 mod push;
+pub(crate) mod rate;
 mod repositories;
 pub(crate) mod repository;
+mod settings;
 pub mod store;
 pub(crate) mod tokens;
+pub(crate) mod upload;
 
 pub(crate) use images::immutable_message;
+pub(crate) use layer_upload::MISMATCH;
 pub(crate) use push::{NotPushed, push};
 
 use std::sync::Arc;
@@ -27,7 +33,6 @@ use super::{answer::ApiError, caller::Caller, cloud::Cloud, identities::Principa
 use crate::domain::account::AccountId;
 
 /// Answers one action.
-#[expect(clippy::unused_async, reason = "the layer upload actions will write to disk")]
 pub(crate) async fn call(
     cloud: &Arc<Cloud>,
     principal: &Principal,
@@ -45,6 +50,13 @@ pub(crate) async fn call(
         "SetRepositoryPolicy" => repositories::set_policy(&request),
         "GetRepositoryPolicy" => repositories::policy(&request),
         "DeleteRepositoryPolicy" => repositories::delete_policy(&request),
+        "TagResource" => attributes::tag(&request),
+        "UntagResource" => attributes::untag(&request),
+        "ListTagsForResource" => attributes::list_tags(&request),
+        "PutImageScanningConfiguration" => attributes::put_scanning(&request),
+        "PutLifecyclePolicy" => attributes::put_lifecycle(&request),
+        "GetLifecyclePolicy" => attributes::lifecycle(&request),
+        "DeleteLifecyclePolicy" => attributes::delete_lifecycle(&request),
         "ListImages" => images::list(&request),
         "DescribeImages" => images::describe(&request),
         "BatchGetImage" => images::batch_get(&request),
@@ -52,6 +64,11 @@ pub(crate) async fn call(
         "PutImage" => images::put(cloud, &request),
         "BatchCheckLayerAvailability" => layers::check_availability(&request),
         "GetDownloadUrlForLayer" => layers::download_url(cloud, &request),
+        "InitiateLayerUpload" => layer_upload::initiate(cloud, &request).await,
+        "UploadLayerPart" => layer_upload::part(cloud, &request).await,
+        "CompleteLayerUpload" => layer_upload::complete(cloud, &request).await,
+        "PutAccountSetting" => settings::put(&request),
+        "GetAccountSetting" => settings::get(&request),
         _ => {
             let message = format!("ecr:{action} is not supported by the sandbox");
             Err(ApiError::new(400, "UnknownOperationException", message))

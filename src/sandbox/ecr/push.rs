@@ -12,6 +12,8 @@ use crate::sandbox::cloud::Cloud;
 pub(crate) enum NotPushed {
     /// There is no such repository.
     NoRepository(NoRepository),
+    /// Too many at once.
+    TooFast,
     /// The repository refused.
     Refused(PushRefused),
 }
@@ -19,6 +21,9 @@ pub(crate) enum NotPushed {
 /// Takes a manifest and tells App Runner when a tag names another digest now.
 pub(crate) fn push(cloud: &Cloud, id: &RepositoryId, push: Push) -> Result<Pushed, NotPushed> {
     let tag = push.tag.clone();
+    if cloud.ecr_manners && !cloud.rate.admits(id, Timestamp::now()) {
+        return Err(NotPushed::TooFast);
+    }
     let pushed = cloud
         .images
         .with(id, |repository| repository.push(push, Timestamp::now()))

@@ -1,7 +1,7 @@
 //! Every repository of every account, and the directory their layers lie in.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fs, io,
     path::PathBuf,
     sync::Mutex,
@@ -26,6 +26,8 @@ use crate::{
 pub struct Store {
     directory: PathBuf,
     repositories: Mutex<BTreeMap<RepositoryId, Repository>>,
+    /// Accounts and regions whose registries mount blobs.
+    mounting: Mutex<BTreeSet<(AccountId, Region)>>,
 }
 
 /// An image that App Runner is about to run.
@@ -112,7 +114,7 @@ impl Store {
             let policy = one.policy.as_ref().map(|policy| policy.0.clone());
             (id, Repository { policy, ..Repository::new(Timestamp::now(), mutability) })
         });
-        Ok(Self { directory, repositories: Mutex::new(repositories.collect()) })
+        Ok(Self { directory, repositories: Mutex::new(repositories.collect()), mounting: Mutex::default() })
     }
 
     /// Where a layer lies, once it is there.
@@ -123,6 +125,22 @@ impl Store {
     /// Where the bytes of an upload gather.
     pub(crate) fn upload_path(&self, upload: &str) -> PathBuf {
         self.directory.join("uploads").join(upload)
+    }
+
+    /// Whether blobs are mounted in this account's registry.
+    pub(crate) fn mounts_blobs(&self, account: &AccountId, region: &Region) -> bool {
+        lock(&self.mounting).contains(&(account.clone(), region.clone()))
+    }
+
+    /// Switches mounting on or off.
+    pub(crate) fn set_mounts_blobs(&self, account: &AccountId, region: &Region, on: bool) {
+        let place = (account.clone(), region.clone());
+        let mut mounting = lock(&self.mounting);
+        if on {
+            mounting.insert(place);
+        } else {
+            mounting.remove(&place);
+        }
     }
 
     /// Adds a repository; `false` when there is one of this name.

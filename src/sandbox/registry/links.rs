@@ -18,6 +18,7 @@ use crate::{
     sandbox::{
         cloud::Cloud,
         control::{
+            calls::Call,
             digesting::{equal_in_constant_time, hex, hmac_sha256},
             percent,
         },
@@ -76,6 +77,29 @@ impl Links {
 
 /// Answers one request to the second address.
 pub(crate) async fn serve(cloud: &Cloud, request: Request) -> Response<Body> {
+    let action = format!("{} layer", request.method());
+    let resource = request.uri().path().trim_start_matches("/layers/").to_owned();
+    let trouble = cloud.faults.trouble("layers", &action, "");
+    let response = match trouble.begin().await {
+        Some(error) => {
+            let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            refuse(status, &error.code, &error.message)
+        }
+        None => answer(cloud, request).await,
+    };
+    cloud.calls.record(Call {
+        at: Timestamp::now(),
+        service: "layers",
+        action,
+        account: String::new(),
+        caller: String::new(),
+        resource,
+        status: response.status().as_u16(),
+    });
+    trouble.end(response)
+}
+
+async fn answer(cloud: &Cloud, request: Request) -> Response<Body> {
     if request.headers().contains_key(header::AUTHORIZATION) {
         let message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
                        parameter or the Authorization header should be specified";

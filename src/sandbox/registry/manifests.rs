@@ -93,6 +93,7 @@ fn created(registry: &Registry, id: &RepositoryId, pushed: &Pushed) -> Response<
 fn not_pushed(id: &RepositoryId, not_pushed: NotPushed) -> Refusal {
     let bad = |code, message: &str| Refusal::new(StatusCode::BAD_REQUEST, code, message);
     match not_pushed {
+        NotPushed::TooFast => Refusal::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", "Rate exceeded"),
         NotPushed::NoRepository(missing) => Refusal::no_repository(&missing),
         NotPushed::Refused(PushRefused::Malformed(why)) => bad("MANIFEST_INVALID", &format!("manifest invalid: {why}")),
         NotPushed::Refused(PushRefused::LayersMissing(layers)) => {

@@ -7,7 +7,7 @@ mod listing;
 mod manifests;
 mod refusal;
 mod route;
-pub(crate) mod uploads;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ use super::{
         repository::RepositoryId,
         tokens::{Holder, Login},
     },
+    faults::Trouble,
 };
 use crate::domain::account::AccountId;
 
@@ -69,7 +70,8 @@ pub(crate) async fn serve(registry: Registry, request: Request) -> Response<Body
     };
     let action = format!("{} {}", asked.method, route.kind());
     let resource = route.resource();
-    let (holder, result) = registry.answer(&action, route, asked).await;
+    let trouble = registry.cloud.faults.trouble("registry", &action, registry.account.as_str());
+    let (holder, result) = registry.answer(&trouble, route, asked).await;
     let mut response = result.unwrap_or_else(Refusal::into_response);
     let version = HeaderValue::from_static("registry/2.0");
     response.headers_mut().insert("docker-distribution-api-version", version);
@@ -82,19 +84,20 @@ pub(crate) async fn serve(registry: Registry, request: Request) -> Response<Body
         resource,
         status: response.status().as_u16(),
     });
-    response
+    trouble.end(response)
 }
 
 impl Registry {
     async fn answer(
         &self,
-        action: &str,
+        trouble: &Trouble,
         route: Route,
         asked: Asked,
     ) -> (Option<Holder>, Result<Response<Body>, Refusal>) {
-        if let Some(fault) = self.cloud.faults.error_for("registry", action, self.account.as_str()) {
-            return (None, Err(Refusal::on_demand(fault.status, &fault.code, &fault.message)));
+        if let Some(error) = trouble.begin().await {
+            return (None, Err(Refusal::on_demand(error.status, &error.code, &error.message)));
         }
+        let asked = Asked { body: trouble.upload(asked.body), ..asked };
         match self.login(&asked) {
             Err(refusal) => (None, Err(refusal)),
             Ok(holder) => {

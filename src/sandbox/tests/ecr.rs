@@ -127,3 +127,59 @@ async fn what_is_not_supported_says_so() {
     assert_eq!(error.message(), Some("ecr:DescribeRegistry is not supported by the sandbox"));
     sandbox.shutdown().await;
 }
+
+#[tokio::test]
+async fn layers_are_uploaded_in_parts() {
+    let sandbox = sandbox(|_| ()).await;
+    let ecr = aws_sdk_ecr::Client::new(&assumed(&sandbox, DEPLOY).await);
+    let started = ecr.initiate_layer_upload().repository_name("shop/api").send().await.unwrap();
+    let id = started.upload_id().unwrap();
+    let first = vec![1_u8; 5 * 1024 * 1024];
+    let part = |at: usize, bytes: &[u8]| {
+        let first = i64::try_from(at).unwrap();
+        let last = i64::try_from(at + bytes.len()).unwrap() - 1;
+        let blob = aws_smithy_types::Blob::new(bytes);
+        let part = ecr.upload_layer_part().repository_name("shop/api").upload_id(id);
+        part.part_first_byte(first).part_last_byte(last).layer_part_blob(blob).send()
+    };
+    part(0, &first).await.unwrap();
+    let gap = part(7, b"gap").await.unwrap_err().into_service_error();
+    assert!(gap.is_invalid_layer_part_exception());
+    part(first.len(), b"end").await.unwrap();
+    let after_small = part(first.len() + 3, b"more").await.unwrap_err().into_service_error();
+    assert_eq!(after_small.code(), Some("LayerPartTooSmallException"));
+    let digest = Digest::of(&[first.as_slice(), b"end"].concat()).to_string();
+    let complete = |digest: &str| {
+        ecr.complete_layer_upload().repository_name("shop/api").upload_id(id).layer_digests(digest).send()
+    };
+    assert_eq!(complete(&digest).await.unwrap().layer_digest(), Some(digest.as_str()));
+    assert!(complete(&digest).await.unwrap_err().into_service_error().is_upload_not_found_exception());
+    let url = async || ecr.get_download_url_for_layer().repository_name("shop/api").layer_digest(&digest).send().await;
+    assert!(url().await.unwrap_err().into_service_error().is_layer_inaccessible_exception());
+    let config = Plain::login(&sandbox, DEPLOY, WORKLOAD).await.push_blob("shop/api", b"{}").await;
+    let image = manifest(&config, &[(&digest.parse().unwrap(), 5)]);
+    ecr.put_image().repository_name("shop/api").image_manifest(image).send().await.unwrap();
+    let url = url().await.unwrap();
+    let bytes = reqwest::get(url.download_url().unwrap()).await.unwrap().bytes().await.unwrap();
+    assert_eq!(Digest::of(&bytes).as_str(), digest);
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_tools_set_on_a_repository_is_told_again() {
+    let sandbox = sandbox(|_| ()).await;
+    let ecr = aws_sdk_ecr::Client::new(&assumed(&sandbox, DEPLOY).await);
+    let arn = "arn:aws:ecr:ap-northeast-1:222222222222:repository/shop/api";
+    let tag = |key: &str| aws_sdk_ecr::types::Tag::builder().key(key).value("x").build().unwrap();
+    ecr.tag_resource().resource_arn(arn).tags(tag("a")).tags(tag("b")).send().await.unwrap();
+    ecr.untag_resource().resource_arn(arn).tag_keys("a").send().await.unwrap();
+    let tags = ecr.list_tags_for_resource().resource_arn(arn).send().await.unwrap().tags.unwrap();
+    assert_eq!(tags, [tag("b")]);
+    let get = async || ecr.get_lifecycle_policy().repository_name("shop/api").send().await;
+    assert!(get().await.unwrap_err().into_service_error().is_lifecycle_policy_not_found_exception());
+    let put = |text: &str| ecr.put_lifecycle_policy().repository_name("shop/api").lifecycle_policy_text(text).send();
+    assert!(put("{}").await.is_err());
+    put(r#"{"rules":[]}"#).await.unwrap();
+    assert_eq!(get().await.unwrap().lifecycle_policy_text(), Some(r#"{"rules":[]}"#));
+    sandbox.shutdown().await;
+}

@@ -3,8 +3,11 @@
 use aws_sdk_ecr::error::ProvideErrorMetadata as _;
 use serde_json::json;
 
-use super::world::{DEPLOY, PULL, Plain, REGISTRY, WORKLOAD, assumed, calls, sandbox, set_faults};
-use crate::domain::digest::Digest;
+use super::world::{ACCESS, DEPLOY, PULL, Plain, REGISTRY, WORKLOAD, answer_json, assumed, calls, sandbox, set_faults};
+use crate::{
+    domain::digest::Digest,
+    sandbox::{Options, apprunner::Pace, start},
+};
 
 #[tokio::test]
 async fn a_corrupt_blob_arrives_with_another_digest_and_the_same_size() {
@@ -63,5 +66,103 @@ async fn the_log_of_calls_tells_what_was_done() {
     assert_eq!(calls(&sandbox, "ecr").await, ["GetAuthorizationToken"]);
     assert_eq!(calls(&sandbox, "registry").await, ["GET manifest"]);
     assert!(calls(&sandbox, "apprunner").await.is_empty());
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_download_is_cut_and_then_not() {
+    let sandbox = sandbox(|_| ()).await;
+    let plain = Plain::login(&sandbox, PULL, REGISTRY).await;
+    let digest = plain.push_blob("shop/api", &vec![7; 100_000]).await;
+    set_faults(&sandbox, json!([{"kind": "cut", "service": "layers", "after_bytes": 1000, "times": 1}])).await;
+    let mut outcomes = Vec::new();
+    for _ in 0..2 {
+        let redirect = plain.send("GET", &format!("/v2/shop/api/blobs/{digest}")).await;
+        let answer = plain.client.get(redirect.headers()["location"].to_str().unwrap()).send().await.unwrap();
+        assert_eq!(answer.headers()["content-length"], "100000");
+        outcomes.push(answer.bytes().await.map(|bytes| bytes.len()).ok());
+    }
+    assert_eq!(outcomes, [None, Some(100_000)]);
+    assert_eq!(calls(&sandbox, "layers").await, ["GET layer", "GET layer"]);
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_upload_is_cut_and_nothing_is_stored() {
+    let sandbox = sandbox(|_| ()).await;
+    let plain = Plain::login(&sandbox, PULL, REGISTRY).await;
+    let fault = json!([{"kind": "cut-upload", "service": "registry", "action": "PUT upload", "after_bytes": 10,
+        "times": 1}]);
+    set_faults(&sandbox, fault).await;
+    let start = plain.send("POST", "/v2/shop/api/blobs/uploads/").await;
+    let location = start.headers()["location"].to_str().unwrap().to_owned();
+    let bytes = [7_u8; 100];
+    let digest = Digest::of(&bytes);
+    let put = async || plain.request("PUT", &format!("{location}?digest={digest}")).body(bytes.to_vec()).send().await;
+    assert!(put().await.is_err());
+    assert_eq!(plain.send("HEAD", &format!("/v2/shop/api/blobs/{digest}")).await.status(), 404);
+    let again = put().await.unwrap();
+    assert_eq!(again.status(), 416);
+    assert!(again.text().await.unwrap().contains("is 0 instead of 10"));
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_answer_is_lost_though_the_tag_has_moved() {
+    let sandbox = sandbox(|_| ()).await;
+    let plain = Plain::login(&sandbox, PULL, REGISTRY).await;
+    let digest = plain.push_image("shop/api", "v1", "1").await;
+    let text = plain.send("GET", "/v2/shop/api/manifests/v1").await.text().await.unwrap();
+    let fault =
+        json!([{"kind": "cut-upload", "service": "registry", "action": "PUT manifest", "after_bytes": 100_000}]);
+    set_faults(&sandbox, fault).await;
+    assert!(plain.request("PUT", "/v2/shop/api/manifests/v2").body(text).send().await.is_err());
+    let tag = plain.send("HEAD", "/v2/shop/api/manifests/v2").await;
+    assert_eq!(tag.headers()["docker-content-digest"], digest.as_str());
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_service_that_hangs_up_gives_no_answer() {
+    let sandbox = sandbox(|_| ()).await;
+    let ecr = aws_sdk_ecr::Client::new(&assumed(&sandbox, DEPLOY).await);
+    set_faults(&sandbox, json!([{"kind": "cut", "service": "ecr", "after_bytes": 0, "times": 1}])).await;
+    let error = ecr.describe_repositories().send().await.unwrap_err();
+    assert!(matches!(error, aws_sdk_ecr::error::SdkError::DispatchFailure(_)), "{error:?}");
+    ecr.describe_repositories().send().await.unwrap();
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_outcome_of_a_deployment_is_ordered() {
+    let mut options = Options::default();
+    options.app_runner.scripted = true;
+    options.app_runner.pace = Pace::even(std::time::Duration::ZERO);
+    options.seed.scripts = vec![serde_json::from_value(json!({"service": "by-seed", "outcome": "FAILED"})).unwrap()];
+    let sandbox = start(options).await.unwrap();
+    let url = format!("{}/_sandbox/apprunner", sandbox.endpoint());
+    let http = reqwest::Client::new();
+    let order = json!([{"kind": "script", "service": "by-order", "outcome": "FAILED"}]);
+    let answer = http.post(&url).body(order.to_string()).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer_json(answer).await["scripts"].as_array().unwrap().len(), 2);
+    let none = http.post(&url).body(r#"{"kind": "release", "operation": "none"}"#).send().await.unwrap();
+    assert_eq!(none.status(), 400);
+    Plain::login(&sandbox, DEPLOY, WORKLOAD).await.push_image("shop/api", "v1", "1").await;
+    let app_runner = aws_sdk_apprunner::Client::new(&assumed(&sandbox, DEPLOY).await);
+    for name in ["by-seed", "by-order", "by-nobody"] {
+        super::iam::create(&app_runner, name, ACCESS).await.unwrap();
+    }
+    let seen = loop {
+        let seen = answer_json(http.get(&url).send().await.unwrap()).await;
+        let services = seen["services"].as_array().unwrap().clone();
+        let words = services.iter().map(|one| one["Service"]["Status"].as_str().unwrap().to_owned());
+        let words: Vec<String> = words.collect();
+        if !words.iter().any(|word| word == "OPERATION_IN_PROGRESS") {
+            break words;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(seen, ["CREATE_FAILED", "CREATE_FAILED", "RUNNING"]);
     sandbox.shutdown().await;
 }

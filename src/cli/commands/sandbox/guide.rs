@@ -51,7 +51,8 @@ impl Guide {
             .into_iter()
             .filter(|(_, lines)| !lines.is_empty())
             .map(|(title, lines)| format!("\n{title}\n\n{lines}"))
-            .collect()
+            .collect::<Vec<_>>()
+            .concat()
     }
 
     fn profiles(&self) -> String {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Begun, accept, era, service_and_operation, text, with_service};
+use super::{Begun, accept, disputed, service_and_operation, text, with_service};
 use crate::{
     domain::account::{AccountId, Region},
     sandbox::{
@@ -21,10 +21,10 @@ use crate::{
 
 pub(super) fn update_service(app: &App, caller: &Caller, input: &Value) -> Result<Begun, ApiError> {
     with_service(app, caller, text(input, "ServiceArn"), |service| {
-        admit(Call::Update, service.status, era(app))?;
+        admit(Call::Update, service.status, disputed(app))?;
         let updated = service.configuration.updated(input.clone(), &caller.account, &caller.region)?;
         let unchanged = updated == service.configuration && service.status == ServiceStatus::Running;
-        if unchanged && app.options.unchanged_update_is_no_operation {
+        if unchanged && app.options.disputed.unchanged_update_is_no_operation {
             return Ok(Begun { answer: json!({ "Service": render::service(service) }), job: None });
         }
         let previous = std::mem::replace(&mut service.configuration, updated);
@@ -35,7 +35,7 @@ pub(super) fn update_service(app: &App, caller: &Caller, input: &Value) -> Resul
 
 pub(super) fn start_deployment(app: &App, caller: &Caller, input: &Value) -> Result<Begun, ApiError> {
     with_service(app, caller, text(input, "ServiceArn"), |service| {
-        admit(Call::StartDeployment, service.status, era(app))?;
+        admit(Call::StartDeployment, service.status, disputed(app))?;
         let previous = service.configuration.clone();
         let job = accept(app, service, OperationKind::StartDeployment, previous);
         Ok(Begun { answer: json!({ "OperationId": job.operation }), job: Some(job) })
@@ -51,7 +51,7 @@ pub(super) fn change(
     kind: OperationKind,
 ) -> Result<Begun, ApiError> {
     with_service(app, caller, text(input, "ServiceArn"), |service| {
-        if admit(call, service.status, era(app))? == Admission::NothingToDo {
+        if admit(call, service.status, disputed(app))? == Admission::NothingToDo {
             return Ok(Begun { answer: json!({ "Service": render::service(service) }), job: None });
         }
         let previous = service.configuration.clone();

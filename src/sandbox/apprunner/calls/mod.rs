@@ -16,10 +16,11 @@ use super::{
     journal::Journal,
     machine::Basis,
     model,
+    options::Disputed,
     record::{Operation, Service},
     refusal, render,
     shape::{self, Shape},
-    states::{Call, Era},
+    states::Call,
     word::{OperationKind, ServiceStatus},
 };
 use crate::sandbox::{answer::ApiError, caller::Caller};
@@ -137,6 +138,8 @@ fn with_service<T>(
     found.flatten().unwrap_or_else(|| Err(refusal::not_found(arn)))
 }
 
-fn era(app: &App) -> Era {
-    Era { create_failed_is_final: app.create_failed_is_final.load(Ordering::Relaxed) }
+/// The rules that hold now: one of them can be changed while the sandbox runs.
+fn disputed(app: &App) -> Disputed {
+    let create_failed_is_final = app.create_failed_is_final.load(Ordering::Relaxed);
+    Disputed { create_failed_is_final, ..app.options.disputed }
 }

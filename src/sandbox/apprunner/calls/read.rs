@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{era, text, with_service};
+use super::{disputed, text, with_service};
 use crate::sandbox::{
     answer::ApiError,
     apprunner::{
@@ -18,7 +18,7 @@ use crate::sandbox::{
 
 pub(super) fn describe_service(app: &App, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
     let service = with_service(app, caller, text(input, "ServiceArn"), |service| {
-        admit(Call::Read, service.status, era(app))?;
+        admit(Call::Read, service.status, disputed(app))?;
         Ok(stale(service))
     })?;
     Ok(json!({ "Service": service }))

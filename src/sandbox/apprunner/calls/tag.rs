@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{era, text, with_service};
+use super::{disputed, text, with_service};
 use crate::sandbox::{
     answer::ApiError,
     apprunner::{
@@ -20,7 +20,7 @@ const MOST_TAGS: usize = 50;
 pub(super) fn tag_resource(app: &App, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
     let added = from_input(input)?;
     with_service(app, caller, text(input, "ResourceArn"), |service| {
-        admit(Call::Tag, service.status, era(app))?;
+        admit(Call::Tag, service.status, disputed(app))?;
         let mut tags = service.tags.clone();
         tags.extend(added);
         service.tags = not_too_many(tags)?;
@@ -30,7 +30,7 @@ pub(super) fn tag_resource(app: &App, caller: &Caller, input: &Value) -> Result<
 
 pub(super) fn untag_resource(app: &App, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
     with_service(app, caller, text(input, "ResourceArn"), |service| {
-        admit(Call::Tag, service.status, era(app))?;
+        admit(Call::Tag, service.status, disputed(app))?;
         for key in input.get("TagKeys").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             service.tags.remove(key);
         }

@@ -138,6 +138,34 @@ async fn an_unhealthy_green_leaves_blue_and_its_configuration_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_script_overrules_what_containers_do() {
+    let (fixture, arn) = running(fast()).await;
+    let url = fixture.url(&arn).await;
+    let script = |script| fixture.runner.add_script(serde_json::from_value(script).unwrap());
+    script(json!({ "outcome": "ROLLBACK_FAILED", "at": "routing" }));
+    fixture.shelf.put(IDENTIFIER, || image(&["BODY=v2"]));
+    fixture.on("StartDeployment", &arn).await.unwrap();
+    fixture.runner.settle().await;
+    assert_eq!(fixture.newest(&arn).await, pair("START_DEPLOYMENT", "ROLLBACK_FAILED"));
+    assert_eq!(get(&url).await, (200, "v1".to_owned()));
+    assert_eq!(fixture.runner.app.engine.own_containers().await.unwrap().len(), 1);
+
+    // App Runner is content, and what it put live is not: seen in the field.
+    script(json!({ "outcome": "SUCCEEDED" }));
+    fixture.shelf.put(IDENTIFIER, || image(&["BODY=v3", "EXIT=1"]));
+    fixture.on("StartDeployment", &arn).await.unwrap();
+    fixture.runner.settle().await;
+    assert_eq!(
+        fixture.newest(&arn).await,
+        pair("START_DEPLOYMENT", "SUCCEEDED"),
+        "{:?}",
+        fixture.lines("/service", "")
+    );
+    assert_eq!(get(&url).await.0, 503);
+    fixture.runner.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_creation_holds_the_name_until_it_is_rebuilt_or_deleted() {
     let fixture = Fixture::new(fast());
     fixture.shelf.put(IDENTIFIER, || image(&["BODY=v1", "EXIT=3"]));

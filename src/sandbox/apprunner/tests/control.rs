@@ -5,10 +5,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, caller, scripted, service};
-use crate::sandbox::apprunner::{ControlError, Options, Pace, Script};
+use crate::sandbox::apprunner::{ControlError, Disputed, Options, Order, Pace, Script};
 
 fn script(script: Value) -> Script {
     serde_json::from_value(script).unwrap()
+}
+
+fn disputed(disputed: Disputed) -> Options {
+    Options { disputed, ..scripted() }
 }
 
 /// A fixture with one running service.
@@ -177,8 +181,45 @@ async fn the_rule_before_2023_can_be_brought_back() {
 }
 
 #[tokio::test]
+async fn a_paused_service_can_be_made_updatable() {
+    let (fixture, arn) = running(disputed(Disputed { paused_is_updatable: true, ..Disputed::default() })).await;
+    fixture.on("PauseService", &arn).await.unwrap();
+    fixture.runner.settle().await;
+    let input = json!({ "ServiceArn": arn, "InstanceConfiguration": { "Cpu": "2048", "Memory": "4096" } });
+    fixture.call("UpdateService", input).await;
+    fixture.runner.settle().await;
+    assert_eq!(fixture.newest(&arn).await, ("UPDATE_SERVICE".to_owned(), "SUCCEEDED".to_owned()));
+    let described = fixture.describe(&arn).await;
+    assert_eq!((&described["Status"], &described["InstanceConfiguration"]["Cpu"]), (&json!("PAUSED"), &json!("2048")));
+}
+
+#[tokio::test]
+async fn orders_are_json() {
+    let (fixture, arn) = running(scripted()).await;
+    let order = |order: Value| serde_json::from_value(order).unwrap();
+    let control = |value: Value| fixture.runner.control(order(value));
+    control(json!({ "kind": "script", "stuck": true, "at": "pulling" })).unwrap();
+    control(json!({ "kind": "script", "outcome": "FAILED" })).unwrap();
+    assert_eq!(fixture.runner.scripts().len(), 2);
+    let operation = fixture.on("StartDeployment", &arn).await.unwrap()["OperationId"].take();
+    control(json!({ "kind": "clear-scripts" })).unwrap();
+    assert_eq!(fixture.runner.scripts(), []);
+    control(json!({ "kind": "release", "operation": operation })).unwrap();
+    fixture.runner.settle().await;
+    assert_eq!(fixture.newest(&arn).await.1, "SUCCEEDED");
+    control(json!({ "kind": "begin-maintenance", "arn": arn })).unwrap();
+    assert_eq!(fixture.status(&arn).await, "OPERATION_IN_PROGRESS");
+    control(json!({ "kind": "end-maintenance", "arn": arn })).unwrap();
+    control(json!({ "kind": "create-failed-is-final", "is_final": true })).unwrap();
+    for bad in [json!({ "kind": "script", "outcom": "FAILED" }), json!({ "kind": "nothing" }), json!({})] {
+        assert!(serde_json::from_value::<Order>(bad).is_err());
+    }
+}
+
+#[tokio::test]
 async fn an_update_that_changes_nothing_can_be_no_operation() {
-    let (fixture, arn) = running(Options { unchanged_update_is_no_operation: true, ..scripted() }).await;
+    let (fixture, arn) =
+        running(disputed(Disputed { unchanged_update_is_no_operation: true, ..Disputed::default() })).await;
     let input = json!({ "ServiceArn": arn, "InstanceConfiguration": { "Cpu": "1 vCPU" } });
     assert_eq!(fixture.call("UpdateService", input).await.get("OperationId"), None);
     let (fixture, arn) = running(scripted()).await;

@@ -95,7 +95,7 @@ fn check_words(view: &Value) {
 fn random_script(random: &mut fastrand::Rng) -> Script {
     let outcome =
         random.choice([None, Some("SUCCEEDED"), Some("FAILED"), Some("ROLLBACK_SUCCEEDED"), Some("ROLLBACK_FAILED")]);
-    let at = ["pending", "pulling", "starting", "checking", "routing", "rolling_back", "stopping"];
+    let at = ["pending", "pulling", "starting", "checking", "routing", "rolling-back", "stopping"];
     serde_json::from_value(json!({
         "outcome": outcome.flatten(),
         "at": random.choice(at),
