@@ -6,6 +6,7 @@ use crate::{
     aws::{
         ecr::{Ecr, RegistryLogin},
         fault::AwsFault,
+        identity::IdentityError,
         logs::Logs,
         session::{self, Session},
     },
@@ -49,8 +50,7 @@ pub async fn connect(
     };
     let (source, workload, engine) =
         tokio::join!(connect_source(&base, deployment), connect_destination(&base, deployment), engine);
-    let (source, source_login, session) = source?;
-    let (workload, ecr, destination) = workload?;
+    let ((source, source_login, session), (workload, ecr, destination)) = both(source, workload)?;
     // Told in one order, whichever came first.
     if let Some(session) = session {
         tell("registry", &session, events);
@@ -80,8 +80,20 @@ pub async fn connect_workload(target: &Target, events: &Emitter) -> Result<Workl
 }
 
 async fn open_workload(base: &SdkConfig, target: &Target) -> Result<Workload, Failure> {
-    let session = Session::open(base, &target.access, &target.name).await?;
+    let session = Session::open(base, &target.access, &target.name).await.map_err(identity)?;
     Ok(Workload { target: AppRunner::new(&session), logs: Logs::new(&session), session })
+}
+
+/// Both, or what keeps either from being had: whoever mends one identity should know of the other.
+fn both<A, B>(source: Result<A, Failure>, workload: Result<B, Failure>) -> Result<(A, B), Failure> {
+    match (source, workload) {
+        (Ok(source), Ok(workload)) => Ok((source, workload)),
+        (Err(Failure::Identity(mut errors)), Err(Failure::Identity(more))) => {
+            errors.extend(more);
+            Err(Failure::Identity(errors))
+        }
+        (Err(failure), _) | (_, Err(failure)) => Err(failure),
+    }
 }
 
 fn tell(purpose: &str, session: &Session, events: &Emitter) {
@@ -102,7 +114,7 @@ async fn connect_source(
         let registry = Registry::new(image.host(), &address_of(image), Authorization::Anonymous);
         return Ok((registry.map_err(Failure::Registry)?, None, None));
     }
-    let session = Session::open(base, &deployment.registry, "registry").await?;
+    let session = Session::open(base, &deployment.registry, "registry").await.map_err(identity)?;
     let login = log_in(&Ecr::new(&session), image.host()).await?;
     let registry = registry(image.host(), &login).map_err(Failure::Registry)?;
     Ok((registry, Some(login), Some(session)))
@@ -115,6 +127,10 @@ async fn connect_destination(base: &SdkConfig, deployment: &Deployment) -> Resul
     let login = log_in(&ecr, &host).await?;
     let registry = registry(&host, &login).map_err(Failure::Registry)?;
     Ok((workload, ecr, registry))
+}
+
+fn identity(error: IdentityError) -> Failure {
+    Failure::Identity(vec![error])
 }
 
 async fn log_in(ecr: &Ecr, host: &str) -> Result<RegistryLogin, Failure> {

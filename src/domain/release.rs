@@ -1,4 +1,4 @@
-//! Which call releases a version, decided from the service's state. `docs`: the state table of App Runner.
+//! Which call releases a version, decided from the service's state.
 
 use super::service::ServiceStatus;
 

@@ -31,8 +31,8 @@ pub enum Failure {
     #[error("the configuration has {}", problems(.0.problems.len()))]
     Configuration(ConfigError),
     /// An identity could not be had.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Identity(Vec<IdentityError>),
     /// AWS did not do what was asked, before anything was changed.
     #[error("{doing}")]
     Aws {
@@ -196,6 +196,7 @@ impl Failure {
                 }
             }
             Self::Unhealthy { .. } => ExitCode::Unhealthy,
+            Self::Unverifiable(VerifyError::WrongPlatform { .. }) => ExitCode::Preflight,
             Self::Unverifiable(_) | Self::NoEngine(_) => ExitCode::Unverifiable,
             Self::Release(error) => release_exit_code(error),
             Self::Deployment { verdict, .. } => match verdict {

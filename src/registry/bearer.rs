@@ -22,6 +22,7 @@ use super::{
     request::{self, Reply, bad_answer, connection},
     retry,
 };
+use crate::domain::image::EcrHost;
 
 /// How long a token is good when nobody says (distribution's token specification, `expires_in`).
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(1);
@@ -91,6 +92,10 @@ impl Registry {
         }
         let scope = challenge.scope.clone().unwrap_or_else(|| access.scope());
         let action = self.action("get token", &scope, &access.repository);
+        // ECR's own token is all it ever takes. A challenge in its name is somebody else's, and is shown nothing.
+        if EcrHost::parse(self.host()).is_some() {
+            return Err(bad_answer(action, "it asks for a token, which ECR never does".to_owned()));
+        }
         let address = self.token_address(challenge, &scope).map_err(|reason| bad_answer(action.clone(), reason))?;
         let fetched = retry::persist(self, &action, || self.fetch_token(address.clone(), &action)).await;
         let (header, lifetime) = fetched?;

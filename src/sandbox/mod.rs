@@ -135,6 +135,9 @@ async fn create_services(cloud: &Cloud, seed: &Seed) -> Result<(), SandboxError>
     Ok(())
 }
 
+/// Where everything that a sandbox starts listens.
+const NOT_PROXIED: &str = "127.0.0.1,localhost";
+
 fn environment(endpoint: &str, seed: &Seed) -> Vec<(String, String)> {
     let mut variables = vec![
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
@@ -142,6 +145,9 @@ fn environment(endpoint: &str, seed: &Seed) -> Vec<(String, String)> {
         // The AWS CLI and boto3 read only this one.
         ("AWS_DEFAULT_REGION", seed.region.to_string()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        // A proxy cannot reach this machine's loopback addresses. Some clients read one spelling first, some the other.
+        ("NO_PROXY", NOT_PROXIED.to_owned()),
+        ("no_proxy", NOT_PROXIED.to_owned()),
     ];
     if let Some(user) = seed.users.first() {
         variables.push(("AWS_ACCESS_KEY_ID", user.access_key_id.clone()));

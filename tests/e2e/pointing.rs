@@ -1,4 +1,4 @@
-//! What `shipgate sandbox` prints: exports for a shell on standard output, everything else beside it.
+//! What `shipgate sandbox` prints: one line for programs on standard output, the words for people beside it.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::world::{shipgate, signal};
 
-/// Standard output up to this many lines, and standard error, of a sandbox that is ended then.
-fn printed(output: &str, lines: usize) -> (Vec<String>, String) {
+/// The lines of standard output, and standard error, of a sandbox that is ended after the first line.
+fn printed(output: &str) -> (Vec<String>, String) {
     let mut process = shipgate()
         .args(["sandbox", "--listen", "127.0.0.1:0", "--output", output])
         .stdout(Stdio::piped())
@@ -18,7 +18,7 @@ fn printed(output: &str, lines: usize) -> (Vec<String>, String) {
         .spawn()
         .unwrap();
     let mut stdout = BufReader::new(process.stdout.take().unwrap()).lines();
-    let mut told: Vec<String> = stdout.by_ref().take(lines).map(Result::unwrap).collect();
+    let mut told: Vec<String> = stdout.by_ref().take(1).map(Result::unwrap).collect();
     signal(&process, "TERM");
     told.extend(stdout.map(Result::unwrap));
     let mut talk = String::new();
@@ -29,14 +29,12 @@ fn printed(output: &str, lines: usize) -> (Vec<String>, String) {
 
 #[test]
 fn people_are_told_how_to_point_every_client_at_it() {
-    let (exports, talk) = printed("text", 6);
-    let values: Vec<(&str, &str)> =
-        exports.iter().map(|line| line.strip_prefix("export ").unwrap().split_once('=').unwrap()).collect();
-    let value = |name| values.iter().find(|(named, _)| *named == name).unwrap().1;
-    let endpoint = value("AWS_ENDPOINT_URL");
-    assert_eq!(values.len(), 6, "nothing but exports on standard output: {exports:?}");
+    let (lines, talk) = printed("text");
+    let told: Value = serde_json::from_str(&lines[0]).unwrap();
+    let endpoint = told["endpoint"].as_str().unwrap();
     for told in [
         &format!("open {endpoint}/ in a browser"),
+        &format!("export AWS_ENDPOINT_URL={endpoint}\n"),
         "role_arn = arn:aws:iam::222222222222:role/shipgate-deploy",
         &format!("apprunner = \"{endpoint}\""),
         "skip_credentials_validation = true",
@@ -44,17 +42,20 @@ fn people_are_told_how_to_point_every_client_at_it() {
     ] {
         assert!(talk.contains(told), "{told}\n{talk}");
     }
-    assert!(!talk.contains(value("AWS_SECRET_ACCESS_KEY")), "the secret key is in the talk");
 }
 
 #[test]
 fn programs_are_told_in_one_line() {
-    let (lines, _) = printed("json", 1);
-    assert_eq!(lines.len(), 1);
-    let told: Value = serde_json::from_str(&lines[0]).unwrap();
-    assert_eq!(told["environment"]["AWS_ENDPOINT_URL"], told["endpoint"]);
-    for account in ["111111111111", "222222222222", "333333333333"] {
-        let address = told["registries"][account].as_str().unwrap();
-        assert!(address.parse::<std::net::SocketAddr>().is_ok(), "{address}");
+    for output in ["text", "json"] {
+        let (lines, _) = printed(output);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let told: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(told["environment"]["AWS_ENDPOINT_URL"], told["endpoint"]);
+        assert_eq!(told["region"], "ap-northeast-1");
+        assert_eq!(told["credentials"]["access_key_id"], told["environment"]["AWS_ACCESS_KEY_ID"]);
+        for account in ["111111111111", "222222222222", "333333333333"] {
+            let address = told["registries"][account].as_str().unwrap();
+            assert!(address.starts_with("http://127.0.0.1:"), "{address}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     documents,
-    world::{LIVE, World},
+    world::{LIVE, Ran, World},
 };
 
 #[test]
@@ -17,6 +17,19 @@ fn a_first_deployment_creates_the_service() {
     let (_, status, url) = world.service().unwrap();
     assert_eq!(status, "RUNNING");
     assert!(ran.stdout.contains(&url), "the URL is data, on standard output: {}", ran.stdout);
+}
+
+#[test]
+fn a_proxy_for_the_outside_is_not_asked_for_the_sandbox() {
+    let world = World::new();
+    world.push("v1", &[]);
+    let mut command = world.shipgate();
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"] {
+        command.env(name, "http://127.0.0.1:1");
+    }
+    let ran: Ran = command.env("VERSION", "v1").arg("deploy").output().unwrap().into();
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    assert_eq!(world.answer(), "200 v1");
 }
 
 #[test]

@@ -32,8 +32,7 @@ pub async fn run(args: SandboxArgs) -> ExitCode {
     };
     match sandbox::start(options(&args, &seed)).await {
         Ok(sandbox) => {
-            introduce(&sandbox, &seed, args.output);
-            signals::next().await;
+            until_ended(async { introduce(&sandbox, &seed, args.output) }).await;
             say("stopping: containers are removed");
             sandbox.shutdown().await;
             ExitCode::Success
@@ -43,6 +42,18 @@ pub async fn run(args: SandboxArgs) -> ExitCode {
             complain(&(with_source(&error) + &hint))
         }
     }
+}
+
+/// Introduces the sandbox and waits for a signal. Signals are listened for first: who has read where the sandbox is may
+/// end it at once.
+async fn until_ended(introduction: impl Future<Output = ()>) {
+    let mut ended = std::pin::pin!(signals::next());
+    tokio::select! {
+        biased;
+        _ = &mut ended => return,
+        () = introduction => {}
+    }
+    ended.await;
 }
 
 fn options(args: &SandboxArgs, seed: &Seed) -> Options {

@@ -82,7 +82,7 @@ impl Failure {
     #[must_use]
     pub fn hint(&self, progress: &Progress) -> Option<String> {
         match self {
-            Self::Identity(error) => Some(error.hint()),
+            Self::Identity(errors) => Some(errors.iter().map(IdentityError::hint).collect::<Vec<_>>().join("\n")),
             Self::Resolve(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Preflight(checks) => failed(checks).find_map(|check| check.problem.as_ref()?.hint.clone()),
@@ -116,8 +116,8 @@ impl Failure {
             Self::NoEngine(_) => Some("start Docker, or set DOCKER_HOST to an engine that answers".to_owned()),
             Self::NoOperation { .. } => Some("check the operation's id and the service's name".to_owned()),
             Self::NoService { .. } => Some("check the service's name, the region and the role".to_owned()),
-            Self::Configuration(_)
-            | Self::Aws { .. }
+            Self::Configuration(error) => error.hint(),
+            Self::Aws { .. }
             | Self::Service { .. }
             | Self::Release(_)
             | Self::Deployment { .. } => None,
@@ -133,13 +133,21 @@ impl Failure {
             Self::Preflight(checks) => {
                 causes.extend(failed(checks).map(|check| format!("{}: {}", check.name, check.detail)));
             }
-            Self::Identity(error @ IdentityError::Hop { .. }) => causes.extend(error.hops()),
+            Self::Identity(errors) => {
+                // One of several tells itself; the only one is the failure, which has been told.
+                if errors.len() > 1 {
+                    causes.clear();
+                }
+                for error in errors {
+                    causes.extend((errors.len() > 1).then(|| error.to_string()));
+                    causes.extend(why(error));
+                }
+            }
             Self::Deployment { reason, last_line, .. } => {
                 causes.push(reason.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));
                 causes.extend(last_line.as_ref().map(|line| format!("the application's last line: {line}")));
             }
-            Self::Identity(_)
-            | Self::Aws { .. }
+            Self::Aws { .. }
             | Self::Registry(_)
             | Self::Service { .. }
             | Self::NoService { .. }
@@ -157,13 +165,25 @@ impl Failure {
             | Self::GateTimeout { .. }
             | Self::GateLost(_)
             | Self::Cancelled { .. } => {
-                let mut source = self.source();
-                while let Some(cause) = source {
-                    causes.push(cause.to_string());
-                    source = cause.source();
-                }
+                causes.extend(sources(self));
             }
         }
         causes
     }
+}
+
+/// Why an identity could not be had: hop by hop where a chain was walked.
+fn why(error: &IdentityError) -> Vec<String> {
+    let hops = error.hops();
+    if hops.is_empty() { sources(error) } else { hops }
+}
+
+fn sources(error: &dyn Error) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        texts.push(cause.to_string());
+        source = cause.source();
+    }
+    texts
 }

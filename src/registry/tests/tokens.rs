@@ -75,3 +75,15 @@ async fn a_stranger_is_told_so() {
     assert!(error.is_denied() && error.to_string().contains("who are you"), "{error}");
     assert_eq!((asked.load(Relaxed), server.requests().len()), (1, 1));
 }
+
+#[tokio::test]
+async fn the_token_of_ecr_is_shown_to_no_token_service() {
+    let server = FakeRegistry::start().await;
+    let (realm, asked, _service) = token_service().await;
+    server.want_tokens_of(&realm);
+    let host = "111111111111.dkr.ecr.ap-northeast-1.amazonaws.com";
+    let credentials = super::Authorization::Basic(crate::domain::secret::Secret::new(CREDENTIALS));
+    let registry = super::Registry::new(host, server.address(), credentials).unwrap();
+    let error = registry.manifest("shop/api", "v1").await.unwrap_err();
+    assert_eq!((asked.load(Relaxed), server.requests().len()), (0, 1), "{error}");
+}

@@ -24,10 +24,7 @@ pub async fn run(args: DemoArgs) -> ExitCode {
     let environment = Environment::of_process();
     match World::build(&environment).await {
         Ok(world) => {
-            let told = tokio::select! {
-                told = tell(&world, args.keep) => told,
-                signal = signals::next() => Ok(signal.exit_code()),
-            };
+            let told = tell(&world, args.keep).await;
             world.end().await;
             told.unwrap_or_else(|error| give_up(&error))
         }
@@ -50,6 +47,10 @@ async fn tell(world: &World, keep: bool) -> Result<ExitCode, DemoError> {
 }
 
 fn give_up(error: &DemoError) -> ExitCode {
+    if let DemoError::Cancelled(signal) = error {
+        say("stopped, and cleaned up");
+        return signal.exit_code();
+    }
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
     let text: Vec<String> = [error.to_string()].into_iter().chain(causes.map(ToString::to_string)).collect();

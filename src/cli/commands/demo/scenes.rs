@@ -1,17 +1,44 @@
 //! The four scenes. Each runs this program as a user would, then checks what it claims.
 
-use std::process::Stdio;
+use std::{io::IsTerminal, process::Stdio, time::Duration};
 
 use serde_json::Value;
+use tokio::process::Child;
 
 use super::{
     watch::{self, Watched},
     world::{DemoError, World},
 };
-use crate::{cli::console::say, domain::exit_code::ExitCode};
+use crate::{
+    cli::{console::say, signals},
+    domain::exit_code::ExitCode,
+};
 
 /// The tag the service deploys from: its name, as nothing else is configured.
 const TAG: &str = "shop-api";
+
+/// How long a deployment may take to clean up after a signal.
+const CLEAN_UP: Duration = Duration::from_secs(15);
+
+/// Asks a deployment to end, and waits until it has cleaned up. A terminal's Ctrl-C has reached it already; once more is
+/// not asked for then, because a second signal would make it leave its container behind.
+async fn end_in_good_order(child: &mut Child) {
+    let soon = tokio::time::timeout(Duration::from_secs(1), child.wait());
+    if soon.await.is_err()
+        && !shares_the_terminal()
+        && let Some(id) = child.id()
+    {
+        tokio::process::Command::new("kill").args(["-TERM", &id.to_string()]).status().await.ok();
+    }
+    if tokio::time::timeout(CLEAN_UP, child.wait()).await.is_err() {
+        child.kill().await.ok();
+    }
+}
+
+/// Whether a Ctrl-C goes to this process and its children alike.
+fn shares_the_terminal() -> bool {
+    std::io::stdin().is_terminal()
+}
 
 /// What a run of the program came to.
 struct Ran {
@@ -108,19 +135,23 @@ impl<'a> Story<'a> {
         let failed = |source| DemoError::Io { what: "shipgate cannot be run", source };
         let report = self.world.folder().join(format!("{version}.json"));
         say(&format!("$ VERSION={version} shipgate deploy"));
-        let status = tokio::process::Command::new(std::env::current_exe().map_err(failed)?)
+        let mut child = tokio::process::Command::new(std::env::current_exe().map_err(failed)?)
             .args(["deploy", "--report"])
             .arg(&report)
             .current_dir(self.world.folder())
+            .env_clear()
             .envs(self.world.environment())
             .env("VERSION", version)
-            .env_remove("AWS_PROFILE")
-            .env_remove("AWS_SESSION_TOKEN")
             .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .status()
-            .await
+            .spawn()
             .map_err(failed)?;
+        let status = tokio::select! {
+            status = child.wait() => status.map_err(failed)?,
+            signal = signals::next() => {
+                end_in_good_order(&mut child).await;
+                return Err(DemoError::Cancelled(signal));
+            }
+        };
         let text = std::fs::read_to_string(&report).unwrap_or_default();
         Ok(Ran { code: status.code(), report: serde_json::from_str(&text).unwrap_or(Value::Null) })
     }

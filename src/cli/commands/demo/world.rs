@@ -24,6 +24,7 @@ use crate::{
         manifest::Descriptor,
         secret::Secret,
     },
+    pipeline::cancellation::Signal,
     registry::{Registry, RegistryError},
     sandbox::{self, Sandbox, SandboxError, seed::Seed},
 };
@@ -50,6 +51,8 @@ pub(super) enum DemoError {
     Aws(#[source] AwsFault),
     #[error("the sandbox's registry cannot be used")]
     Registry(#[source] RegistryError),
+    #[error("cancelled")]
+    Cancelled(Signal),
     #[error("{0}")]
     Setup(String),
     #[error("{what}")]
@@ -69,6 +72,7 @@ impl DemoError {
             | Self::Identity(_)
             | Self::Aws(_)
             | Self::Registry(_)
+            | Self::Cancelled(_)
             | Self::Setup(_)
             | Self::Io { .. } => None,
         }
@@ -78,6 +82,21 @@ impl DemoError {
         if matches!(self, Self::Docker(_)) { ExitCode::Unverifiable } else { ExitCode::Internal }
     }
 }
+
+/// What a deployment needs of the user's environment.
+const KEPT: [&str; 11] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "DOCKER_HOST",
+    "TERM",
+    "COLUMNS",
+    "NO_COLOR",
+    "CLICOLOR_FORCE",
+    "CI",
+    "LANG",
+];
 
 /// A version of the application: its tag, and how it is told to behave.
 const VERSIONS: [(&str, &[(&str, &str)]); 4] = [
@@ -92,6 +111,7 @@ pub(super) struct World {
     sandbox: Sandbox,
     folder: PathBuf,
     workload: Registry,
+    kept: Environment,
     pub(super) http: reqwest::Client,
 }
 
@@ -110,7 +130,10 @@ impl World {
             push(&build, &layer, tag, settings).await?;
         }
         let workload = registry_of(&sandbox, "arn:aws:iam::222222222222:role/shipgate-deploy").await?;
-        Ok(Self { folder: write_configuration()?, sandbox, workload, http: reqwest::Client::new() })
+        // Everything asked is on this machine, where no proxy leads.
+        let http = reqwest::Client::builder().no_proxy().build();
+        let http = http.map_err(|error| DemoError::Setup(error.to_string()))?;
+        Ok(Self { folder: write_configuration()?, sandbox, workload, kept: environment.clone(), http })
     }
 
     /// Stops everything and leaves nothing behind.
@@ -129,9 +152,13 @@ impl World {
         self.sandbox.endpoint()
     }
 
-    /// What leads any AWS client there.
+    /// The whole environment of a deployment in this world: what leads an AWS client to the sandbox, and of the user's own
+    /// only what finds the Docker engine and the terminal. Nothing else can then lead a call off this machine.
     pub(super) fn environment(&self) -> Vec<(String, String)> {
-        self.sandbox.environment()
+        let none = |name: &str| (name.to_owned(), self.folder.join("no-such-file").display().to_string());
+        let kept = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), self.kept.get(name)?.to_owned())));
+        let profiles = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"].map(none);
+        kept.chain(profiles).chain(self.sandbox.environment()).collect()
     }
 
     /// What a tag of the workload repository points at.
