@@ -9,6 +9,7 @@
 mod architecture;
 mod documents;
 mod exit_codes;
+mod judges;
 mod output;
 mod refusals;
 mod said;

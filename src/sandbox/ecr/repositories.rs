@@ -95,12 +95,15 @@ pub(super) fn put_mutability(request: &Request<'_>) -> Result<Value, ApiError> {
     let mutability = Mutability::read(request.input)?;
     request.with(&id, |repository| {
         repository.mutability = mutability;
-        json!({
+        let mut answer = json!({
             "registryId": id.account,
             "repositoryName": id.name,
             "imageTagMutability": repository.mutability.name(),
-            "imageTagMutabilityExclusionFilters": repository.mutability.filters(),
-        })
+        });
+        if !repository.mutability.exclusions.is_empty() {
+            answer["imageTagMutabilityExclusionFilters"] = repository.mutability.filters();
+        }
+        answer
     })
 }
 

@@ -1,0 +1,206 @@
+"""The same calls of STS, ECR and CloudWatch Logs to moto and to the sandbox: the answers differ as docs/sandbox-fidelity.md
+lists, and in nothing else. moto has no App Runner: the lines it writes in the sandbox are put into moto by PutLogEvents, so
+that both are read alike."""
+
+import json
+import logging
+import os
+import unittest
+
+# moto reads it when it is imported: the account of the user that both are called as.
+os.environ["MOTO_ACCOUNT_ID"] = "333333333333"
+
+from moto.server import ThreadedMotoServer
+
+import fidelity
+from alike import Stage, Theatre
+from sandbox import ACCOUNT, ENDPOINT, ROLE, client, control, digest, role, small_image
+from services import never_created
+
+NOWHERE = "sha256:" + "0" * 64
+POLICY = json.dumps({
+    "Version": "2012-10-17",
+    "Statement": [{"Sid": "pull", "Effect": "Allow", "Principal": "*", "Action": ["ecr:BatchGetImage"]}],
+})
+
+
+class Moto(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        cls.server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        cls.server.start()
+        host, port = cls.server.get_host_and_port()
+        cls.stage = Stage(Theatre(ENDPOINT), Theatre(f"http://{host}:{port}"))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def test_answers_differ_as_listed(self):
+        call = self.stage.call
+        play_sts(self.stage, call)
+        play_repositories(call)
+        play_layers(call)
+        play_images(call)
+        play_groups(call)
+        play_lines(self.stage, call)
+        cells = {tuple(fidelity.cell(one) for one in difference) for difference in self.stage.differences}
+        listed = fidelity.differences()
+        lines = lambda rows: "\n".join(sorted("| " + " | ".join(row) + " | |" for row in rows))
+        unlisted, gone = lines(cells - listed), lines(listed - cells)
+        self.assertFalse(unlisted, f"mend the sandbox, or list with a reason in {fidelity.DOCUMENT.name}:\n{unlisted}\n")
+        self.assertFalse(gone, f"listed in {fidelity.DOCUMENT.name} and not so:\n{gone}\n")
+
+
+def each(ours, theirs):
+    """A parameter that each has its own value of."""
+    return lambda theatre: ours if theatre.endpoint == ENDPOINT else theirs
+
+
+def play_sts(stage, call):
+    call("sts", "get_caller_identity")
+    name = {"RoleArn": ROLE, "RoleSessionName": "judge"}
+    token = control("/_sandbox/oidc/token", {"sub": "repo:shop/api:ref:refs/heads/main"})["value"]
+    web = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/pipeline", "RoleSessionName": "run-1"}
+    call("sts", "assume_role_with_web_identity", WebIdentityToken=token, **web)
+    call("sts", "assume_role_with_web_identity", WebIdentityToken="no.token.ofyours", **web)
+    call("sts", "assume_role", RoleArn=f"arn:aws:iam::{ACCOUNT}:role/nowhere", RoleSessionName="judge")
+    call("sts", "assume_role", RoleArn=ROLE, RoleSessionName="a b")
+    call("sts", "assume_role", DurationSeconds=100, **name)
+    call("sts", "assume_role", Policy="{", **name)
+    ours, theirs = call("sts", "assume_role", **name)
+    stage.sandbox.become(ours["Credentials"])
+    stage.moto.become(theirs["Credentials"])
+    call("sts", "get_caller_identity")
+
+
+def play_repositories(call):
+    name = {"repositoryName": "judges/moto"}
+    call("ecr", "describe_repositories", repositoryNames=["judges/moto"])
+    call("ecr", "create_repository", **name)
+    call("ecr", "create_repository", **name)
+    call("ecr", "create_repository", repositoryName="Not A Name")
+    call("ecr", "create_repository", repositoryName="judges/fixed", imageTagMutability="IMMUTABLE")
+    call("ecr", "create_repository", repositoryName="judges/odd", imageTagMutability="SOMETIMES")
+    call("ecr", "describe_repositories", repositoryNames=["judges/moto"])
+    call("ecr", "put_image_tag_mutability", imageTagMutability="IMMUTABLE", **name)
+    call("ecr", "put_image_tag_mutability", imageTagMutability="MUTABLE", **name)
+    call("ecr", "put_image_tag_mutability", imageTagMutability="SOMETIMES", **name)
+    call("ecr", "get_repository_policy", **name)
+    call("ecr", "delete_repository_policy", **name)
+    call("ecr", "set_repository_policy", policyText=POLICY, **name)
+    call("ecr", "set_repository_policy", policyText='{"Version": "2012-10-17"}', **name)
+    call("ecr", "delete_repository_policy", **name)
+    call("ecr", "get_authorization_token")
+    call("ecr", "get_authorization_token", registryIds=[ACCOUNT])
+    for method in ("delete_repository", "get_repository_policy", "list_images", "describe_images"):
+        call("ecr", method, repositoryName="judges/nowhere")
+
+
+def play_layers(call):
+    name = {"repositoryName": "judges/moto"}
+    call("ecr", "initiate_layer_upload", repositoryName="judges/nowhere")
+    for blob in small_image("one")[1] + small_image("two")[1][:1]:
+        ours, theirs = call("ecr", "initiate_layer_upload", **name)
+        which = each(ours["uploadId"], theirs["uploadId"])
+        part = {"uploadId": which, "partFirstByte": 0, "partLastByte": len(blob) - 1, "layerPartBlob": blob}
+        call("ecr", "upload_layer_part", **name, **part)
+        call("ecr", "complete_layer_upload", uploadId=which, layerDigests=[digest(blob)], **name)
+    call("ecr", "upload_layer_part", **name, **{**part, "uploadId": "00000000-0000-0000-0000-000000000000"})
+    there = [digest(small_image("one")[1][1]), NOWHERE]
+    call("ecr", "batch_check_layer_availability", layerDigests=there, **name)
+    call("ecr", "batch_check_layer_availability", layerDigests=["sha256:1"], **name)
+    call("ecr", "get_download_url_for_layer", layerDigest=there[0], **name)
+    call("ecr", "get_download_url_for_layer", layerDigest=NOWHERE, **name)
+
+
+def play_images(call):
+    name = {"repositoryName": "judges/moto"}
+    one, two = small_image("one")[0], small_image("two")[0]
+    call("ecr", "list_images", **name)
+    call("ecr", "put_image", imageManifest=one, imageTag="one", **name)
+    call("ecr", "put_image", imageManifest=one, imageTag="one", **name)
+    call("ecr", "put_image", imageManifest=one, imageTag="uno", **name)
+    call("ecr", "put_image", imageManifest=two, **name)
+    call("ecr", "put_image", imageManifest=one, imageTag="one", imageDigest=NOWHERE, **name)
+    call("ecr", "put_image", imageManifest="{", imageTag="bad", **name)
+    call("ecr", "list_images", filter={"tagStatus": "UNTAGGED"}, **name)
+    call("ecr", "describe_images", imageIds=[{"imageTag": "uno"}], **name)
+    call("ecr", "describe_images", imageIds=[{"imageDigest": digest(two.encode())}], **name)
+    call("ecr", "describe_images", imageIds=[{"imageTag": "three"}], **name)
+    call("ecr", "describe_images", imageIds=[{}], **name)
+    for wanted in ({"imageTag": "one"}, {"imageDigest": digest(two.encode())}, {"imageTag": "three"}, {"imageDigest": NOWHERE}, {}):
+        call("ecr", "batch_get_image", imageIds=[wanted], **name)
+    mixed = {"imageTag": "one", "imageDigest": digest(two.encode())}
+    call("ecr", "batch_get_image", imageIds=[mixed], **name)
+    call("ecr", "put_image", imageManifest=two, imageTag="one", **name)
+    call("ecr", "delete_repository", **name)
+    for wanted in ({"imageTag": "uno"}, {"imageTag": "three"}, {"imageDigest": digest(two.encode())}, {}):
+        call("ecr", "batch_delete_image", imageIds=[wanted], **name)
+    call("ecr", "delete_repository", force=True, **name)
+    call("ecr", "get_account_setting", name="BLOB_MOUNTING")
+
+
+def play_groups(call):
+    name = {"logGroupName": "/judges/moto"}
+    call("logs", "create_log_group", **name)
+    call("logs", "create_log_group", **name)
+    call("logs", "create_log_group", logGroupName="a b")
+    call("logs", "create_log_group", logGroupName="/judges/moto/2")
+    call("logs", "describe_log_groups", logGroupNamePrefix="/judges/moto")
+    call("logs", "describe_log_groups", logGroupNamePrefix="/judges/moto", limit=1)
+    call("logs", "describe_log_groups", limit=51)
+    call("logs", "describe_log_groups", logGroupNamePrefix="a", logGroupNamePattern="b")
+    call("logs", "put_retention_policy", retentionInDays=30, **name)
+    call("logs", "put_retention_policy", retentionInDays=31, **name)
+    call("logs", "describe_log_groups", logGroupNamePattern="moto")
+    call("logs", "delete_retention_policy", **name)
+    call("logs", "describe_log_streams", **name)
+    call("logs", "delete_log_group", **name)
+    for method in ("delete_log_group", "describe_log_streams", "filter_log_events", "delete_retention_policy"):
+        call("logs", method, **name)
+    call("logs", "put_retention_policy", retentionInDays=30, **name)
+
+
+def play_lines(stage, call):
+    service = never_created(client("apprunner", role()), "lines-for-moto")
+    name = {"logGroupName": f"/aws/apprunner/{service['ServiceName']}/{service['ServiceId']}/service"}
+    stream, lines = copy_lines(stage, name)
+    call("logs", "describe_log_streams", **name)
+    call("logs", "describe_log_streams", orderBy="LastEventTime", descending=True, limit=1, **name)
+    call("logs", "describe_log_streams", orderBy="LastEventTime", logStreamNamePrefix="e", **name)
+    call("logs", "describe_log_groups", logGroupNamePrefix="/aws/apprunner/")
+    read = {**name, "logStreamName": stream}
+    call("logs", "get_log_events", **read)
+    call("logs", "get_log_events", startFromHead=True, **read)
+    first = call("logs", "get_log_events", startFromHead=True, limit=1, **read)
+    token = each(*(answer["nextForwardToken"] for answer in first))
+    call("logs", "get_log_events", startFromHead=True, limit=1, nextToken=token, **read)
+    call("logs", "get_log_events", startTime=lines[0]["timestamp"], endTime=lines[-1]["timestamp"], **read)
+    call("logs", "get_log_events", nextToken="x", **read)
+    call("logs", "get_log_events", **{**read, "logStreamName": "nowhere"})
+    call("logs", "filter_log_events", **name)
+    call("logs", "filter_log_events", filterPattern="failed", **name)
+    call("logs", "filter_log_events", logStreamNames=[stream], limit=1, **name)
+    call("logs", "filter_log_events", logStreamNames=[stream], logStreamNamePrefix="e", **name)
+
+
+def copy_lines(stage, name):
+    """Writes to moto what App Runner has written in the sandbox; gives the longest stream and its lines."""
+    ours, theirs = stage.sandbox.clients["logs"], stage.moto.clients["logs"]
+    theirs.create_log_group(**name)
+    longest = ("", [])
+    for stream in ours.describe_log_streams(**name)["logStreams"]:
+        of = {**name, "logStreamName": stream["logStreamName"]}
+        lines = ours.get_log_events(startFromHead=True, **of)["events"]
+        theirs.create_log_stream(**of)
+        theirs.put_log_events(logEvents=[{key: line[key] for key in ("timestamp", "message")} for line in lines], **of)
+        longest = max(longest, (stream["logStreamName"], lines), key=lambda one: len(one[1]))
+    return longest
+
+
+if __name__ == "__main__":
+    unittest.main()
