@@ -12,25 +12,31 @@ from sandbox import REGION
 
 CONFIG = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
 
-# Members whose values are given out anew by each: that they are there, and of what type, is compared.
+# Members whose values each gives out anew: that they are there, and of what type, is compared.
 GIVEN_OUT = {
     "AccessKeyId",
     "AssumedRoleId",
     "SecretAccessKey",
     "SessionToken",
+    "UserId",
     "authorizationToken",
+    "creationTime",
     "downloadUrl",
     "eventId",
+    "ingestionTime",
+    "lastIngestionTime",
     "nextBackwardToken",
     "nextForwardToken",
     "nextToken",
     "proxyEndpoint",
     "uploadId",
 }
-# In messages and ARNs.
-IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-# Milliseconds that are a clock's; those of log lines are the same in both and are compared.
-CLOCKS = {"creationTime", "ingestionTime", "lastIngestionTime"}
+# Members whose values are compared, and shown only as what they are.
+COUNTED = {"storedBytes", "timestamp", "firstEventTimestamp", "lastEventTimestamp"}
+# Lists whose order is nobody's promise where times are equal.
+UNORDERED = {"events", "imageDetails", "imageIds", "imageTags", "logStreams"}
+# Ids within texts: of operations, and of services.
+IDS = re.compile(r"\b([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})\b")
 ABSENT = "(absent)"
 
 
@@ -39,12 +45,8 @@ class Theatre:
 
     def __init__(self, endpoint):
         self.endpoint = endpoint
-        self.session = boto3.Session(
-            aws_access_key_id="AKIASANDBOXCI0000000",
-            aws_secret_access_key="sandbox/secret/of/the/ci/user/0000000000",
-            region_name=REGION,
-        )
         self.clients = {}
+        self.session = boto3
 
     def become(self, credentials):
         """Calls as the session of these credentials from now on."""
@@ -56,23 +58,25 @@ class Theatre:
         )
         self.clients = {}
 
+    def client(self, service):
+        if service not in self.clients:
+            self.clients[service] = self.session.client(service, endpoint_url=self.endpoint, config=CONFIG)
+        return self.clients[service]
+
     def call(self, service, method, parameters):
-        """The parsed answer, be it an error."""
-        client = self.clients.get(service)
-        if client is None:
-            client = self.session.client(service, endpoint_url=self.endpoint, config=CONFIG)
-            self.clients[service] = client
+        """The parsed answer; of a refusal its status, code and message."""
         try:
-            answer = getattr(client, method)(**parameters)
-        except ClientError as error:
-            answer = error.response
+            answer = getattr(self.client(service), method)(**parameters)
         except ResponseParserError:
-            return {"status": "no answer of AWS's making"}
-        status = answer.pop("ResponseMetadata")["HTTPStatusCode"]
-        if "Error" in answer:
-            said = {name: answer["Error"].get(name, ABSENT) for name in ("Code", "Message")}
-            return {"status": status, "Error": said}
-        return {"status": status, **answer}
+            return {"refused": "500 without an answer of AWS's making"}
+        except ClientError as error:
+            told = error.response["Error"]
+            if told["Code"] == "500":
+                return {"refused": "500 without an answer of AWS's making"}
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            return {"refused": f"{status} {told['Code']}", "message": told.get("Message", ABSENT)}
+        answer.pop("ResponseMetadata")
+        return answer
 
 
 class Stage:
@@ -80,37 +84,78 @@ class Stage:
 
     def __init__(self, sandbox, moto):
         self.sandbox, self.moto = sandbox, moto
-        # (operation, place, the sandbox's value, moto's value): the numbers of list members are left out.
+        # (operation, place, the sandbox's value, moto's value); the numbers of list members are left out.
         self.differences = set()
+        # What moto calls otherwise, and that has been told once.
+        self.renamed = {}
 
     def call(self, service, method, **parameters):
-        """Calls both with the same, or with what a function of the theatre gives; gives both answers."""
+        """Calls both, with the same or with what `each` has for them; gives both answers."""
         named = f"{service}:{''.join(word.capitalize() for word in method.split('_'))}"
         answers = []
         for theatre in (self.sandbox, self.moto):
             given = {name: value(theatre) if callable(value) else value for name, value in parameters.items()}
             answers.append(theatre.call(service, method, given))
-        ours, theirs = (dict(leaves(answer)) for answer in answers)
-        for place in sorted(ours.keys() | theirs.keys()):
-            mine, other = ours.get(place, ABSENT), theirs.get(place, ABSENT)
-            if mine != other:
-                self.differences.add((named, re.sub(r"\[\d+\]", "[]", place), mine, other))
+        ours, theirs = answers[0], self.by_our_names(answers[1])
+        outcome = [answer.get("refused", "(answers)") for answer in (ours, theirs)]
+        if outcome[0] != outcome[1]:
+            self.differences.add((named, "the outcome", *outcome))
+        else:
+            self.differences |= {(named, *difference) for difference in compare(ours, theirs, "", "")}
         return answers
 
+    def by_our_names(self, value):
+        if isinstance(value, dict):
+            return {name: self.by_our_names(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self.by_our_names(one) for one in value]
+        if isinstance(value, str):
+            for theirs, ours in self.renamed.items():
+                value = value.replace(theirs, ours)
+        return value
 
-def leaves(value, place="", name=""):
-    """Every place of an answer with its value, ids, times and tokens made alike."""
-    if isinstance(value, dict) and value:
-        for key, one in value.items():
-            yield from leaves(one, f"{place}.{key}".lstrip("."), key)
-    elif isinstance(value, list) and value:
-        for at, one in enumerate(value):
-            yield from leaves(one, f"{place}[{at}]", name)
-    elif name in GIVEN_OUT or name in CLOCKS:
-        yield place, f"({type(value).__name__})"
-    elif isinstance(value, datetime.datetime):
-        yield place, "(time)"
-    elif isinstance(value, str):
-        yield place, IDS.sub("(id)", value)
-    else:
-        yield place, str(value)
+
+def compare(ours, theirs, place, name):
+    """The places where two values differ, with what is there."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for member in sorted(ours.keys() | theirs.keys()):
+            pair = ours.get(member, ABSENT), theirs.get(member, ABSENT)
+            yield from compare(*pair, f"{place}.{member}".lstrip("."), member)
+    elif isinstance(ours, list) and isinstance(theirs, list):
+        if len(ours) != len(theirs):
+            told = ("(fewer)", "(more)") if len(ours) < len(theirs) else ("(more)", "(fewer)")
+            yield place, *told
+            return
+        if name in UNORDERED:
+            ours, theirs = sorted(ours, key=sorting), sorted(theirs, key=sorting)
+        for one, other in zip(ours, theirs):
+            yield from compare(one, other, f"{place}[]", name)
+    elif alike(ours, name) != alike(theirs, name):
+        yield place, shown(ours, name), shown(theirs, name, "another ")
+
+
+def sorting(value):
+    """What members of a list are put in order by, whatever is given out anew among them."""
+    if isinstance(value, dict):
+        return [str(value.get(name)) for name in ("timestamp", "logStreamName", "message", "imageDigest", "imageTag")]
+    return [value]
+
+
+def alike(value, name):
+    """A value with ids, times and tokens made alike."""
+    if value == ABSENT:
+        return value
+    if name in GIVEN_OUT or isinstance(value, datetime.datetime):
+        return f"({type(value).__name__})"
+    return IDS.sub("(id)", value) if isinstance(value, str) else value
+
+
+def shown(value, name, another=""):
+    """How the table has a value."""
+    if value == ABSENT:
+        return ABSENT
+    if name in COUNTED and value:
+        return f"({another}number)"
+    if isinstance(value, (dict, list)) and value:
+        return "(there)"
+    return str(alike(value, name))

@@ -139,8 +139,9 @@ def push(ecr, image, tag):
     return ecr.put_image(repositoryName=REPOSITORY, imageManifest=image.manifest, imageTag=tag)["image"]
 
 
-def small_image(note, layer=b"a layer of no use"):
+def small_image(note):
     """A manifest, and the blobs it names, of an image that nobody will run."""
+    layer = f"the layer of {note}".encode()
     config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Labels": {"note": note}}}).encode()
     kind = "application/vnd.oci.image"
     manifest = {

@@ -34,18 +34,19 @@ class AppRunner(Judging):
 
     def test_a_service_from_its_making_to_its_end(self):
         first = image("v1")
+        push(client("ecr", role()), first, "live")
         began = self.apprunner.create_service(
             ServiceName="whole-life",
             SourceConfiguration=source("live", RuntimeEnvironmentVariables={"GREETING": "hello"}),
             InstanceConfiguration={"Cpu": "0.25 vCPU", "Memory": "0.5 GB"},
             HealthCheckConfiguration=HEALTH,
             Tags=[{"Key": "team", "Value": "shop"}],
-        ) if push(client("ecr", role()), first, "live") else None
+        )
         arn = {"ServiceArn": began["Service"]["ServiceArn"]}
         self.assertRegex(arn["ServiceArn"], f"^arn:aws:apprunner:{REGION}:{ACCOUNT}:service/whole-life/[0-9a-f]{{32}}$")
         self.busy(arn)
         self.follow(arn["ServiceArn"], began, "CREATE_SERVICE", "RUNNING")
-        service = self.described(**{"arn": arn["ServiceArn"]})
+        service = self.described(arn["ServiceArn"])
         self.assertEqual(service["InstanceConfiguration"], {"Cpu": "256", "Memory": "512"})
         self.assertEqual(answer(service), "v1")
 
@@ -67,6 +68,7 @@ class AppRunner(Judging):
         self.follow(arn["ServiceArn"], self.apprunner.resume_service(**arn), "RESUME_SERVICE", "RUNNING")
         self.assertNotIn("OperationId", self.apprunner.resume_service(**arn))
         self.pages_of_operations(arn)
+        self.tags(arn["ServiceArn"])
 
         began = self.apprunner.delete_service(**arn)
         self.follow(arn["ServiceArn"], began, "DELETE_SERVICE", "DELETED")
@@ -96,18 +98,22 @@ class AppRunner(Judging):
         self.assertEqual([(one["Type"], one["Status"]) for one in listed], [("CREATE_SERVICE", "FAILED")])
         self.refused("InvalidRequestException", NOT_RUNNING, self.apprunner.start_deployment, **arn)
         self.refused("InvalidStateException", "CREATE_FAILED", self.apprunner.pause_service, **arn)
+        tag = {"ResourceArn": failed["ServiceArn"], "Tags": [{"Key": "a", "Value": "1"}]}
+        self.refused("InvalidStateException", "CREATE_FAILED", self.apprunner.tag_resource, **tag)
         create = {"ServiceName": "never-created", "SourceConfiguration": source("v1")}
         said = "Service with the provided name already exists: never-created"
         self.refused("InvalidRequestException", said, self.apprunner.create_service, **create)
         self.follow(arn["ServiceArn"], self.apprunner.delete_service(**arn), "DELETE_SERVICE", "DELETED")
 
-    def test_tags_scaling_and_domains(self):
-        service = never_created(self.apprunner, "tagged")
-        resource = {"ResourceArn": service["ServiceArn"]}
-        self.assertEqual(self.apprunner.list_tags_for_resource(**resource)["Tags"], [])
+    def tags(self, arn):
+        resource = {"ResourceArn": arn}
+        self.assertEqual(self.apprunner.list_tags_for_resource(**resource)["Tags"], [{"Key": "team", "Value": "shop"}])
         self.apprunner.tag_resource(Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}], **resource)
-        self.apprunner.untag_resource(TagKeys=["a"], **resource)
+        self.apprunner.untag_resource(TagKeys=["a", "team"], **resource)
         self.assertEqual(self.apprunner.list_tags_for_resource(**resource)["Tags"], [{"Key": "b", "Value": "2"}])
+
+    def test_scaling_and_domains(self):
+        service = never_created(self.apprunner, "scaled")
         domains = self.apprunner.describe_custom_domains(ServiceArn=service["ServiceArn"])
         self.assertEqual((domains["CustomDomains"], domains["VpcDNSTargets"]), ([], []))
         arn = service["AutoScalingConfigurationSummary"]["AutoScalingConfigurationArn"]
@@ -119,8 +125,6 @@ class AppRunner(Judging):
     def test_pages_of_services(self):
         for at in range(3):
             never_created(self.apprunner, f"page-{at}")
-        pages = self.apprunner.get_paginator("list_services") if self.apprunner.can_paginate("list_services") else None
-        self.assertIsNone(pages, "botocore has no paginator of its own for App Runner")
         seen, token = [], {}
         while True:
             page = self.apprunner.list_services(MaxResults=1, **token)

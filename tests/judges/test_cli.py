@@ -167,8 +167,9 @@ class Deployment(unittest.TestCase):
         self.aws("logs", "put-retention-policy", "--log-group-name", name, "--retention-in-days", "30")
         lines = self.aws("logs", "filter-log-events", "--log-group-name", name, "--filter-pattern", "SERVICE_DEPLOY")
         self.assertEqual(len(lines["events"]), 1, lines)
-        tailed = self.aws.text("logs", "tail", name, "--since", "1h", "--format", "short")
-        self.assertIn("Successfully routed incoming traffic to application.", tailed)
+        stream = ("--log-group-name", name, "--log-stream-name", lines["events"][0]["logStreamName"])
+        told = self.aws("logs", "get-log-events", *stream, "--start-from-head")["events"]
+        self.assertIn("Successfully routed incoming traffic to application.", [line["message"] for line in told])
 
     def refused(self):
         for words, said in (

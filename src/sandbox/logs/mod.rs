@@ -60,15 +60,16 @@ fn group<'a>(groups: &'a mut Groups, input: &Value) -> Result<&'a mut Group, Api
 fn limit(input: &Value, default: usize, most: usize) -> Result<usize, ApiError> {
     match input.get("limit").filter(|limit| !limit.is_null()) {
         None => Ok(default),
-        Some(limit) => limit
-            .as_u64()
-            .and_then(|limit| usize::try_from(limit).ok())
-            .filter(|limit| (1..=most).contains(limit))
-            .ok_or_else(|| {
-                invalid(format!(
-                    "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: \
-                     Member must have value between 1 and {most}"
-                ))
-            }),
+        Some(limit) => {
+            let complaint = match limit.as_u64().and_then(|limit| usize::try_from(limit).ok()) {
+                Some(0) => "Member must have value greater than or equal to 1".to_owned(),
+                Some(limit) if limit > most => format!("Member must have value less than or equal to {most}"),
+                Some(limit) => return Ok(limit),
+                None => "Member must be an integer".to_owned(),
+            };
+            Err(invalid(format!(
+                "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: {complaint}"
+            )))
+        }
     }
 }
