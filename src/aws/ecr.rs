@@ -90,15 +90,16 @@ impl Ecr {
         }
     }
 
-    /// Creates a repository with ECR's defaults. One that exists by now is as good.
+    /// Creates a repository with ECR's defaults. One that exists is as good; says whether it was created.
     ///
     /// # Errors
     /// [`AwsFault`] when it could not be created.
-    pub async fn create_repository(&self, name: &str) -> Result<(), AwsFault> {
+    pub async fn create_repository(&self, name: &str) -> Result<bool, AwsFault> {
         let answer = self.client.create_repository().repository_name(name).send().await;
         match answer.map_err(|error| AwsFault::new("ecr:CreateRepository", &error)) {
-            Err(fault) if !fault.has_code("RepositoryAlreadyExistsException") => Err(fault),
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(fault) if fault.has_code("RepositoryAlreadyExistsException") => Ok(false),
+            Err(fault) => Err(fault),
         }
     }
 }

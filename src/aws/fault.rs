@@ -52,6 +52,22 @@ impl AwsFault {
         })
     }
 
+    /// Whether the call was not taken because there were too many.
+    #[must_use]
+    pub fn is_throttling(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| {
+            code.starts_with("Throttl") || ["TooManyRequestsException", "RequestLimitExceeded"].contains(&code)
+        })
+    }
+
+    /// Whether the service failed by its own fault: what the call did is not known then.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| {
+            code.starts_with("Internal") || code.starts_with("ServiceUnavailable") || code == "no code"
+        })
+    }
+
     /// Whether the service's error code is this one.
     #[must_use]
     pub fn has_code(&self, code: &str) -> bool {

@@ -131,3 +131,6 @@ async fn caller(config: &SdkConfig, purpose: &str) -> Result<(AccountId, String)
     })?;
     Ok((account, arn))
 }
+
+#[cfg(test)]
+mod tests;

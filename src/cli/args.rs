@@ -99,7 +99,7 @@ pub struct TargetArgs {
     /// The workload repository [default: the one the service deploys from, else the image's]
     #[arg(long, value_name = "NAME")]
     pub repository: Option<String>,
-    /// The workload tag [default: the one the service deploys from, else `live`]
+    /// The workload tag [default: the one the service deploys from, else its name]
     #[arg(long, value_name = "TAG")]
     pub tag: Option<String>,
     /// Create the workload repository if it does not exist

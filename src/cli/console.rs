@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::environment::Environment,
     domain::{
-        event::{Emitter, Event, milliseconds},
+        event::{Emitter, Event, Stage, milliseconds},
         exit_code::ExitCode,
     },
     pipeline::{
@@ -23,6 +23,7 @@ use crate::{
         deploy::Run,
         failure::{Deployed, Failure},
         narrator::Narrator,
+        progress::Progress,
     },
     report::{
         Fanout, Moment, Reporter,
@@ -36,6 +37,7 @@ use crate::{
 pub(super) struct Console {
     reporter: Reporter,
     cancellation: Cancellation,
+    progress: Progress,
     begun: Instant,
 }
 
@@ -60,7 +62,12 @@ impl Console {
             }
         }
         let clock = move || Moment { at: jiff::Timestamp::now(), since_start: begun.elapsed() };
-        Ok(Self { reporter: Reporter::new(fanout, clock), cancellation: Cancellation::default(), begun })
+        Ok(Self {
+            reporter: Reporter::new(fanout, clock),
+            cancellation: Cancellation::default(),
+            progress: Progress::default(),
+            begun,
+        })
     }
 
     /// Where events go.
@@ -68,10 +75,11 @@ impl Console {
         self.reporter.emitter()
     }
 
-    /// A run of the pipeline that shows itself here.
+    /// A run of the pipeline that shows itself here. `wait_arguments` lead `shipgate wait OPERATION` to the same service.
     pub(super) fn run(&self, wait_arguments: String) -> Run {
+        self.progress.is_led_to_by(wait_arguments);
         let narrator = Narrator { events: self.emitter(), cancellation: self.cancellation.clone() };
-        Run { narrator, id: format!("{:016x}", fastrand::u64(..)), wait_arguments }
+        Run { narrator, id: format!("{:016x}", fastrand::u64(..)), progress: self.progress.clone() }
     }
 
     /// Does the work while signals are watched and the renderers' clock ticks, then tells how it ended.
@@ -85,7 +93,7 @@ impl Console {
     async fn finish(&self, work: impl Future<Output = Result<Deployed, Failure>>) -> ExitCode {
         let result = tokio::select! {
             result = work => result,
-            signal = signals::watch(&self.cancellation) => return self.abort(signal),
+            signal = signals::watch(&self.cancellation, || self.tell_of_stopping()) => return self.abort(signal),
             never = self.tick() => match never {},
         };
         let code = result.as_ref().err().map_or(ExitCode::Success, Failure::exit_code);
@@ -101,14 +109,23 @@ impl Console {
         }
     }
 
-    /// The second signal: nothing is waited for any more.
+    fn tell_of_stopping(&self) {
+        let message = "stopping: nothing new is begun; a second signal aborts at once".to_owned();
+        self.emitter().emit(Event::Notice { message });
+    }
+
+    /// The second signal: nothing is waited for any more. The first one says what the exit code is.
     fn abort(&self, signal: Signal) -> ExitCode {
         let code = signal.exit_code();
+        let aborted = Failure::Cancelled { signal, stage: Stage::Aftercare };
         self.emitter().emit(Event::RunFinished {
             exit_code: code,
-            summary: "aborted: what was under way was left as it was".to_owned(),
-            causes: vec!["a second signal came".to_owned()],
-            hint: Some("containers left behind are swept by the next run; look at the service's operations".to_owned()),
+            summary: format!("aborted; {}", aborted.world(&self.progress)),
+            causes: vec!["a second signal came before everything was cleaned up".to_owned()],
+            hint: Some(self.progress.wait_line().map_or_else(
+                || "a container that is left behind is swept by the next run".to_owned(),
+                |line| format!("go on following it with: {line}"),
+            )),
             service_url: None,
             digest: None,
             elapsed_ms: milliseconds(self.begun.elapsed()),
@@ -130,9 +147,9 @@ impl Console {
             },
             Err(failure) => Event::RunFinished {
                 exit_code,
-                summary: failure.world(),
+                summary: failure.world(&self.progress),
                 causes: failure.causes(),
-                hint: failure.hint(),
+                hint: failure.hint(&self.progress),
                 service_url: None,
                 digest: None,
                 elapsed_ms,

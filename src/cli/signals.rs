@@ -4,12 +4,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::pipeline::cancellation::{Cancellation, Signal};
 
-/// Waits for the first signal, passes it to `cancellation`, then waits for the second and returns it. A system that
-/// gives no signals never returns.
-pub(super) async fn watch(cancellation: &Cancellation) -> Signal {
+/// Waits for the first signal, passes it to `cancellation` and tells of it, then waits for the second and gives the
+/// first: that is the one the run was stopped by. A system that gives no signals never returns.
+pub(super) async fn watch(cancellation: &Cancellation, tell: impl FnOnce()) -> Signal {
     let first = next().await;
     cancellation.cancel(first);
-    next().await
+    tell();
+    next().await;
+    first
 }
 
 /// The next SIGINT or SIGTERM.

@@ -9,7 +9,10 @@ use crate::{
         logs::Logs,
         session::{self, Session},
     },
-    config::{deployment::Deployment, environment::Environment},
+    config::{
+        deployment::{Deployment, Target},
+        environment::Environment,
+    },
     docker::{DockerEnvironment, Engine},
     domain::{
         event::{Emitter, Event},
@@ -69,15 +72,15 @@ pub async fn connect(
 ///
 /// # Errors
 /// [`Failure::Identity`] when a role cannot be assumed.
-pub async fn connect_workload(deployment: &Deployment, events: &Emitter) -> Result<Workload, Failure> {
-    let base = session::base(&deployment.target.access.region, None).await;
-    let workload = open_workload(&base, deployment).await?;
-    tell(&deployment.target.name, &workload.session, events);
+pub async fn connect_workload(target: &Target, events: &Emitter) -> Result<Workload, Failure> {
+    let base = session::base(&target.access.region, None).await;
+    let workload = open_workload(&base, target).await?;
+    tell(&target.name, &workload.session, events);
     Ok(workload)
 }
 
-async fn open_workload(base: &SdkConfig, deployment: &Deployment) -> Result<Workload, Failure> {
-    let session = Session::open(base, &deployment.target.access, &deployment.target.name).await?;
+async fn open_workload(base: &SdkConfig, target: &Target) -> Result<Workload, Failure> {
+    let session = Session::open(base, &target.access, &target.name).await?;
     Ok(Workload { target: AppRunner::new(&session), logs: Logs::new(&session), session })
 }
 
@@ -106,7 +109,7 @@ async fn connect_source(
 }
 
 async fn connect_destination(base: &SdkConfig, deployment: &Deployment) -> Result<(Workload, Ecr, Registry), Failure> {
-    let workload = open_workload(base, deployment).await?;
+    let workload = open_workload(base, &deployment.target).await?;
     let ecr = Ecr::new(&workload.session);
     let host = EcrHost::host_of(workload.session.account(), &deployment.target.access.region);
     let login = log_in(&ecr, &host).await?;

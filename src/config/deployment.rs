@@ -29,7 +29,7 @@ pub struct Target {
     pub service: ServiceName,
     /// The workload repository's path; absent: the live service's, else the source image's.
     pub repository: Option<String>,
-    /// The tag that is moved; absent: the live service's, else `live`.
+    /// The tag that is moved; absent: the live service's, else the service's name.
     pub tag: Option<String>,
     /// What to create the service with if it does not exist; absent: it must exist.
     pub create: Option<CreateSettings>,

@@ -24,7 +24,7 @@ mod tree;
 
 use std::path::{Path, PathBuf};
 
-use deployment::Deployment;
+use deployment::{Deployment, Target};
 use environment::Environment;
 use overrides::Overrides;
 use problem::{ConfigError, Location, Problem};
@@ -44,30 +44,61 @@ const ONLY_TARGET: &str = "default";
 /// # Errors
 /// [`ConfigError`] with every problem. A file that cannot be read or is not YAML is the only problem then.
 pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Deployment, ConfigError> {
-    let file = overrides.file.clone().or_else(|| FILES.iter().map(PathBuf::from).find(|path| path.exists()));
-    let mut problems = Vec::new();
-    let root = match &file {
-        Some(path) => open(path, overrides.file.is_some(), &mut problems),
-        None => Some(nothing()),
-    };
+    let (root, problems) = find_tree(overrides);
     match root {
         Some(root) => load_tree(root, problems, overrides, environment),
         None => Err(ConfigError::new(problems)),
     }
 }
 
-/// Reads the configuration from a file's tree, in which `problems` have been found already.
-fn load_tree(
-    mut root: Node,
+/// Reads what the configuration says of the target alone: for a run that has no image. What it says of the image is not
+/// looked at, so the image's variables need not be set.
+///
+/// # Errors
+/// [`ConfigError`] with every problem.
+pub fn load_target(overrides: &Overrides, environment: &Environment) -> Result<Target, ConfigError> {
+    let (root, problems) = find_tree(overrides);
+    let mut root = root.ok_or_else(|| ConfigError::new(problems.clone()))?;
+    root.forget(&["image", "registry_role"]);
+    let overrides = Overrides { image: None, registry_role: None, registry_external_id: None, ..overrides.clone() };
+    let (file, name, mut problems) = read_tree(&mut root, problems, &overrides, environment);
+    let target = file.and_then(|file| resolve::target(file, name.as_deref(), environment, &mut problems));
+    target.filter(|_| problems.is_empty()).ok_or_else(|| ConfigError::new(problems))
+}
+
+/// The file's tree, or an empty one where there is no file. `None` when there is one that cannot be read.
+fn find_tree(overrides: &Overrides) -> (Option<Node>, Vec<Problem>) {
+    let file = overrides.file.clone().or_else(|| FILES.iter().map(PathBuf::from).find(|path| path.exists()));
+    let mut problems = Vec::new();
+    let root = match &file {
+        Some(path) => open(path, overrides.file.is_some(), &mut problems),
+        None => Some(nothing()),
+    };
+    (root, problems)
+}
+
+/// Selects the target, lays the flags over the tree, and reads it.
+fn read_tree(
+    root: &mut Node,
     mut problems: Vec<Problem>,
     overrides: &Overrides,
     environment: &Environment,
-) -> Result<Deployment, ConfigError> {
-    let target = select(&root, overrides.target.as_deref(), &mut problems);
-    overrides.lay_over(&mut root, target.as_deref(), &mut problems);
+) -> (Option<shape::File>, Option<String>, Vec<Problem>) {
+    let target = select(root, overrides.target.as_deref(), &mut problems);
+    overrides.lay_over(root, target.as_deref(), &mut problems);
     let mut reader = Reader { variables: environment, target: target.clone(), demands_variables: true, problems };
-    let file = shape::File::read(&root, &mut reader);
-    let mut problems = reader.problems;
+    let file = shape::File::read(root, &mut reader);
+    (file, target, reader.problems)
+}
+
+/// Reads the configuration from a file's tree, in which `problems` have been found already.
+fn load_tree(
+    mut root: Node,
+    problems: Vec<Problem>,
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<Deployment, ConfigError> {
+    let (file, target, mut problems) = read_tree(&mut root, problems, overrides, environment);
     let deployment =
         file.and_then(|file| resolve::deployment(file, &root.location, target.as_deref(), environment, &mut problems));
     deployment.filter(|_| problems.is_empty()).ok_or_else(|| ConfigError::new(problems))

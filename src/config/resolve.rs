@@ -40,16 +40,38 @@ pub(super) fn deployment(
         refuse_foreign_registry(image, role, problems);
     }
     let target = targets.value()?.0.remove(name?)?.over(defaults);
-    let target = target_of(target, name?, image.as_ref(), environment, problems)?;
+    let known = image.as_ref().map_or(Image::Faulty, Image::Is);
+    let target = target_of(target, name?, known, environment, problems)?;
     let image = image?;
     let region = image.ecr().map_or_else(|| target.access.region.clone(), |host| host.region);
     Some(Deployment { image, registry: Access { hops: hops(registry_role), region }, target })
 }
 
+/// Resolves a file's target where no image is asked for.
+pub(super) fn target(
+    file: File,
+    name: Option<&str>,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) -> Option<Target> {
+    let target = file.targets.value()?.0.remove(name?)?.over(file.defaults);
+    target_of(target, name?, Image::NotAsked, environment, problems)
+}
+
+/// The image, as far as the target's own defaults depend on it.
+#[derive(Clone, Copy)]
+enum Image<'a> {
+    Is(&'a ImageReference),
+    /// There is a problem with it, which has been told.
+    Faulty,
+    /// The run has none.
+    NotAsked,
+}
+
 fn target_of(
     target: Given<shape::Target>,
     name: &str,
-    image: Option<&ImageReference>,
+    image: Image<'_>,
     environment: &Environment,
     problems: &mut Vec<Problem>,
 ) -> Option<Target> {
@@ -96,20 +118,26 @@ fn service(
 /// The region as given, else of the image's host, else of the environment.
 fn region(
     given: Given<Region>,
-    image: Option<&ImageReference>,
+    image: Image<'_>,
     environment: &Environment,
     owner: &Location,
     problems: &mut Vec<Problem>,
 ) -> Option<Region> {
-    let image = match given {
+    match given {
         Given::Is { value, .. } => return Some(value),
         Given::Faulty => return None,
-        Given::Absent => image?,
+        Given::Absent => {}
+    }
+    let (of_image, message) = match image {
+        Image::Faulty => return None,
+        Image::NotAsked => (None, "there is no `region`".to_owned()),
+        Image::Is(image) => {
+            let message = format!("there is no `region`, and the image's host `{}` names none", image.host());
+            (image.ecr().map(|host| host.region), message)
+        }
     };
-    let of_environment = || environment.aws_region()?.parse().ok();
-    let region = image.ecr().map(|host| host.region).or_else(of_environment);
+    let region = of_image.or_else(|| environment.aws_region()?.parse().ok());
     if region.is_none() {
-        let message = format!("there is no `region`, and the image's host `{}` names none", image.host());
         problems.push(
             Problem::new(&missing_at(owner, "--region"), message)
                 .with_hint("name the region: `region: NAME` in the target, --region, or AWS_REGION"),

@@ -40,7 +40,7 @@ mappings! {
         region: Region,
         /// The repository in the workload account. Default: the live service's, else the image's.
         repository: Repository,
-        /// The tag the service deploys from, which shipgate moves. Default: the live service's, else `live`.
+        /// The tag the service deploys from, which shipgate moves. Default: the live service's, else its name.
         tag: Tag,
         /// What to create the service with if it does not exist. Never applied to a service that exists. Default: a
         /// missing service is an error.

@@ -69,6 +69,13 @@ impl Node {
         }
     }
 
+    /// Takes keys out of a mapping.
+    pub(super) fn forget(&mut self, keys: &[&str]) {
+        if let Kind::Mapping(entries) = &mut self.kind {
+            entries.retain(|entry| !keys.contains(&entry.key.as_str()));
+        }
+    }
+
     /// The value at a key, if this is a mapping that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         self.entries()?.iter().find(|entry| entry.key == key).map(|entry| &entry.value)

@@ -1,11 +1,15 @@
 //! The whole pipeline, in order: resolve → preflight → copy beside verify → promote → release → gate → aftercare.
 
-use std::{collections::BTreeSet, future::Future};
+use std::future::Future;
+
+use tokio_util::sync::CancellationToken;
 
 use super::{
     failure::{Deployed, Failure},
     narrator::{Narrator, Told},
     plan::{self, Plan},
+    progress::Progress,
+    releasing::{assert_tag, give_order, move_tag, take_back},
     wait::{self, Followed},
 };
 use crate::{
@@ -18,21 +22,19 @@ use crate::{
     docker::{Engine, EngineError},
     domain::{
         account::AccountId,
-        event::{Emitter, Stage},
+        event::{Emitter, Event, Stage},
         secret::Secret,
         service::LiveService,
     },
     registry::Registry,
     stages::{
         copy::{self, CopyDestination, CopySource, CopySummary},
-        gate,
         preflight::{self, Subject},
-        promote, release,
         release::ReleaseOrder,
         resolve::{self, ResolvedImage},
         verify::{self, Verification, VerifyImage, VerifyRequest},
     },
-    target::{DeployTarget, Started},
+    target::DeployTarget,
 };
 
 /// Everything outside this process that a deployment talks to.
@@ -63,12 +65,14 @@ pub struct Run {
     pub narrator: Narrator,
     /// Marks what this run leaves lying about.
     pub id: String,
-    /// The arguments after `shipgate wait OPERATION` that lead to the same service.
-    pub wait_arguments: String,
+    /// What it has changed so far.
+    pub progress: Progress,
 }
 
 impl Run {
-    fn events(&self) -> &Emitter {
+    /// Where its events go.
+    #[must_use]
+    pub fn events(&self) -> &Emitter {
         &self.narrator.events
     }
 }
@@ -93,23 +97,27 @@ pub async fn deploy<T: DeployTarget>(
     let narrator = &run.narrator;
     let resolved = narrator.reading_stage(Stage::Resolve, resolve(run, deployment, connecting)).await?;
     let order = narrator.reading_stage(Stage::Preflight, check(run, deployment, &resolved)).await?;
-    let Resolved { adapters, image, live, plan } = resolved;
-
-    copy_and_verify(run, deployment, &adapters, &image, &plan).await?;
-    narrator.stage(Stage::Promote, move_tag(run, &adapters, &image, &plan)).await?;
-    let known_streams = match &live {
-        Some(live) => gate::application_streams(&adapters.logs, &live.arn).await,
-        None => BTreeSet::new(),
+    let Resolved { adapters, image, plan, .. } = resolved;
+    let engine = match &adapters.engine {
+        None => None,
+        Some(Ok(engine)) => Some(engine),
+        // Preflight has refused this; should it ever not, an image that was not checked goes nowhere.
+        Some(Err(error)) => return Err(Failure::NoEngine(error.to_string())),
     };
-    let started = narrator.stage(Stage::Release, give_order(run, &adapters, &order, &plan)).await?;
+    copy_and_verify(run, deployment, &adapters, engine, &image, &plan).await?;
+    let latest = narrator.stage(Stage::Promote, move_tag(run, deployment, &adapters, &image, &plan, &order)).await?;
+    let releasing = narrator.stage(Stage::Release, give_order(run, &adapters, &image, &plan, &order, latest.as_ref()));
+    let started = match releasing.await {
+        Ok(started) => started,
+        Err(failure) => return Err(take_back(run, &adapters, &plan, failure).await),
+    };
     let followed = Followed {
         started,
-        known_streams,
-        tag: Some(plan.tag().to_owned()),
         timeout: deployment.target.gate_timeout,
         log_retention_days: deployment.target.log_retention_days,
     };
     wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;
+    assert_tag(&adapters, &image, &plan, true).await?;
     let service_url = wait::service_url(&adapters.target, deployment.target.service.as_str(), run.events()).await;
     let summary = format!("{} is serving on {}", image.digest().short(), deployment.target.service);
     Ok(Deployed { digest: Some(image.digest().clone()), service_url, summary })
@@ -161,6 +169,7 @@ async fn copy_and_verify<T>(
     run: &Run,
     deployment: &Deployment,
     adapters: &Adapters<T>,
+    engine: Option<&Engine>,
     image: &ResolvedImage,
     plan: &Plan,
 ) -> Result<(), Failure> {
@@ -176,7 +185,7 @@ async fn copy_and_verify<T>(
         result
     };
     let verifying = async {
-        let work = verify_image(run, adapters, image, plan, &both);
+        let work = verify_image(run, adapters, engine, image, plan, &both);
         let result = run.narrator.stage(Stage::Verify, work).await;
         if matches!(result, Err(Failure::Unhealthy { .. })) {
             both.cancel();
@@ -185,7 +194,9 @@ async fn copy_and_verify<T>(
     };
     let (copied, verified) = tokio::join!(copying, verifying);
     if let Some(signal) = run.narrator.cancellation.signal() {
-        return Err(Failure::Cancelled { signal, stage: Stage::Copy, running: None });
+        // Of the two stages, the one that had not ended.
+        let stage = if copied.is_ok() { Stage::Verify } else { Stage::Copy };
+        return Err(Failure::Cancelled { signal, stage });
     }
     the_failure_that_counts(copied.err(), verified.err()).map_or(Ok(()), Err)
 }
@@ -206,14 +217,14 @@ async fn copy_image<T>(
     image: &ResolvedImage,
     plan: &Plan,
     events: &Emitter,
-    cancel: &tokio_util::sync::CancellationToken,
+    cancel: &CancellationToken,
 ) -> Result<Told<()>, Failure> {
     if deployment.target.create_repository {
         let create = adapters.ecr.create_repository(plan.repository()).await;
-        create.map_err(|source: AwsFault| Failure::Aws {
-            doing: format!("cannot create {}", plan.repository()),
-            source,
-        })?;
+        let doing = || format!("cannot create {}", plan.repository());
+        if create.map_err(|source: AwsFault| Failure::Aws { doing: doing(), source })? {
+            events.emit(Event::Notice { message: format!("repository {} was created", plan.repository()) });
+        }
     }
     let source = CopySource { registry: &adapters.source, repository: image.reference.repository() };
     let destination = CopyDestination { registry: &adapters.destination, repository: plan.repository() };
@@ -227,11 +238,12 @@ async fn copy_image<T>(
 async fn verify_image<T>(
     run: &Run,
     adapters: &Adapters<T>,
+    engine: Option<&Engine>,
     image: &ResolvedImage,
     plan: &Plan,
-    cancel: &tokio_util::sync::CancellationToken,
+    cancel: &CancellationToken,
 ) -> Result<Told<()>, Failure> {
-    let Some(Ok(engine)) = &adapters.engine else {
+    let Some(engine) = engine else {
         return Ok(Told::skipped((), "the local check is switched off"));
     };
     let request =
@@ -260,35 +272,6 @@ fn pulled_from_source<T>(adapters: &Adapters<T>, image: &ResolvedImage) -> Verif
             password: Secret::new(""),
         },
     }
-}
-
-async fn move_tag<T>(
-    run: &Run,
-    adapters: &Adapters<T>,
-    image: &ResolvedImage,
-    plan: &Plan,
-) -> Result<Told<()>, Failure> {
-    let promotion =
-        promote::promote(&adapters.destination, plan.repository(), plan.tag(), &image.manifest, run.events()).await?;
-    let (tag, digest) = (plan.tag(), image.digest().short());
-    Ok(match (promotion.moved, promotion.previous) {
-        (false, _) => Told::skipped((), format!("tag {tag} points at {digest} already")),
-        (true, None) => Told::done((), format!("new tag {tag} points at {digest}")),
-        (true, Some(previous)) => Told::done((), format!("tag {tag} moved from {} to {digest}", previous.short())),
-    })
-}
-
-async fn give_order<T: DeployTarget>(
-    run: &Run,
-    adapters: &Adapters<T>,
-    order: &ReleaseOrder,
-    plan: &Plan,
-) -> Result<Told<Started>, Failure> {
-    let started = release::release(&adapters.target, order, run.events())
-        .await
-        .map_err(|source| Failure::Release { tag: plan.tag().to_owned(), source })?;
-    let detail = format!("{}, operation {}", order.verb().name(), started.operation);
-    Ok(Told::done(started, detail))
 }
 
 #[cfg(test)]

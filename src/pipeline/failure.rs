@@ -1,6 +1,6 @@
-//! How a run can fail, and the one mapping from failures to exit codes.
+//! How a run can fail, and the one mapping from failures to exit codes. What a failure tells is `telling`'s.
 
-use std::error::Error;
+mod telling;
 
 use super::cancellation::Signal;
 use crate::{
@@ -10,17 +10,18 @@ use crate::{
         digest::Digest,
         event::Stage,
         exit_code::ExitCode,
-        operation::{OperationId, OperationStatus, Verdict},
+        operation::{OperationStatus, Verdict},
     },
     registry::RegistryError,
     stages::{
         copy::CopyError,
         preflight::{self, Check},
         promote::PromoteError,
+        release::{self, ReleaseError},
         resolve::ResolveError,
         verify::VerifyError,
     },
-    target::{Started, TargetError},
+    target::TargetError,
 };
 
 /// A run that did not reach its goal.
@@ -82,15 +83,38 @@ pub enum Failure {
     /// The tag could not be moved.
     #[error(transparent)]
     Promote(#[from] PromoteError),
-    /// The service did not take the order.
-    #[error("the service did not take the deployment")]
-    Release {
-        /// The tag, which points at the new digest now.
+    /// The tag was moved by somebody else.
+    #[error("tag {tag} was moved by somebody else: it points at {}, not at {wanted}", .found.as_ref().map_or("nothing", Digest::as_str))]
+    TagTaken {
+        /// The tag.
         tag: String,
-        /// What the target said.
-        #[source]
-        source: TargetError,
+        /// What this run made it point at.
+        wanted: Digest,
+        /// What it points at.
+        found: Option<Digest>,
+        /// Whether the deployment had succeeded by then.
+        deployed: bool,
     },
+    /// It cannot be seen where the tag points.
+    #[error("cannot see where tag {tag} points")]
+    TagUnseen {
+        /// The tag.
+        tag: String,
+        /// Whether the deployment had succeeded by then.
+        deployed: bool,
+        /// What the registry said.
+        #[source]
+        source: RegistryError,
+    },
+    /// The service is not what it was when the run began.
+    #[error("the service changed while the image was copied and checked: {0}")]
+    Changed(String),
+    /// There is no engine to check the image in.
+    #[error("the image cannot be checked: {0}")]
+    NoEngine(String),
+    /// The service did not take the order, or nobody knows.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
     /// The operation ended, and not in success.
     #[error("{}", verdict_line(*.verdict))]
     Deployment {
@@ -98,8 +122,6 @@ pub enum Failure {
         verdict: Verdict,
         /// Whether the service is in `CREATE_FAILED` now.
         create_failed: bool,
-        /// The tag that was promoted for it, where this run did that.
-        tag: Option<String>,
         /// Why, as far as the logs tell.
         reason: Option<String>,
         /// The last line of the application's output.
@@ -110,18 +132,10 @@ pub enum Failure {
     GateTimeout {
         /// The status seen last.
         last: Option<OperationStatus>,
-        /// How to go on following it.
-        wait: String,
     },
     /// The operation cannot be followed any more.
     #[error("the deployment cannot be followed")]
-    GateLost {
-        /// How to go on following it.
-        wait: String,
-        /// What the target said.
-        #[source]
-        source: TargetError,
-    },
+    GateLost(#[source] TargetError),
     /// Stopped by a signal.
     #[error("cancelled during {stage}")]
     Cancelled {
@@ -129,26 +143,7 @@ pub enum Failure {
         signal: Signal,
         /// The stage that was under way, or about to begin.
         stage: Stage,
-        /// The operation that the cloud goes on with, and how to follow it.
-        running: Option<Running>,
     },
-}
-
-/// An operation that goes on without us.
-#[derive(Clone, Debug)]
-pub struct Running {
-    /// The operation.
-    pub operation: OperationId,
-    /// How to go on following it.
-    pub wait: String,
-}
-
-impl Running {
-    /// The operation of a deployment that has started.
-    #[must_use]
-    pub fn new(started: &Started, wait: String) -> Self {
-        Self { operation: started.operation.clone(), wait }
-    }
 }
 
 impl Failure {
@@ -156,7 +151,7 @@ impl Failure {
     /// not a user's; SIGINT's code is the honest default then.
     #[must_use]
     pub fn cancelled(signal: Option<Signal>, stage: Stage) -> Self {
-        Self::Cancelled { signal: signal.unwrap_or(Signal::Interrupt), stage, running: None }
+        Self::Cancelled { signal: signal.unwrap_or(Signal::Interrupt), stage }
     }
 
     /// The exit code.
@@ -184,140 +179,35 @@ impl Failure {
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_corrupt() => ExitCode::Copy,
             Self::Resolve(_) | Self::NoService { .. } => ExitCode::Preflight,
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
-            Self::Copy(_) | Self::Promote(_) => ExitCode::Copy,
+            Self::Copy(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,
+            Self::Promote(PromoteError::Unknown { .. }) => ExitCode::DeploymentFailed,
+            Self::Changed(_) => ExitCode::Busy,
+            Self::TagTaken { deployed, .. } | Self::TagUnseen { deployed, .. } => {
+                if *deployed {
+                    ExitCode::DeploymentFailed
+                } else {
+                    ExitCode::Busy
+                }
+            }
             Self::Unhealthy { .. } => ExitCode::Unhealthy,
-            Self::Unverifiable(_) => ExitCode::Unverifiable,
-            Self::Release { source, .. } => release_exit_code(source),
+            Self::Unverifiable(_) | Self::NoEngine(_) => ExitCode::Unverifiable,
+            Self::Release(error) => release_exit_code(error),
             Self::Deployment { verdict, .. } => match verdict {
                 Verdict::RolledBack => ExitCode::RolledBack,
                 Verdict::Failed | Verdict::RollbackFailed => ExitCode::DeploymentFailed,
                 Verdict::Deployed => ExitCode::Internal,
             },
-            Self::GateTimeout { .. } | Self::GateLost { .. } => ExitCode::GateTimeout,
+            Self::GateTimeout { .. } | Self::GateLost(_) => ExitCode::GateTimeout,
             Self::Cancelled { signal, .. } => signal.exit_code(),
         }
-    }
-
-    /// What the world looks like now, in one line.
-    #[must_use]
-    pub fn world(&self) -> String {
-        match self {
-            Self::Configuration(_)
-            | Self::Identity(_)
-            | Self::Aws { .. }
-            | Self::Registry(_)
-            | Self::Service { .. }
-            | Self::NoService { .. }
-            | Self::Resolve(_)
-            | Self::Preflight(_) => "nothing was changed".to_owned(),
-            Self::Copy(_) => {
-                "no tag was moved and nothing was deployed; unreferenced blobs may be left in the workload registry"
-                    .to_owned()
-            }
-            Self::Unhealthy { .. } | Self::Unverifiable(_) => "no tag was moved and nothing was deployed".to_owned(),
-            Self::Promote(_) => "the tag points where it did and nothing was deployed".to_owned(),
-            Self::Release { tag, .. } => {
-                format!("tag {tag} points at the new image; no deployment is known to run")
-            }
-            Self::Deployment { verdict: Verdict::RolledBack, tag: None, .. } => "the old version serves".to_owned(),
-            Self::Deployment { verdict: Verdict::RolledBack, tag: Some(tag), .. } => {
-                format!("the old version serves; tag {tag} still points at the image that failed")
-            }
-            Self::Deployment { create_failed: true, .. } => {
-                "the service is in CREATE_FAILED: it holds its name and serves nothing".to_owned()
-            }
-            Self::Deployment { .. } => "what serves now is not known: look at the service".to_owned(),
-            Self::GateTimeout { .. } | Self::GateLost { .. } => {
-                "the operation still runs, as far as is known".to_owned()
-            }
-            Self::Cancelled { running: Some(running), .. } => {
-                format!("operation {} goes on in App Runner, which cannot be stopped", running.operation)
-            }
-            Self::Cancelled { running: None, .. } => "nothing was deployed".to_owned(),
-        }
-    }
-
-    /// How to mend it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Identity(error) => Some(error.hint()),
-            Self::Resolve(error) => error.hint(),
-            Self::Registry(error) => error.hint(),
-            Self::Preflight(checks) => failed(checks).find_map(|check| check.problem.as_ref()?.hint.clone()),
-            Self::Copy(error) => error.hint(),
-            Self::Unverifiable(error) => error.hint(),
-            Self::Promote(error) => error.source.hint(),
-            Self::Unhealthy { hint, .. } => hint.clone(),
-            Self::Deployment { verdict: Verdict::RolledBack, .. } => Some(
-                "mend the cause, then deploy again; what only the service is given can be given to the local check too \
-                 (`verify.environment`)"
-                    .to_owned(),
-            ),
-            Self::Deployment { create_failed: true, .. } => {
-                Some("delete the service (aws apprunner delete-service --service-arn ARN) once the cause is mended, then run the same command again".to_owned())
-            }
-            Self::GateTimeout { wait, .. } | Self::GateLost { wait, .. } => Some(format!("go on following it with: {wait}")),
-            Self::Cancelled { running: Some(running), .. } => Some(format!("go on following it with: {}", running.wait)),
-            Self::Release { source: TargetError::Call(fault), .. } if fault.message.contains("Error in assuming") => Some(
-                "let App Runner assume the role: its trust policy must name build.apprunner.amazonaws.com for an access role, \
-                 tasks.apprunner.amazonaws.com for an instance role"
-                    .to_owned(),
-            ),
-            Self::NoService { .. } => Some("check the service's name, the region and the role".to_owned()),
-            Self::Configuration(_)
-            | Self::Aws { .. }
-            | Self::Service { .. }
-            | Self::Release { .. }
-            | Self::Deployment { .. }
-            | Self::Cancelled { .. } => None,
-        }
-    }
-
-    /// Why, outermost first: the failure itself, then its causes.
-    #[must_use]
-    pub fn causes(&self) -> Vec<String> {
-        let mut causes = vec![self.to_string()];
-        match self {
-            Self::Configuration(error) => causes.extend(error.problems.iter().map(ToString::to_string)),
-            Self::Preflight(checks) => {
-                causes.extend(failed(checks).map(|check| format!("{}: {}", check.name, check.detail)));
-            }
-            Self::Identity(error @ IdentityError::Hop { .. }) => causes.extend(error.hops()),
-            Self::Deployment { reason, last_line, .. } => {
-                causes.push(reason.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));
-                causes.extend(last_line.as_ref().map(|line| format!("the application's last line: {line}")));
-            }
-            Self::Identity(_)
-            | Self::Aws { .. }
-            | Self::Registry(_)
-            | Self::Service { .. }
-            | Self::NoService { .. }
-            | Self::Resolve(_)
-            | Self::Copy(_)
-            | Self::Unhealthy { .. }
-            | Self::Unverifiable(_)
-            | Self::Promote(_)
-            | Self::Release { .. }
-            | Self::GateTimeout { .. }
-            | Self::GateLost { .. }
-            | Self::Cancelled { .. } => {
-                let mut source = self.source();
-                while let Some(cause) = source {
-                    causes.push(cause.to_string());
-                    source = cause.source();
-                }
-            }
-        }
-        causes
     }
 }
 
 /// App Runner says "not now" and "I cannot assume that role" under codes it uses for much else, so the words count.
-fn release_exit_code(error: &TargetError) -> ExitCode {
-    let TargetError::Call(fault) = error else { return ExitCode::DeploymentFailed };
+fn release_exit_code(error: &ReleaseError) -> ExitCode {
+    let ReleaseError::Refused(TargetError::Call(fault)) = error else { return ExitCode::DeploymentFailed };
     let says = |words: &str| fault.message.contains(words);
-    if fault.is_denied() || says("Error in assuming") {
+    if fault.is_denied() || release::is_about_a_role(fault) {
         ExitCode::Identity
     } else if fault.has_code("InvalidStateException") || says("RUNNING state") {
         ExitCode::Busy

@@ -6,4 +6,6 @@ pub mod deploy;
 pub mod failure;
 pub mod narrator;
 pub mod plan;
+pub mod progress;
+mod releasing;
 pub mod wait;

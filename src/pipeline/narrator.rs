@@ -53,7 +53,7 @@ impl Narrator {
 
     async fn tell<T>(&self, stage: Stage, work: impl Future<Output = Result<Told<T>, Failure>>) -> Result<T, Failure> {
         if let Some(signal) = self.cancellation.signal() {
-            return Err(Failure::Cancelled { signal, stage, running: None });
+            return Err(Failure::Cancelled { signal, stage });
         }
         let begun = Instant::now();
         self.events.emit(Event::StageStarted { stage });

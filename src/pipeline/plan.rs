@@ -13,9 +13,6 @@ use crate::{
     target::CreateOrder,
 };
 
-/// The tag a service is created with when nobody names one.
-pub const DEFAULT_TAG: &str = "live";
-
 /// Every name and verb of a deployment, decided.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -37,7 +34,7 @@ impl Plan {
     /// The tag that is promoted.
     #[must_use]
     pub fn tag(&self) -> &str {
-        self.destination.tag().unwrap_or(DEFAULT_TAG)
+        self.destination.tag().unwrap_or("latest")
     }
 }
 
@@ -69,9 +66,10 @@ fn destination(
         .as_deref()
         .or(configured.map(ImageReference::repository))
         .unwrap_or_else(|| source.repository());
-    // An identifier without a tag means `latest`.
+    // An identifier without a tag means `latest`. A new service gets a tag of its own, its name: two services on one tag
+    // would deploy each other's images.
     let live_tag = configured.map(|image| image.tag().unwrap_or("latest"));
-    let tag = target.tag.as_deref().or(live_tag).unwrap_or(DEFAULT_TAG);
+    let tag = target.tag.as_deref().or(live_tag).unwrap_or(target.service.as_str());
     ImageReference::in_ecr_of(account, &target.access.region, repository, tag)
 }
 

@@ -1,17 +1,17 @@
 //! The end of a deployment, shared by `deploy` and by `wait`, which takes it up again: gate, then aftercare.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use super::{
     deploy::Run,
-    failure::{Deployed, Failure, Running},
+    failure::{Deployed, Failure},
     narrator::Told,
 };
 use crate::{
     aws::logs::Logs,
     config::deployment::Target,
     domain::{
-        event::{Emitter, Event, Stage},
+        event::{Emitter, Event, Outcome, Stage},
         operation::{OperationId, Verdict},
         service::ServiceStatus,
     },
@@ -27,10 +27,6 @@ use crate::{
 pub struct Followed {
     /// The operation.
     pub started: Started,
-    /// The application's log streams from before it.
-    pub known_streams: BTreeSet<String>,
-    /// The tag that was promoted for it, where this run did that.
-    pub tag: Option<String>,
     /// How long to follow it.
     pub timeout: Duration,
     /// How long the service's log groups shall keep their lines.
@@ -51,33 +47,39 @@ pub async fn gate_and_aftercare<T: DeployTarget>(
     let has_verdict = matches!(gated, Ok(()) | Err(Failure::Deployment { .. }));
     if has_verdict && let Some(days) = followed.log_retention_days {
         let keep = async {
-            let set = aftercare::keep_logs_for_days(logs, &followed.started.service, days, &run.narrator.events).await;
-            Ok(Told::done((), format!("{set} log groups keep their lines for {days} days")))
+            let kept = aftercare::keep_logs_for_days(logs, &followed.started.service, days, &run.narrator.events).await;
+            let detail = format!("{} log groups keep their lines for {days} days", kept.set);
+            let outcome = if kept.failed { Outcome::Fail } else { Outcome::Ok };
+            Ok(Told { value: (), outcome, detail })
         };
-        run.narrator.stage(Stage::Aftercare, keep).await.ok();
-    }
-    // A signal that came before the gate began must still tell of the operation that runs.
-    gated.map_err(|mut failure| {
-        if let Failure::Cancelled { running, .. } = &mut failure {
-            *running = Some(Running::new(&followed.started, wait_line(run, &followed.started.operation)));
+        if let Err(failure) = run.narrator.stage(Stage::Aftercare, keep).await {
+            run.narrator.events.emit(Event::Warning { message: format!("log retention was not set: {failure}") });
         }
-        failure
-    })
+    }
+    gated
 }
 
 async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &Followed) -> Result<Told<()>, Failure> {
-    let Followed { started, known_streams, timeout, .. } = followed;
+    let Followed { started, timeout, .. } = followed;
     let (events, cancellation) = (&run.narrator.events, &run.narrator.cancellation);
-    let wait = wait_line(run, &started.operation);
-    match gate::follow(target, logs, started, known_streams, *timeout, events, cancellation.token()).await {
+    match gate::follow(
+        target,
+        logs,
+        started,
+        &std::collections::BTreeSet::new(),
+        *timeout,
+        events,
+        cancellation.token(),
+    )
+    .await
+    {
         GateEnd::Verdict { verdict: Verdict::Deployed, .. } => Ok(Told::done((), "SUCCEEDED")),
         GateEnd::Verdict { verdict, reason, last_lines } => {
             let create_failed = is_create_failed(target, started).await;
-            let last_line = last_lines.last().cloned();
-            Err(Failure::Deployment { verdict, create_failed, tag: followed.tag.clone(), reason, last_line })
+            Err(Failure::Deployment { verdict, create_failed, reason, last_line: last_lines.last().cloned() })
         }
-        GateEnd::TimedOut { last } => Err(Failure::GateTimeout { last, wait }),
-        GateEnd::Lost(source) => Err(Failure::GateLost { wait, source }),
+        GateEnd::TimedOut { last } => Err(Failure::GateTimeout { last }),
+        GateEnd::Lost(source) => Err(Failure::GateLost(source)),
         GateEnd::Cancelled => Err(Failure::cancelled(cancellation.signal(), Stage::Gate)),
     }
 }
@@ -86,10 +88,6 @@ async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &
 async fn is_create_failed<T: DeployTarget>(target: &T, started: &Started) -> bool {
     let live = target.service(started.service.name()).await;
     live.is_ok_and(|live| live.is_some_and(|live| live.status == ServiceStatus::CreateFailed))
-}
-
-fn wait_line(run: &Run, operation: &OperationId) -> String {
-    format!("shipgate wait {operation}{}", run.wait_arguments)
 }
 
 /// Where the service answers, as a URL.
@@ -124,11 +122,10 @@ pub async fn wait<T: DeployTarget>(
     let summary = format!("operation {operation} succeeded on {service}");
     let followed = Followed {
         started: Started { service: live.arn, operation },
-        known_streams: BTreeSet::new(),
-        tag: None,
         timeout: wanted.gate_timeout,
         log_retention_days: wanted.log_retention_days,
     };
+    run.progress.deployment_started(&followed.started);
     gate_and_aftercare(run, target, logs, &followed).await?;
     let service_url = service_url(target, service, &run.narrator.events).await;
     Ok(Deployed { digest: None, service_url, summary })

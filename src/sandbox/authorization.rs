@@ -70,6 +70,9 @@ fn ecr(cloud: &Cloud, principal: &Principal, caller: &Caller, action: &str, inpu
     if action == "GetAuthorizationToken" {
         return plain(cloud, principal, caller, "ecr:GetAuthorizationToken", "*");
     }
+    if let Some(arn) = input["resourceArn"].as_str() {
+        return plain(cloud, principal, caller, &format!("ecr:{action}"), arn);
+    }
     let account = input["registryId"].as_str().and_then(|id| id.parse().ok());
     let account: AccountId = account.unwrap_or_else(|| caller.account.clone());
     let many = input["repositoryNames"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -102,7 +105,8 @@ fn logs_resource(caller: &Caller, action: &str, input: &Value) -> String {
     if let Some(identifier) = input["logGroupIdentifier"].as_str().filter(|text| text.starts_with("arn:")) {
         return format!("{}:log-stream:", identifier.trim_end_matches(":*"));
     }
-    let stream = if action == "GetLogEvents" { input["logStreamName"].as_str().unwrap_or_default() } else { "" };
+    let on_stream = ["GetLogEvents", "PutLogEvents", "CreateLogStream", "DeleteLogStream"].contains(&action);
+    let stream = if on_stream { input["logStreamName"].as_str().unwrap_or_default() } else { "" };
     format!("{base}{group}:log-stream:{stream}")
 }
 

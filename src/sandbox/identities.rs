@@ -113,6 +113,20 @@ impl Identities {
         Ok(())
     }
 
+    /// The ARNs of all users, in order.
+    pub(crate) fn users(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.users.keys().cloned().collect();
+        all.sort();
+        all
+    }
+
+    /// All roles, usable yet or not, by ARN.
+    pub(crate) fn roles(&self) -> Vec<Arc<KnownRole>> {
+        let mut all: Vec<_> = lock(&self.roles).values().cloned().collect();
+        all.sort_by(|a, b| a.role.arn.as_str().cmp(b.role.arn.as_str()));
+        all
+    }
+
     /// The key of this id.
     pub(crate) fn key(&self, access_key_id: &str) -> Option<Key> {
         lock(&self.keys).get(access_key_id).cloned()

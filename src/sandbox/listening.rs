@@ -95,6 +95,7 @@ fn build(
     let mut app_runner = options.app_runner.clone();
     app_runner.secrets.extend(seed.secrets.clone());
     let app_runner = AppRunner::new(Arc::clone(&images), Arc::clone(&logs), app_runner);
+    seed.scripts.iter().for_each(|script| app_runner.add_script(script.clone()));
     Ok(Cloud {
         region: seed.region.clone(),
         ecr_manners: seed.ecr_manners,

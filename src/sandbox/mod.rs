@@ -16,6 +16,7 @@ mod identities;
 mod listening;
 mod locking;
 pub mod logs;
+mod page;
 mod registry;
 pub mod seed;
 mod sts;

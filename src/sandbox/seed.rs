@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::apprunner::Script;
 use super::faults::Fault;
 use super::iam::policy::{InvalidPolicy, Policy};
 use crate::domain::{
@@ -44,6 +45,8 @@ pub struct Seed {
     pub role_propagation_seconds: u32,
     /// Trouble from the start; [`super::faults`] says what there is.
     pub faults: Vec<Fault>,
+    /// What is to become of App Runner's operations; [`super::apprunner::Script`] says what there is.
+    pub scripts: Vec<Script>,
 }
 
 /// An IAM user and its access key.
@@ -219,6 +222,7 @@ fn default_seed() -> Result<Seed, Box<dyn std::error::Error>> {
         link_lifetime_seconds: 3600,
         role_propagation_seconds: 0,
         faults: Vec::new(),
+        scripts: Vec::new(),
     })
 }
 
@@ -257,6 +261,47 @@ mod tests {
         assert_eq!(seed.repositories[0].tag_mutability, TagMutability::Immutable);
         assert_eq!(seed.secret("arn:x").as_deref(), Some("y"));
         assert_eq!((seed.roles.len(), seed.all_accounts().len()), (4, 4));
+    }
+
+    #[test]
+    fn policies_faults_and_scripts_are_written_as_aws_and_the_control_interface_have_them() {
+        let seed = Seed::from_yaml(
+            r#"
+users:
+- name: ci
+  account: "333333333333"
+  access_key_id: AKIAEXAMPLE
+  secret_access_key: example
+  policies:
+  - Version: "2012-10-17"
+    Statement: { Effect: Allow, Action: "sts:AssumeRole", Resource: "*" }
+roles:
+- arn: arn:aws:iam::111111111111:role/pull
+  policies: []
+  trust_policy:
+    Statement:
+    - Effect: Allow
+      Principal: { AWS: "333333333333" }
+      Action: sts:AssumeRole
+      Condition: { StringEquals: { "sts:ExternalId": [one, two] }, Bool: { "aws:SecureTransport": false } }
+repositories:
+- account: "111111111111"
+  name: shop/api
+  policy: { Statement: { Effect: Allow, Principal: "*", Action: ["ecr:*"] } }
+faults:
+- { kind: error, service: ecr, action: PutImage, status: 400, code: ThrottlingException, times: 2 }
+- { kind: cut, service: layers, after_bytes: 1000 }
+scripts:
+- { service: shop-api, outcome: ROLLBACK_SUCCEEDED }
+"#,
+        )
+        .unwrap();
+        assert_eq!(seed.users[0].policies.as_ref().map(Vec::len), Some(1));
+        assert_eq!(seed.roles[0].policies, Some(Vec::new()));
+        assert!(seed.roles[0].trust_policy.is_some() && seed.repositories[0].policy.is_some());
+        assert_eq!((seed.faults.len(), seed.scripts.len()), (2, 1));
+        let wrong = r"roles: [{arn: 'arn:aws:iam::111111111111:role/r', policies: [{Statement: {Effect: Perhaps}}]}]";
+        assert!(Seed::from_yaml(wrong).unwrap_err().to_string().contains("Effect must be Allow or Deny"));
     }
 
     #[test]

@@ -91,11 +91,12 @@ pub async fn follow<T: DeployTarget>(
                 None
             }
         };
+        // The lines first: they are what led to the status.
+        story.read_on(logs, events).await;
         if status.is_some() && status != seen {
             tell(&started.operation, status.as_ref(), begun.elapsed(), events);
             seen.clone_from(&status);
         }
-        story.read_on(logs, events).await;
         match decide(status.as_ref(), begun.elapsed(), timeout) {
             Decision::Done(verdict) => return story.end(verdict, logs, known_streams, events).await,
             Decision::GiveUp => return GateEnd::TimedOut { last: seen },

@@ -1,5 +1,9 @@
 //! Promote: the workload tag points at the digest. The first change anybody can see, so it comes only after copy and
-//! verify.
+//! verify; and it is taken back when nothing comes of it.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     domain::{
@@ -10,58 +14,143 @@ use crate::{
     registry::{Registry, RegistryError},
 };
 
+/// How long moving a tag may take, retries included: one small request.
+const LIMIT: Duration = Duration::from_mins(1);
+/// How long a move that is under way may still take after a signal: less than a CI system waits before it kills.
+const LIMIT_AFTER_SIGNAL: Duration = Duration::from_secs(3);
+
+/// A tag of a repository.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The registry.
+    pub registry: &'a Registry,
+    /// The repository.
+    pub repository: &'a str,
+    /// The tag.
+    pub tag: &'a str,
+}
+
 /// The tag could not be moved.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot point {repository}:{tag} at {digest}")]
-pub struct PromoteError {
-    /// `HOST/REPOSITORY`.
-    pub repository: String,
-    /// The tag.
-    pub tag: String,
-    /// Where it should point.
-    pub digest: Digest,
-    /// What the registry said.
-    #[source]
-    pub source: RegistryError,
+pub enum PromoteError {
+    /// It points where it did.
+    #[error("cannot point {place} at {digest}")]
+    NotMoved {
+        /// `HOST/REPOSITORY:TAG`.
+        place: String,
+        /// Where it should point.
+        digest: Digest,
+        /// What the registry said.
+        #[source]
+        source: RegistryError,
+    },
+    /// The move got no answer in time, and nobody can say where it points.
+    #[error("{place} was to point at {digest}, and it is not known whether it does")]
+    Unknown {
+        /// `HOST/REPOSITORY:TAG`.
+        place: String,
+        /// Where it should point.
+        digest: Digest,
+        /// What the registry said last, if it said anything.
+        #[source]
+        source: Option<RegistryError>,
+    },
+}
+
+impl PromoteError {
+    /// How to mend it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotMoved { source, .. } => source.hint(),
+            Self::Unknown { place, .. } => Some(format!("look where {place} points, then run the same command again")),
+        }
+    }
 }
 
 /// What promoting did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Promotion {
     /// What the tag pointed at before.
-    pub previous: Option<Digest>,
+    pub previous: Option<RawManifest>,
     /// Whether it had to be moved.
     pub moved: bool,
 }
 
-/// Points `tag` at `manifest`, unless it does already. Asked first: some registries refuse even the same digest again.
+/// Points the tag at `manifest`, unless it does already. Asked first: some registries refuse even the same digest again.
 ///
 /// # Errors
-/// [`PromoteError`]; the tag then points where it did.
+/// [`PromoteError`] says whether the tag points where it did, or nobody knows.
 pub async fn promote(
-    registry: &Registry,
-    repository: &str,
-    tag: &str,
+    place: Place<'_>,
     manifest: &RawManifest,
     events: &Emitter,
+    cancel: &CancellationToken,
 ) -> Result<Promotion, PromoteError> {
-    let name = format!("{}/{repository}", registry.host());
-    let failed = |source| PromoteError {
-        repository: name.clone(),
-        tag: tag.to_owned(),
-        digest: manifest.digest.clone(),
-        source,
-    };
-    let previous = registry.head_manifest(repository, tag).await.map_err(failed)?.map(|descriptor| descriptor.digest);
-    let moved = previous.as_ref() != Some(&manifest.digest);
+    let not_moved = |source| PromoteError::NotMoved { place: place.name(), digest: manifest.digest.clone(), source };
+    let previous = place.registry.manifest(place.repository, place.tag).await.map_err(not_moved)?;
+    let moved = previous.as_ref().is_none_or(|previous| previous.digest != manifest.digest);
     if moved {
-        registry.put_manifest(repository, tag, manifest).await.map_err(failed)?;
+        put(place, manifest, cancel).await?;
     }
     events.emit(Event::Promoted {
-        repository: name,
-        tag: tag.to_owned(),
-        previous: previous.clone(),
+        repository: format!("{}/{}", place.registry.host(), place.repository),
+        tag: place.tag.to_owned(),
+        previous: previous.as_ref().map(|previous| previous.digest.clone()),
         digest: manifest.digest.clone(),
     });
     Ok(Promotion { previous, moved })
+}
+
+/// Points the tag back at what it pointed at.
+///
+/// # Errors
+/// [`PromoteError`]; the tag may then still point at the new image.
+pub async fn restore(place: Place<'_>, previous: &RawManifest) -> Result<(), PromoteError> {
+    put(place, previous, &CancellationToken::new()).await
+}
+
+/// Where the tag points now.
+///
+/// # Errors
+/// What keeps the registry from telling.
+pub async fn points_at(place: Place<'_>) -> Result<Option<Digest>, RegistryError> {
+    let head = place.registry.head_manifest(place.repository, place.tag).await?;
+    Ok(head.map(|descriptor| descriptor.digest))
+}
+
+/// A move that was refused, or got no answer, may have been made all the same: the registry is asked before either is
+/// believed.
+async fn put(place: Place<'_>, manifest: &RawManifest, cancel: &CancellationToken) -> Result<(), PromoteError> {
+    let (name, digest) = (place.name(), manifest.digest.clone());
+    let refusal = tokio::select! {
+        result = place.registry.put_manifest(place.repository, place.tag, manifest) => match result {
+            Ok(()) => return Ok(()),
+            Err(error) => Some(error),
+        },
+        () = patience(cancel) => None,
+    };
+    let seen = tokio::time::timeout(LIMIT_AFTER_SIGNAL, points_at(place)).await;
+    match (seen, refusal) {
+        (Ok(Ok(Some(seen))), _) if seen == manifest.digest => Ok(()),
+        (Ok(Ok(_)), Some(source)) => Err(PromoteError::NotMoved { place: name, digest, source }),
+        (_, source) => Err(PromoteError::Unknown { place: name, digest, source }),
+    }
+}
+
+async fn patience(cancel: &CancellationToken) {
+    let signalled = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(LIMIT_AFTER_SIGNAL).await;
+    };
+    tokio::select! {
+        () = tokio::time::sleep(LIMIT) => {}
+        () = signalled => {}
+    }
+}
+
+impl Place<'_> {
+    fn name(&self) -> String {
+        format!("{}/{}:{}", self.registry.host(), self.repository, self.tag)
+    }
 }

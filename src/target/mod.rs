@@ -8,6 +8,7 @@ use crate::{
         arn::{RoleArn, ServiceArn},
         image::ImageReference,
         operation::{OperationId, OperationStatus},
+        release::ReleaseVerb,
         service::{LiveService, RunSettings},
     },
 };
@@ -84,4 +85,11 @@ pub trait DeployTarget {
         service: &ServiceArn,
         operation: &OperationId,
     ) -> impl Future<Output = Result<Option<OperationStatus>, TargetError>> + Send;
+
+    /// The service's newest operation of the kind that this verb starts.
+    fn latest_operation(
+        &self,
+        service: &ServiceArn,
+        verb: ReleaseVerb,
+    ) -> impl Future<Output = Result<Option<OperationId>, TargetError>> + Send;
 }

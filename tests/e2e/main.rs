@@ -9,6 +9,7 @@
 mod architecture;
 mod documents;
 mod exit_codes;
+mod identity;
 mod judges;
 mod output;
 mod refusals;

@@ -73,7 +73,7 @@ fn a_signal_during_the_gate_names_the_operation_and_wait_takes_it_up() {
     let operation = events.iter().find(|event| event["event"] == "released").unwrap()["operation"].as_str().unwrap();
     assert!(line.starts_with(&format!("wait {operation}")), "{hint}");
 
-    let ran: Ran = world.shipgate().env("VERSION", "v2").args(line.split(' ')).output().unwrap().into();
+    let ran: Ran = world.shipgate().args(line.split(' ')).output().unwrap().into();
     assert_eq!(ran.code, 0, "{}", ran.said());
     assert_eq!(world.answer(), "200 v2");
 }
@@ -87,7 +87,7 @@ fn a_gate_that_times_out_says_how_to_go_on() {
     let ran = world.deploy("v2", &["--gate-timeout", "1s"]);
     assert_eq!(ran.code, 10, "{}", ran.said());
     let line = ran.stderr.lines().find_map(|line| line.split_once("with: shipgate ")).expect("a wait line").1;
-    let waited: Ran = world.shipgate().env("VERSION", "v2").args(line.split(' ')).output().unwrap().into();
+    let waited: Ran = world.shipgate().args(line.split(' ')).output().unwrap().into();
     assert_eq!(waited.code, 8, "the verdict is the operation's own: {}", waited.said());
     assert_eq!(world.answer(), "200 v1");
 }

@@ -24,7 +24,7 @@ pub(crate) const SOURCE: &str = "111111111111.dkr.ecr.ap-northeast-1.amazonaws.c
 /// The repository, in both accounts.
 pub(crate) const REPOSITORY: &str = "shop/api";
 /// The tag that the service is created with.
-pub(crate) const LIVE: &str = "live";
+pub(crate) const LIVE: &str = "shop-api";
 /// Accounts, roles and repositories unless a test says otherwise.
 pub(crate) const SEED: &str = include_str!("seed.yaml");
 /// The configuration unless a test says otherwise.
@@ -186,6 +186,19 @@ impl World {
             let answer = request.send().await.unwrap();
             assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
         });
+    }
+
+    /// A token of a CI system's issuer for this subject.
+    pub(crate) fn web_identity_token(&self, subject: &str) -> String {
+        let url = format!("{}/_sandbox/oidc/token", self.endpoint);
+        let claims = serde_json::json!({
+            "iss": "https://ci.example.com", "sub": subject, "aud": "sts.amazonaws.com",
+        });
+        let text = self.runtime.block_on(async {
+            reqwest::Client::new().post(url).body(claims.to_string()).send().await.unwrap().text().await.unwrap()
+        });
+        let minted: Value = serde_json::from_str(&text).unwrap();
+        minted["value"].as_str().expect("a token").to_owned()
     }
 
     /// The calls that changed something in App Runner, so far.

@@ -13,6 +13,13 @@ EVERYBODY = {
     "Version": "2012-10-17",
     "Statement": [{"Sid": "pull", "Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage"}],
 }
+LIFECYCLE = json.dumps({
+    "rules": [{
+        "rulePriority": 1,
+        "selection": {"tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 1},
+        "action": {"type": "expire"},
+    }]
+})
 NOWHERE = "sha256:" + "0" * 64
 
 
@@ -91,6 +98,25 @@ class Ecr(Judging):
         self.assertEqual(json.loads(self.ecr.get_repository_policy(**name)["policyText"]), EVERYBODY)
         self.refused("InvalidParameterException", "PolicyText", set_policy, policyText='{"Version": 1}', **name)
         self.assertEqual(json.loads(self.ecr.delete_repository_policy(**name)["policyText"]), EVERYBODY)
+
+    def test_what_hangs_on_a_repository(self):
+        arn = {"resourceArn": self.create(tags=[{"Key": "team", "Value": "shop"}])["repositoryArn"]}
+        self.ecr.tag_resource(tags=[{"Key": "a", "Value": "1"}], **arn)
+        self.ecr.untag_resource(tagKeys=["team"], **arn)
+        self.assertEqual(self.ecr.list_tags_for_resource(**arn)["tags"], [{"Key": "a", "Value": "1"}])
+        name = {"repositoryName": self.name}
+        self.ecr.put_image_scanning_configuration(imageScanningConfiguration={"scanOnPush": True}, **name)
+        shown = self.ecr.describe_repositories(repositoryNames=[self.name])["repositories"][0]
+        self.assertTrue(shown["imageScanningConfiguration"]["scanOnPush"])
+        for call in (self.ecr.get_lifecycle_policy, self.ecr.delete_lifecycle_policy):
+            self.refused("LifecyclePolicyNotFoundException", "Lifecycle policy does not exist", call, **name)
+        put = self.ecr.put_lifecycle_policy
+        put(lifecyclePolicyText=LIFECYCLE, **name)
+        self.assertEqual(self.ecr.get_lifecycle_policy(**name)["lifecyclePolicyText"], LIFECYCLE)
+        self.refused("InvalidParameterException", "LifecyclePolicyText", put, lifecyclePolicyText="{}", **name)
+        self.assertEqual(self.ecr.delete_lifecycle_policy(**name)["lifecyclePolicyText"], LIFECYCLE)
+        arn["resourceArn"] += "-nowhere"
+        self.refused("RepositoryNotFoundException", "-nowhere", self.ecr.list_tags_for_resource, **arn)
 
     def test_images_and_tags(self):
         self.create()

@@ -1,5 +1,6 @@
 """CloudWatch Logs by boto3: groups of one's own, and the lines that App Runner writes."""
 
+import time
 import unittest
 
 from sandbox import ACCOUNT, REGION, Judging, client, role
@@ -68,6 +69,24 @@ class Logs(Judging):
         stream["logStreamName"] = "nowhere"
         said = "The specified log stream does not exist."
         self.refused("ResourceNotFoundException", said, self.logs.get_log_events, **stream)
+
+    def test_lines_of_one_s_own(self):
+        group, stream = {"logGroupName": self.name}, {"logGroupName": self.name, "logStreamName": "own"}
+        self.logs.create_log_group(**group)
+        self.logs.create_log_stream(**stream)
+        said = "The specified log stream already exists"
+        self.refused("ResourceAlreadyExistsException", said, self.logs.create_log_stream, **stream)
+        now = int(time.time() * 1000)
+        lines = [{"timestamp": now + at, "message": f"line {at}"} for at in range(3)]
+        self.logs.put_log_events(logEvents=lines, **stream)
+        read = self.logs.get_log_events(startFromHead=True, **stream)["events"]
+        self.assertEqual([{key: one[key] for key in ("timestamp", "message")} for one in read], lines)
+        put = self.logs.put_log_events
+        self.refused("InvalidParameterException", "chronological", put, logEvents=lines[::-1], **stream)
+        self.logs.delete_log_stream(**stream)
+        said = "The specified log stream does not exist."
+        self.refused("ResourceNotFoundException", said, self.logs.delete_log_stream, **stream)
+        self.refused("ResourceNotFoundException", said, put, logEvents=lines, **stream)
 
     def test_lines_by_what_they_say(self):
         group = {"logGroupName": self.written}

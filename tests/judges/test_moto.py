@@ -1,10 +1,10 @@
 """The same calls of STS, ECR and CloudWatch Logs to moto and to the sandbox: the answers differ as docs/sandbox-fidelity.md
-lists, and in nothing else. moto has no App Runner: the lines it writes in the sandbox are put into moto by PutLogEvents, so
-that both are read alike."""
+lists, and in nothing else. moto has no App Runner."""
 
 import json
 import logging
 import os
+import time
 import unittest
 
 # moto reads it when it is imported.
@@ -14,10 +14,17 @@ from moto.server import ThreadedMotoServer
 
 import fidelity
 from alike import Stage, Theatre
-from sandbox import ACCOUNT, ENDPOINT, ROLE, client, control, digest, role, small_image
-from services import never_created
+from sandbox import ACCOUNT, ENDPOINT, REGION, ROLE, control, digest, small_image
 
+LINES = "/judges/lines"
 NOWHERE = "sha256:" + "0" * 64
+LIFECYCLE = json.dumps({
+    "rules": [{
+        "rulePriority": 1,
+        "selection": {"tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 1},
+        "action": {"type": "expire"},
+    }]
+})
 POLICY = json.dumps({
     "Version": "2012-10-17",
     "Statement": [{"Sid": "pull", "Effect": "Allow", "Principal": "*", "Action": ["ecr:BatchGetImage"]}],
@@ -46,7 +53,7 @@ class Moto(unittest.TestCase):
         play_layers(call)
         play_images(self.stage, call)
         play_groups(call)
-        play_lines(self.stage, call)
+        play_lines(call, play_streams(call))
         cells = {tuple(fidelity.cell(one) for one in difference) for difference in self.stage.differences}
         listed = fidelity.differences()
         lines = lambda rows: "\n".join(sorted("| " + " | ".join(row) + " | |" for row in rows))
@@ -96,6 +103,19 @@ def play_repositories(call):
     call("ecr", "set_repository_policy", policyText=POLICY, **name)
     call("ecr", "set_repository_policy", policyText='{"Version": "2012-10-17"}', **name)
     call("ecr", "delete_repository_policy", **name)
+    arn = {"resourceArn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/judges/moto"}
+    call("ecr", "tag_resource", tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}], **arn)
+    call("ecr", "untag_resource", tagKeys=["a"], **arn)
+    call("ecr", "list_tags_for_resource", **arn)
+    call("ecr", "list_tags_for_resource", resourceArn=arn["resourceArn"] + "-nowhere")
+    call("ecr", "put_image_scanning_configuration", imageScanningConfiguration={"scanOnPush": True}, **name)
+    call("ecr", "get_lifecycle_policy", **name)
+    call("ecr", "delete_lifecycle_policy", **name)
+    call("ecr", "put_lifecycle_policy", lifecyclePolicyText=LIFECYCLE, **name)
+    call("ecr", "put_lifecycle_policy", lifecyclePolicyText="{}", **name)
+    call("ecr", "get_lifecycle_policy", **name)
+    call("ecr", "delete_lifecycle_policy", **name)
+    call("ecr", "describe_repositories", repositoryNames=["judges/moto"])
     call("ecr", "get_authorization_token")
     call("ecr", "get_authorization_token", registryIds=[ACCOUNT])
     for method in ("delete_repository", "get_repository_policy", "list_images", "describe_images"):
@@ -178,44 +198,42 @@ def play_groups(call):
     call("logs", "put_retention_policy", retentionInDays=30, **name)
 
 
-def play_lines(stage, call):
-    service = never_created(client("apprunner", role()), "lines-for-moto")
-    name = {"logGroupName": f"/aws/apprunner/{service['ServiceName']}/{service['ServiceId']}/service"}
-    stream, lines = copy_lines(stage, name)
-    call("logs", "describe_log_streams", **name)
-    call("logs", "describe_log_streams", orderBy="LastEventTime", descending=True, **name)
-    call("logs", "describe_log_streams", orderBy="LastEventTime", logStreamNamePrefix="e", **name)
-    call("logs", "describe_log_groups", logGroupNamePrefix="/aws/apprunner/")
-    read = {**name, "logStreamName": stream}
-    call("logs", "get_log_events", **read)
-    call("logs", "get_log_events", startFromHead=True, **read)
-    first = call("logs", "get_log_events", startFromHead=True, limit=1, **read)
-    token = each(*(answer["nextForwardToken"] for answer in first))
-    call("logs", "get_log_events", startFromHead=True, limit=1, nextToken=token, **read)
+def play_streams(call):
+    group, stream = {"logGroupName": LINES}, {"logGroupName": LINES, "logStreamName": "a"}
+    call("logs", "create_log_stream", **stream)
+    call("logs", "create_log_group", **group)
+    for name in ("a", "a", "b", "b:c"):
+        call("logs", "create_log_stream", logStreamName=name, **group)
+    now = int(time.time() * 1000)
+    lines = [{"timestamp": now + at, "message": f"{'ERROR' if at % 2 else 'INFO'} {at}"} for at in range(6)]
+    call("logs", "put_log_events", logEvents=lines[::2], **stream)
+    call("logs", "put_log_events", logEvents=lines[1::2], **{**stream, "logStreamName": "b"})
+    call("logs", "put_log_events", logEvents=lines, **{**stream, "logStreamName": "nowhere"})
+    call("logs", "put_log_events", logEvents=lines[::-1], **stream)
+    for more in ({}, {"orderBy": "LastEventTime", "descending": True}, {"limit": 1}, {"logStreamNamePrefix": "b"}):
+        call("logs", "describe_log_streams", **group, **more)
+    call("logs", "describe_log_streams", orderBy="LastEventTime", logStreamNamePrefix="a", **group)
+    call("logs", "describe_log_groups", logGroupNamePrefix=LINES)
+    return lines
+
+
+def play_lines(call, lines):
+    group, stream = {"logGroupName": LINES}, {"logGroupName": LINES, "logStreamName": "a"}
     first, last = lines[0]["timestamp"], lines[-1]["timestamp"]
-    call("logs", "get_log_events", startTime=first, endTime=last + 1, **read)
-    call("logs", "get_log_events", startTime=last + 1, **read)
-    call("logs", "get_log_events", endTime=first, **read)
-    call("logs", "get_log_events", nextToken="x", **read)
-    call("logs", "get_log_events", **{**read, "logStreamName": "nowhere"})
-    call("logs", "filter_log_events", **name)
-    call("logs", "filter_log_events", filterPattern="failed", **name)
-    call("logs", "filter_log_events", logStreamNames=[stream], limit=1, **name)
-    call("logs", "filter_log_events", logStreamNames=[stream], logStreamNamePrefix="e", **name)
-
-
-def copy_lines(stage, name):
-    """Writes to moto what App Runner has written in the sandbox; gives the longest stream and its lines."""
-    ours, theirs = stage.sandbox.client("logs"), stage.moto.client("logs")
-    theirs.create_log_group(**name)
-    longest = ("", [])
-    for stream in ours.describe_log_streams(**name)["logStreams"]:
-        of = {**name, "logStreamName": stream["logStreamName"]}
-        lines = ours.get_log_events(startFromHead=True, **of)["events"]
-        theirs.create_log_stream(**of)
-        theirs.put_log_events(logEvents=[{key: line[key] for key in ("timestamp", "message")} for line in lines], **of)
-        longest = max(longest, (stream["logStreamName"], lines), key=lambda one: len(one[1]))
-    return longest
+    for more in ({}, {"limit": 1}, {"startFromHead": True}, {"startTime": first, "endTime": last + 1}, {"endTime": first}):
+        call("logs", "get_log_events", **stream, **more)
+    page = call("logs", "get_log_events", startFromHead=True, limit=2, **stream)
+    for _ in range(2):
+        token = each(*(answer["nextForwardToken"] for answer in page))
+        page = call("logs", "get_log_events", startFromHead=True, limit=2, nextToken=token, **stream)
+    call("logs", "get_log_events", nextToken="x", **stream)
+    call("logs", "get_log_events", **{**stream, "logStreamName": "nowhere"})
+    both = {"logStreamNames": ["a"], "logStreamNamePrefix": "a"}
+    choices = ({"filterPattern": "ERROR"}, {"filterPattern": "ERROR 3"}, {"startTime": first + 1, "endTime": last - 1}, both)
+    for more in ({}, {"limit": 2}, {"logStreamNames": ["b"]}, {"logStreamNamePrefix": "b"}, *choices):
+        call("logs", "filter_log_events", **group, **more)
+    call("logs", "delete_log_stream", **stream)
+    call("logs", "delete_log_stream", **stream)
 
 
 if __name__ == "__main__":

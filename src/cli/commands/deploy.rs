@@ -6,7 +6,12 @@ use crate::{
         console::Console,
         wire,
     },
-    config::{self, deployment::Deployment, environment::Environment, overrides::Overrides},
+    config::{
+        self,
+        deployment::{Deployment, Target},
+        environment::Environment,
+        overrides::Overrides,
+    },
     domain::{event::Event, exit_code::ExitCode},
     pipeline::{deploy, failure::Failure},
 };
@@ -28,7 +33,7 @@ pub async fn run(args: DeployArgs) -> ExitCode {
     console
         .finish_with(async {
             let deployment = deployment.map_err(Failure::Configuration)?;
-            let run = console.run(wait_arguments(&args.target));
+            let run = console.run(wait_arguments(&args.target, &deployment.target));
             let events = console.emitter();
             let connecting = wire::connect(&deployment, &environment, &events);
             Box::pin(deploy::deploy(&run, &deployment, connecting)).await
@@ -67,18 +72,19 @@ pub(super) fn overrides(args: &TargetArgs) -> Overrides {
     }
 }
 
-/// The flags that lead `shipgate wait` to the same service. None of them is a secret.
-fn wait_arguments(args: &TargetArgs) -> String {
+/// The flags that lead `shipgate wait` to the same service, from anywhere the file is. None of them is a secret.
+pub(super) fn wait_arguments(args: &TargetArgs, target: &Target) -> String {
     let file = args.file.as_ref().map(|file| file.display().to_string());
+    let region = target.access.region.to_string();
     let flags = [
-        ("--file", file.as_ref()),
-        ("--target", args.target.as_ref()),
-        ("--image", args.image.as_ref()),
-        ("--registry-role", args.registry_role.as_ref()),
-        ("--role", args.role.as_ref()),
-        ("--external-id", args.external_id.as_ref()),
-        ("--service", args.service.as_ref()),
-        ("--region", args.region.as_ref()),
+        ("--file", file.as_deref()),
+        ("--target", args.target.as_deref()),
+        ("--role", args.role.as_deref()),
+        ("--external-id", args.external_id.as_deref()),
+        ("--service", args.service.as_deref()),
+        ("--region", Some(region.as_str())),
+        ("--gate-timeout", args.gate_timeout.as_deref()),
+        ("--log-retention-days", args.log_retention_days.as_deref()),
     ];
     flags.iter().filter_map(|(flag, value)| value.map(|value| format!(" {flag} {}", quoted(value)))).collect()
 }

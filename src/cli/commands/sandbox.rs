@@ -1,7 +1,12 @@
 //! `shipgate sandbox`: the embedded AWS as a server.
 
+mod guide;
+
 use std::path::Path;
 
+use serde_json::{Map, json};
+
+use self::guide::Guide;
 use crate::{
     cli::{
         args::{OutputFormat, SandboxArgs},
@@ -21,9 +26,9 @@ pub async fn run(args: SandboxArgs) -> ExitCode {
             return ExitCode::Usage;
         }
     };
-    match sandbox::start(Options { seed, listen: args.listen, ..Options::default() }).await {
+    match sandbox::start(Options { seed: seed.clone(), listen: args.listen, ..Options::default() }).await {
         Ok(sandbox) => {
-            introduce(&sandbox, args.output);
+            introduce(&sandbox, &seed, args.output);
             signals::next().await;
             say("stopping: containers are removed");
             sandbox.shutdown().await;
@@ -45,23 +50,26 @@ fn with_source(error: &dyn std::error::Error) -> String {
     }
 }
 
-/// How to point clients at it: lines a shell can take, or one JSON object.
-fn introduce(sandbox: &Sandbox, output: OutputFormat) {
+/// How to point clients at it: lines a shell can take on standard output, the words around them beside it; or one JSON
+/// object with `endpoint`, `environment` and `registries` (account to `HOST:PORT`).
+fn introduce(sandbox: &Sandbox, seed: &Seed, output: OutputFormat) {
     let environment = sandbox.environment();
     match output {
         OutputFormat::Json => {
-            let variables: serde_json::Map<_, _> =
-                environment.into_iter().map(|(name, value)| (name, value.into())).collect();
-            print_data(&serde_json::json!({ "endpoint": sandbox.endpoint(), "environment": variables }).to_string());
+            let variables: Map<_, _> = environment.into_iter().map(|(name, value)| (name, value.into())).collect();
+            let registries = sandbox.registries().into_iter();
+            let registries: Map<_, _> =
+                registries.map(|(account, address)| (account.to_string(), address.to_string().into())).collect();
+            let told = json!({ "endpoint": sandbox.endpoint(), "environment": variables, "registries": registries });
+            print_data(&told.to_string());
         }
         OutputFormat::Text => {
-            say(&format!(
-                "An AWS of two accounts is at {}; Ctrl-C ends it. To use it from another shell:\n",
-                sandbox.endpoint()
-            ));
+            let guide = Guide::new(sandbox, seed);
+            say(&guide.opening());
             for (name, value) in environment {
                 print_data(&format!("export {name}={value}"));
             }
+            say(&guide.rest());
         }
     }
 }

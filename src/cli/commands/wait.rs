@@ -1,6 +1,6 @@
 //! `shipgate wait OPERATION`: takes up a deployment that is running, as after a gate that timed out or a cancelled job.
 
-use super::deploy::overrides;
+use super::deploy::{overrides, wait_arguments};
 use crate::{
     cli::{args::WaitArgs, console::Console, wire},
     config::{self, environment::Environment},
@@ -15,20 +15,20 @@ pub async fn run(args: WaitArgs) -> ExitCode {
         Ok(console) => console,
         Err(code) => return code,
     };
-    let deployment = config::load(&overrides(&args.target), &environment);
+    let target = config::load_target(&overrides(&args.target), &environment);
     console.emitter().emit(Event::RunStarted {
         verb: "wait".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        image: deployment.as_ref().map(|deployment| deployment.image.to_string()).unwrap_or_default(),
-        target: deployment.as_ref().ok().map(|deployment| deployment.target.name.clone()),
+        image: String::new(),
+        target: target.as_ref().ok().map(|target| target.name.clone()),
     });
     console
         .finish_with(async {
-            let deployment = deployment.map_err(Failure::Configuration)?;
-            let run = console.run(String::new());
-            let workload = wire::connect_workload(&deployment, &console.emitter()).await?;
+            let target = target.map_err(Failure::Configuration)?;
+            let run = console.run(wait_arguments(&args.target, &target));
+            let workload = wire::connect_workload(&target, &console.emitter()).await?;
             let operation = OperationId::new(args.operation);
-            wait::wait(&run, &workload.target, &workload.logs, &deployment.target, operation).await
+            wait::wait(&run, &workload.target, &workload.logs, &target, operation).await
         })
         .await
 }

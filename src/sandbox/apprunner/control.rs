@@ -10,11 +10,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     AppRunner,
+    machine::Phase,
     record::{Operation, Service},
     render,
     script::Script,
@@ -167,7 +169,8 @@ impl AppRunner {
     }
 
     /// Every service, oldest first, deleted ones too: the model's `Service`, `Account` and `Region`, what `Blue` and
-    /// `Green` run (a digest, or null), whether it is under `Maintenance`, and `Operations`, newest first.
+    /// `Green` run (a digest, or null), whether it is under `Maintenance`, and `Operations`, newest first,
+    /// the model's with their `Phases` besides: a word and since when, in milliseconds since 1970.
     #[must_use]
     pub fn overview(&self) -> Value {
         self.app.book.with(|services| services.iter().map(overview).collect())
@@ -195,7 +198,6 @@ fn end_maintenance(service: &mut Service) -> bool {
 fn overview(service: &Service) -> Value {
     let image =
         |instance: Option<&Arc<super::instance::Instance>>| instance.map(|instance| instance.image().to_owned());
-    let operation = |operation: &Operation| render::operation(operation, &service.arn);
     json!({
         "Service": render::service(service),
         "Account": service.account,
@@ -203,6 +205,13 @@ fn overview(service: &Service) -> Value {
         "Blue": image(service.blue.as_ref()),
         "Green": image(service.green.as_ref()),
         "Maintenance": service.maintenance,
-        "Operations": service.operations.iter().rev().map(operation).collect::<Vec<_>>(),
+        "Operations": service.operations.iter().rev().map(|known| operation(known, &service.arn)).collect::<Vec<_>>(),
     })
+}
+
+fn operation(operation: &Operation, service_arn: &str) -> Value {
+    let mut shown = render::operation(operation, service_arn);
+    let phase = |(phase, since): &(Phase, Timestamp)| json!({"Phase": phase.word(), "Since": since.as_millisecond()});
+    shown["Phases"] = operation.phases.iter().map(phase).collect();
+    shown
 }

@@ -214,6 +214,7 @@ impl Run<'_> {
             if let Some(operation) = service.operations.iter_mut().find(|known| known.id == self.job.operation) {
                 operation.status = step.operation;
                 operation.updated = now;
+                operation.phases.push((step.phase, now));
                 operation.ended = step.operation.is_terminal().then_some(now);
             }
             let Phase::Ended(ending) = step.phase else { return };

@@ -27,6 +27,21 @@ pub(super) enum Phase {
 }
 
 impl Phase {
+    /// The sandbox's own word for it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Pulling => "PULLING",
+            Self::Starting => "STARTING",
+            Self::Checking => "CHECKING",
+            Self::Routing => "ROUTING",
+            Self::Draining => "DRAINING",
+            Self::RollingBack => "ROLLING_BACK",
+            Self::Stopping => "STOPPING",
+            Self::Ended(_) => "ENDED",
+        }
+    }
+
     /// Every phase in which something is done.
     #[cfg(test)]
     pub(super) const LIVE: [Self; 8] = [

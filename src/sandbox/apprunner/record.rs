@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     config::Configuration,
     instance::Instance,
+    machine::Phase,
     proxy::Proxy,
     word::{OperationKind, OperationStatus, ServiceStatus},
 };
@@ -68,6 +69,8 @@ pub(super) struct Operation {
     pub(super) started: Timestamp,
     pub(super) updated: Timestamp,
     pub(super) ended: Option<Timestamp>,
+    /// What has been done so far, and since when: the last is what is being done.
+    pub(super) phases: Vec<(Phase, Timestamp)>,
     /// How many answers of ListOperations still leave it out.
     pub(super) unlisted: u32,
     /// Cancelled when nothing holds it back any more.
@@ -85,6 +88,7 @@ impl Operation {
             started: now,
             updated: now,
             ended: None,
+            phases: vec![(Phase::Pending, now)],
             unlisted: 0,
             released: CancellationToken::new(),
         }

@@ -8,11 +8,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Received, percent};
-use crate::sandbox::{cloud::Cloud, faults::Fault, seed::Role};
+use crate::sandbox::{apprunner::Order, cloud::Cloud, faults::Fault, seed::Role};
 
 /// Answers:
 /// - `/_sandbox/faults` GET, POST: see [`crate::sandbox::faults`];
 /// - `/_sandbox/calls` GET, DELETE: see [`super::calls`];
+/// - `/_sandbox/apprunner` GET: services with what they run, and the scripts that wait; POST: one order or a list of
+///   them, see [`crate::sandbox::apprunner::Order`]. An order that cannot be carried out ends the list with 400;
 /// - `/_sandbox/roles` POST: makes a role, written as in the seed. It can be used after `role_propagation_seconds`;
 /// - `/_sandbox/oidc/token` GET, POST: see [`crate::sandbox::sts::issuer`].
 pub(crate) fn serve(cloud: &Cloud, received: &Received) -> Response<Body> {
@@ -24,6 +26,8 @@ pub(crate) fn serve(cloud: &Cloud, received: &Received) -> Response<Body> {
             cloud.calls.clear();
             (StatusCode::OK, json!([]))
         }
+        ("GET", "/_sandbox/apprunner") => (StatusCode::OK, app_runner(cloud)),
+        ("POST", "/_sandbox/apprunner") => order(cloud, &received.body),
         ("POST", "/_sandbox/roles") => put_role(cloud, &received.body),
         ("POST", "/_sandbox/oidc/token") => mint(cloud, serde_json::from_slice(&received.body)),
         ("GET", "/_sandbox/oidc/token") => mint(cloud, Ok(claims_of_query(&received.query))),
@@ -33,6 +37,25 @@ pub(crate) fn serve(cloud: &Cloud, received: &Received) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+fn app_runner(cloud: &Cloud) -> Value {
+    json!({"services": cloud.app_runner.overview(), "scripts": cloud.app_runner.scripts()})
+}
+
+fn order(cloud: &Cloud, body: &[u8]) -> (StatusCode, Value) {
+    let list = serde_json::from_slice::<Value>(body).and_then(|orders| {
+        let list = if orders.is_array() { orders } else { json!([orders]) };
+        serde_json::from_value::<Vec<Order>>(list)
+    });
+    let done = list.map_err(|error| error.to_string()).and_then(|orders| {
+        let mut orders = orders.into_iter();
+        orders.try_for_each(|order| cloud.app_runner.control(order).map_err(|error| error.to_string()))
+    });
+    match done {
+        Ok(()) => (StatusCode::OK, app_runner(cloud)),
+        Err(error) => (StatusCode::BAD_REQUEST, json!({"error": error})),
+    }
 }
 
 fn put_role(cloud: &Cloud, body: &[u8]) -> (StatusCode, Value) {

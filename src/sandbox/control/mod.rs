@@ -21,7 +21,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use self::{calls::Call, protocol::Service, signature::Claim};
-use super::{answer::ApiError, authorization, caller::Caller, cloud::Cloud, ecr, identities::Principal, logs, sts};
+use super::{
+    answer::ApiError, authorization, caller::Caller, cloud::Cloud, ecr, identities::Principal, logs, page, sts,
+};
 use crate::domain::account::Region;
 
 /// The largest request body: a layer part of 20 MiB in base64, and some more.
@@ -77,6 +79,9 @@ pub(crate) async fn serve(cloud: Arc<Cloud>, request: Request) -> Response<Body>
     let Some(received) = Received::read(request).await else {
         return protocol::error(Service::Ecr, 413, "RequestEntityTooLarge", "the request body is too large");
     };
+    if let Some(page) = page::answer(&cloud, &received) {
+        return page;
+    }
     if received.path.starts_with("/_sandbox/") {
         return interface::serve(&cloud, &received);
     }

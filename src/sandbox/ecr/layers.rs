@@ -51,6 +51,11 @@ pub(super) fn download_url(cloud: &Cloud, request: &Request<'_>) -> Result<Value
         );
         ApiError::new(400, "LayersNotFoundException", message)
     })?;
+    if !request.with(&id, |repository| repository.refers_to(&digest))? {
+        let message = "The specified layer is not available because it is not associated with an image. Unassociated \
+                       image layers may be cleaned up at any time.";
+        return Err(ApiError::new(400, "LayerInaccessibleException", message));
+    }
     let url = cloud.links.to(&digest, cloud.faults.links_are_expired());
     Ok(json!({"downloadUrl": url, "layerDigest": digest}))
 }

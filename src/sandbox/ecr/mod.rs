@@ -1,5 +1,6 @@
 //! Elastic Container Registry, the control plane. The registries themselves are [`super::registry`].
 
+mod attributes;
 mod contents;
 mod images;
 mod layer_upload;
@@ -49,6 +50,13 @@ pub(crate) async fn call(
         "SetRepositoryPolicy" => repositories::set_policy(&request),
         "GetRepositoryPolicy" => repositories::policy(&request),
         "DeleteRepositoryPolicy" => repositories::delete_policy(&request),
+        "TagResource" => attributes::tag(&request),
+        "UntagResource" => attributes::untag(&request),
+        "ListTagsForResource" => attributes::list_tags(&request),
+        "PutImageScanningConfiguration" => attributes::put_scanning(&request),
+        "PutLifecyclePolicy" => attributes::put_lifecycle(&request),
+        "GetLifecyclePolicy" => attributes::lifecycle(&request),
+        "DeleteLifecyclePolicy" => attributes::delete_lifecycle(&request),
         "ListImages" => images::list(&request),
         "DescribeImages" => images::describe(&request),
         "BatchGetImage" => images::batch_get(&request),

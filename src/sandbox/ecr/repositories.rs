@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Request, epoch_seconds, invalid,
+    Request, attributes, epoch_seconds, invalid,
     mutability::Mutability,
     no_repository, paged,
     repository::{Repository, RepositoryId},
@@ -23,7 +23,7 @@ fn shown(id: &RepositoryId, repository: &Repository) -> Value {
         "repositoryUri": id.uri(),
         "createdAt": epoch_seconds(repository.created),
         "imageTagMutability": repository.mutability.name(),
-        "imageScanningConfiguration": {"scanOnPush": false},
+        "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},
         "encryptionConfiguration": {"encryptionType": "AES256"},
     });
     if !repository.mutability.exclusions.is_empty() {
@@ -37,12 +37,14 @@ pub(super) fn create(request: &Request<'_>) -> Result<Value, ApiError> {
     let id = request.repository()?;
     if id.name.len() < 2 || !is_repository(&id.name) {
         let constraint = "must satisfy regular expression \
-             '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'";
+             '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*";
         return Err(invalid(format!(
             "Invalid parameter at 'repositoryName' failed to satisfy constraint: '{constraint}'"
         )));
     }
-    let repository = Repository::new(Timestamp::now(), Mutability::read(request.input)?);
+    let mut repository = Repository::new(Timestamp::now(), Mutability::read(request.input)?);
+    repository.labels.extend(attributes::tags(request.input));
+    repository.scan_on_push = request.input["imageScanningConfiguration"]["scanOnPush"] == true;
     let answer = json!({ "repository": shown(&id, &repository) });
     if request.store.create(id.clone(), repository) {
         return Ok(answer);

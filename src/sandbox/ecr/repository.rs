@@ -43,6 +43,12 @@ pub(crate) struct Repository {
     pub(crate) mutability: Mutability,
     /// The repository policy's text.
     pub(crate) policy: Option<String>,
+    /// AWS resource tags: no part in what the repository does.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// The lifecycle policy's text.
+    pub(crate) lifecycle_policy: Option<String>,
+    /// Whether images are to be scanned, which nobody does.
+    pub(crate) scan_on_push: bool,
     /// Manifests by digest.
     pub(crate) images: BTreeMap<Digest, Image>,
     /// Tags and the manifests they name.
@@ -109,6 +115,9 @@ impl Repository {
             created,
             mutability,
             policy: None,
+            labels: BTreeMap::new(),
+            lifecycle_policy: None,
+            scan_on_push: false,
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
             layers: BTreeMap::new(),
@@ -119,6 +128,11 @@ impl Repository {
     pub(crate) fn find(&self, reference: &str) -> Option<(&Digest, &Image)> {
         let digest = self.tags.get(reference).cloned().or_else(|| reference.parse().ok())?;
         self.images.get_key_value(&digest)
+    }
+
+    /// Whether a manifest refers to this layer.
+    pub(crate) fn refers_to(&self, layer: &Digest) -> bool {
+        self.images.values().any(|image| image.contents.blobs().any(|blob| blob == layer))
     }
 
     /// The tags of an image.

@@ -166,6 +166,11 @@ impl Store {
         here.map(|(id, repository)| (id.clone(), repository.clone())).collect()
     }
 
+    /// Looks at every repository of every account and region, in order.
+    pub(crate) fn look_at_all<T>(&self, look: impl FnMut((&RepositoryId, &Repository)) -> T) -> Vec<T> {
+        lock(&self.repositories).iter().map(look).collect()
+    }
+
     /// Reads or changes a repository.
     pub(crate) fn with<T>(&self, id: &RepositoryId, act: impl FnOnce(&mut Repository) -> T) -> Result<T, NoRepository> {
         lock(&self.repositories).get_mut(id).map(act).ok_or_else(|| NoRepository(id.clone()))

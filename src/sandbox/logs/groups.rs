@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Group, Groups, group, group_name, invalid, limit, store::Stream};
+use super::{Group, Groups, group, group_name, invalid, limit};
 use crate::sandbox::{answer::ApiError, caller::Caller};
 
 /// The retentions there are, in days (CloudWatch Logs API reference, PutRetentionPolicy).
@@ -88,50 +88,6 @@ pub(crate) fn put_retention(groups: &mut Groups, input: &Value) -> Result<Value,
 pub(crate) fn delete_retention(groups: &mut Groups, input: &Value) -> Result<Value, ApiError> {
     group(groups, input)?.retention_days = None;
     Ok(Value::Null)
-}
-
-/// DescribeLogStreams. The token is the number of streams already shown.
-pub(crate) fn describe_streams(groups: &mut Groups, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
-    let limit = limit(input, 50, 50)?;
-    let group_name = group_name(input)?.to_owned();
-    let group = group(groups, input)?;
-    let prefix = input["logStreamNamePrefix"].as_str().unwrap_or_default();
-    let by_time = input["orderBy"].as_str() == Some("LastEventTime");
-    if by_time && !prefix.is_empty() {
-        return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
-    }
-    let mut streams: Vec<(&String, &Stream)> =
-        group.streams.iter().filter(|(name, _)| name.starts_with(prefix)).collect();
-    if by_time {
-        streams.sort_by_key(|(_, stream)| stream.lines.last().map(|line| line.at));
-    }
-    if input["descending"].as_bool() == Some(true) {
-        streams.reverse();
-    }
-    let from = match input["nextToken"].as_str() {
-        None => 0,
-        Some(token) => token.parse().map_err(|_| invalid("The specified nextToken is invalid."))?,
-    };
-    let arn = format!("arn:aws:logs:{}:{}:log-group:{group_name}:log-stream", caller.region, caller.account);
-    let list: Vec<Value> =
-        streams.iter().skip(from).take(limit).map(|(name, stream)| describe_stream(&arn, name, stream)).collect();
-    let next = (from + limit < streams.len()).then(|| (from + limit).to_string());
-    Ok(with_token(json!({ "logStreams": list }), "nextToken", next.as_deref()))
-}
-
-fn describe_stream(arn: &str, name: &str, stream: &Stream) -> Value {
-    let mut shown = json!({
-        "logStreamName": name,
-        "creationTime": stream.created,
-        "arn": format!("{arn}:{name}"),
-        "storedBytes": 0,
-    });
-    if let (Some(first), Some(last)) = (stream.lines.first(), stream.lines.last()) {
-        shown["firstEventTimestamp"] = first.at.into();
-        shown["lastEventTimestamp"] = last.at.into();
-        shown["lastIngestionTime"] = last.at.into();
-    }
-    shown
 }
 
 /// The answer with a token, when there is one.

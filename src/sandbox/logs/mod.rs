@@ -3,6 +3,7 @@
 mod events;
 mod groups;
 pub mod store;
+mod streams;
 
 use serde_json::Value;
 
@@ -17,7 +18,10 @@ pub(crate) fn call(logs: &LogStore, caller: &Caller, action: &str, input: &Value
         "DeleteLogGroup" => groups::delete(all, input),
         "PutRetentionPolicy" => groups::put_retention(all, input),
         "DeleteRetentionPolicy" => groups::delete_retention(all, input),
-        "DescribeLogStreams" => groups::describe_streams(all, caller, input),
+        "DescribeLogStreams" => streams::describe(all, caller, input),
+        "CreateLogStream" => streams::create(all, input),
+        "DeleteLogStream" => streams::delete(all, input),
+        "PutLogEvents" => streams::put_events(all, input),
         "GetLogEvents" => events::get(all, input),
         "FilterLogEvents" => events::filter(all, input),
         _ => {
@@ -58,18 +62,19 @@ fn group<'a>(groups: &'a mut Groups, input: &Value) -> Result<&'a mut Group, Api
 
 /// `limit` of a request, within 1 and the most.
 fn limit(input: &Value, default: usize, most: usize) -> Result<usize, ApiError> {
+    let most_words = format!("less than or equal to {most}");
     match input.get("limit").filter(|limit| !limit.is_null()) {
         None => Ok(default),
-        Some(limit) => {
-            let complaint = match limit.as_u64().and_then(|limit| usize::try_from(limit).ok()) {
-                Some(0) => "Member must have value greater than or equal to 1".to_owned(),
-                Some(limit) if limit > most => format!("Member must have value less than or equal to {most}"),
-                Some(limit) => return Ok(limit),
-                None => "Member must be an integer".to_owned(),
-            };
-            Err(invalid(format!(
-                "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: {complaint}"
-            )))
-        }
+        Some(limit) => limit
+            .as_u64()
+            .and_then(|limit| usize::try_from(limit).ok())
+            .filter(|limit| (1..=most).contains(limit))
+            .ok_or_else(|| {
+                let bound = if *limit == 0 { "greater than or equal to 1" } else { most_words.as_str() };
+                invalid(format!(
+                    "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: Member must \
+                     have value {bound}"
+                ))
+            }),
     }
 }

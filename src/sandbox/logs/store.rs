@@ -51,7 +51,7 @@ pub(crate) struct Line {
 
 impl Group {
     /// How many lines there are in all streams.
-    fn lines(&self) -> usize {
+    pub(crate) fn lines(&self) -> usize {
         self.streams.values().map(|stream| stream.lines.len()).sum()
     }
 

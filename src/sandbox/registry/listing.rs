@@ -7,7 +7,10 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{Asked, Refusal, Registry, empty};
-use crate::{domain::digest::Digest, sandbox::ecr::repository::RepositoryId};
+use crate::{
+    domain::digest::Digest,
+    sandbox::{control::percent, ecr::repository::RepositoryId},
+};
 
 /// `tags/list?n=…&last=…`
 pub(crate) fn tags(registry: &Registry, id: &RepositoryId, asked: &Asked) -> Result<Response<Body>, Refusal> {
@@ -32,6 +35,9 @@ pub(crate) fn tags(registry: &Registry, id: &RepositoryId, asked: &Asked) -> Res
     *response.body_mut() = Body::from(json!({"name": id.name, "tags": page}).to_string());
     Ok(response)
 }
+
+/// How many referrers a page of ECR has.
+const REFERRERS_A_PAGE: usize = 50;
 
 /// `referrers/DIGEST?artifactType=…`: an index of the manifests whose subject this is; empty when there are none.
 pub(crate) fn referrers(
@@ -65,9 +71,19 @@ pub(crate) fn referrers(
         })
         .map_err(|missing| Refusal::no_repository(&missing))?;
     let media_type = "application/vnd.oci.image.index.v1+json";
-    let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": found});
+    let last = asked.query("last").unwrap_or_default();
+    let mut left = found.into_iter().filter(|one| one["digest"].as_str().is_some_and(|digest| digest > last));
+    let page: Vec<Value> = left.by_ref().take(REFERRERS_A_PAGE).collect();
+    let next = left.next().and(page.last()).and_then(|one| one["digest"].as_str()).map(|last| {
+        let filter = wanted.map(|wanted| format!("&artifactType={}", percent::encode(wanted))).unwrap_or_default();
+        format!("</v2/{}/referrers/{subject}?last={last}{filter}>; rel=\"next\"", id.name)
+    });
+    let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": page});
     let mut response = Response::new(Body::from(index.to_string()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    if let Some(next) = next.and_then(|next| HeaderValue::from_str(&next).ok()) {
+        response.headers_mut().insert(header::LINK, next);
+    }
     if wanted.is_some() {
         let applied = HeaderValue::from_static("artifactType");
         response.headers_mut().insert(HeaderName::from_static("oci-filters-applied"), applied);

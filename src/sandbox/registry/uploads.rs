@@ -48,7 +48,7 @@ fn mount(registry: &Registry, id: &RepositoryId, asked: &Asked) -> Result<Option
     let source = RepositoryId { name: from.to_owned(), ..id.clone() };
     let size = registry.cloud.images.with(&source, |repository| {
         // ECR mounts only what a manifest refers to: layers still on their way into an image do not count.
-        let referred = repository.images.values().any(|image| image.contents.blobs().any(|blob| *blob == parsed));
+        let referred = repository.refers_to(&parsed);
         repository.layers.get(&parsed).copied().filter(|_| referred || !strict)
     });
     let Ok(Some(size)) = size else { return Ok(None) };

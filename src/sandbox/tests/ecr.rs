@@ -152,8 +152,32 @@ async fn layers_are_uploaded_in_parts() {
     };
     assert_eq!(complete(&digest).await.unwrap().layer_digest(), Some(digest.as_str()));
     assert!(complete(&digest).await.unwrap_err().into_service_error().is_upload_not_found_exception());
-    let url = ecr.get_download_url_for_layer().repository_name("shop/api").layer_digest(&digest).send().await.unwrap();
+    let url = async || ecr.get_download_url_for_layer().repository_name("shop/api").layer_digest(&digest).send().await;
+    assert!(url().await.unwrap_err().into_service_error().is_layer_inaccessible_exception());
+    let config = Plain::login(&sandbox, DEPLOY, WORKLOAD).await.push_blob("shop/api", b"{}").await;
+    let image = manifest(&config, &[(&digest.parse().unwrap(), 5)]);
+    ecr.put_image().repository_name("shop/api").image_manifest(image).send().await.unwrap();
+    let url = url().await.unwrap();
     let bytes = reqwest::get(url.download_url().unwrap()).await.unwrap().bytes().await.unwrap();
     assert_eq!(Digest::of(&bytes).as_str(), digest);
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_tools_set_on_a_repository_is_told_again() {
+    let sandbox = sandbox(|_| ()).await;
+    let ecr = aws_sdk_ecr::Client::new(&assumed(&sandbox, DEPLOY).await);
+    let arn = "arn:aws:ecr:ap-northeast-1:222222222222:repository/shop/api";
+    let tag = |key: &str| aws_sdk_ecr::types::Tag::builder().key(key).value("x").build().unwrap();
+    ecr.tag_resource().resource_arn(arn).tags(tag("a")).tags(tag("b")).send().await.unwrap();
+    ecr.untag_resource().resource_arn(arn).tag_keys("a").send().await.unwrap();
+    let tags = ecr.list_tags_for_resource().resource_arn(arn).send().await.unwrap().tags.unwrap();
+    assert_eq!(tags, [tag("b")]);
+    let get = async || ecr.get_lifecycle_policy().repository_name("shop/api").send().await;
+    assert!(get().await.unwrap_err().into_service_error().is_lifecycle_policy_not_found_exception());
+    let put = |text: &str| ecr.put_lifecycle_policy().repository_name("shop/api").lifecycle_policy_text(text).send();
+    assert!(put("{}").await.is_err());
+    put(r#"{"rules":[]}"#).await.unwrap();
+    assert_eq!(get().await.unwrap().lifecycle_policy_text(), Some(r#"{"rules":[]}"#));
     sandbox.shutdown().await;
 }

@@ -3,8 +3,11 @@
 use aws_sdk_ecr::error::ProvideErrorMetadata as _;
 use serde_json::json;
 
-use super::world::{DEPLOY, PULL, Plain, REGISTRY, WORKLOAD, assumed, calls, sandbox, set_faults};
-use crate::domain::digest::Digest;
+use super::world::{ACCESS, DEPLOY, PULL, Plain, REGISTRY, WORKLOAD, answer_json, assumed, calls, sandbox, set_faults};
+use crate::{
+    domain::digest::Digest,
+    sandbox::{Options, apprunner::Pace, start},
+};
 
 #[tokio::test]
 async fn a_corrupt_blob_arrives_with_another_digest_and_the_same_size() {
@@ -112,5 +115,39 @@ async fn a_service_that_hangs_up_gives_no_answer() {
     let error = ecr.describe_repositories().send().await.unwrap_err();
     assert!(matches!(error, aws_sdk_ecr::error::SdkError::DispatchFailure(_)), "{error:?}");
     ecr.describe_repositories().send().await.unwrap();
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_outcome_of_a_deployment_is_ordered() {
+    let mut options = Options::default();
+    options.app_runner.scripted = true;
+    options.app_runner.pace = Pace::even(std::time::Duration::ZERO);
+    options.seed.scripts = vec![serde_json::from_value(json!({"service": "by-seed", "outcome": "FAILED"})).unwrap()];
+    let sandbox = start(options).await.unwrap();
+    let url = format!("{}/_sandbox/apprunner", sandbox.endpoint());
+    let http = reqwest::Client::new();
+    let order = json!([{"kind": "script", "service": "by-order", "outcome": "FAILED"}]);
+    let answer = http.post(&url).body(order.to_string()).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer_json(answer).await["scripts"].as_array().unwrap().len(), 2);
+    let none = http.post(&url).body(r#"{"kind": "release", "operation": "none"}"#).send().await.unwrap();
+    assert_eq!(none.status(), 400);
+    Plain::login(&sandbox, DEPLOY, WORKLOAD).await.push_image("shop/api", "v1", "1").await;
+    let app_runner = aws_sdk_apprunner::Client::new(&assumed(&sandbox, DEPLOY).await);
+    for name in ["by-seed", "by-order", "by-nobody"] {
+        super::iam::create(&app_runner, name, ACCESS).await.unwrap();
+    }
+    let seen = loop {
+        let seen = answer_json(http.get(&url).send().await.unwrap()).await;
+        let services = seen["services"].as_array().unwrap().clone();
+        let words = services.iter().map(|one| one["Service"]["Status"].as_str().unwrap().to_owned());
+        let words: Vec<String> = words.collect();
+        if !words.iter().any(|word| word == "OPERATION_IN_PROGRESS") {
+            break words;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(seen, ["CREATE_FAILED", "CREATE_FAILED", "RUNNING"]);
     sandbox.shutdown().await;
 }

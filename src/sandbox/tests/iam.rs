@@ -99,8 +99,8 @@ async fn a_user_without_the_permission_cannot_assume_a_role_that_trusts_its_acco
     sandbox.shutdown().await;
 }
 
-async fn create_service(sandbox: &Sandbox, access_role: &str) -> String {
-    let client = aws_sdk_apprunner::Client::new(&assumed(sandbox, DEPLOY).await);
+/// Creates a service; the error is its code and message.
+pub(super) async fn create(client: &aws_sdk_apprunner::Client, name: &str, access_role: &str) -> Result<(), String> {
     let image = ImageRepository::builder()
         .image_identifier("222222222222.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api:v1")
         .image_repository_type(ImageRepositoryType::Ecr)
@@ -108,14 +108,16 @@ async fn create_service(sandbox: &Sandbox, access_role: &str) -> String {
         .unwrap();
     let access = aws_sdk_apprunner::types::AuthenticationConfiguration::builder().access_role_arn(access_role).build();
     let source = SourceConfiguration::builder().image_repository(image).authentication_configuration(access).build();
-    let answer = client.create_service().service_name("shop-api").source_configuration(source).send().await;
-    answer.map_or_else(
-        |error| {
-            let error = error.into_service_error();
-            format!("{}: {}", error.code().unwrap_or_default(), error.message().unwrap_or_default())
-        },
-        |_| String::new(),
-    )
+    let answer = client.create_service().service_name(name).source_configuration(source).send().await;
+    answer.map(|_| ()).map_err(|error| {
+        let error = error.into_service_error();
+        format!("{}: {}", error.code().unwrap_or_default(), error.message().unwrap_or_default())
+    })
+}
+
+async fn refusal(sandbox: &Sandbox, access_role: &str) -> String {
+    let client = aws_sdk_apprunner::Client::new(&assumed(sandbox, DEPLOY).await);
+    create(&client, "shop-api", access_role).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -130,14 +132,14 @@ async fn a_role_is_passed_only_with_the_permission_and_only_to_a_service_it_trus
         seed.roles[1].policies = Some(vec![allow(&["apprunner:*", "ecr:*"], "*"), pass]);
     })
     .await;
-    let not_allowed = create_service(&sandbox, DEPLOY).await;
+    let not_allowed = refusal(&sandbox, DEPLOY).await;
     let expected =
         format!("is not authorized to perform: iam:PassRole on resource: {DEPLOY} because no identity-based");
     assert!(not_allowed.contains(&expected), "{not_allowed}");
     let instance = "arn:aws:iam::222222222222:role/apprunner-instance";
-    let untrusting = create_service(&sandbox, instance).await;
+    let untrusting = refusal(&sandbox, instance).await;
     assert_eq!(untrusting, format!("InvalidRequestException: Error in assuming access role {instance}"));
-    let foreign = create_service(&sandbox, PULL).await;
+    let foreign = refusal(&sandbox, PULL).await;
     assert!(foreign.contains("Cross-account pass role is not allowed."), "{foreign}");
     sandbox.shutdown().await;
 }

@@ -1,6 +1,6 @@
 //! CloudWatch Logs, with the AWS SDK as the client.
 
-use aws_sdk_cloudwatchlogs::{Client, error::ProvideErrorMetadata as _};
+use aws_sdk_cloudwatchlogs::{Client, error::ProvideErrorMetadata as _, types::InputLogEvent};
 
 use super::world::{DEPLOY, WORKLOAD, assumed, sandbox};
 use crate::sandbox::Sandbox;
@@ -96,5 +96,31 @@ async fn lines_of_all_streams_are_filtered_in_order() {
     assert_eq!(stamps, [1003, 1004, 1005, 1006, 1007, 1008]);
     let odd = filter().log_stream_names("odd").send().await.unwrap();
     assert_eq!(odd.events().len(), 5);
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn lines_are_put_where_their_time_is() {
+    let sandbox = sandbox(|_| ()).await;
+    let logs = with_lines(&sandbox).await;
+    let create = || logs.create_log_stream().log_group_name(GROUP).log_stream_name("own").send();
+    create().await.unwrap();
+    assert!(create().await.unwrap_err().into_service_error().is_resource_already_exists_exception());
+    let put = |stamps: &[i64]| {
+        let events = stamps
+            .iter()
+            .map(|at| InputLogEvent::builder().timestamp(*at).message(format!("own {at}")).build().unwrap());
+        let put = logs.put_log_events().log_group_name(GROUP).log_stream_name("own");
+        put.set_log_events(Some(events.collect())).send()
+    };
+    put(&[1002, 1008]).await.unwrap();
+    put(&[1005]).await.unwrap();
+    assert!(put(&[9, 8]).await.unwrap_err().into_service_error().is_invalid_parameter_exception());
+    let own = logs.get_log_events().log_group_name(GROUP).log_stream_name("own").send().await.unwrap();
+    let messages: Vec<&str> = own.events().iter().filter_map(|event| event.message()).collect();
+    assert_eq!(messages, ["own 1002", "own 1005", "own 1008"]);
+    logs.delete_log_stream().log_group_name(GROUP).log_stream_name("own").send().await.unwrap();
+    let left = logs.describe_log_streams().log_group_name(GROUP).send().await.unwrap();
+    assert_eq!(left.log_streams().len(), 2);
     sandbox.shutdown().await;
 }

@@ -260,3 +260,26 @@ async fn tags_and_referrers_are_listed() {
     assert_eq!(referrers["manifests"][0]["digest"], digest.as_str());
     sandbox.shutdown().await;
 }
+
+#[tokio::test]
+async fn referrers_come_fifty_at_a_time() {
+    let sandbox = sandbox(|seed| seed.ecr_manners = false).await;
+    let plain = Plain::login(&sandbox, PULL, REGISTRY).await;
+    let subject = plain.push_image("shop/api", "v1", "1").await;
+    let mut signature: serde_json::Value = serde_json::from_str(&manifest(&Digest::of(b"{}"), &[])).unwrap();
+    signature["subject"] = serde_json::json!({"digest": subject, "size": 1});
+    for number in 0..51 {
+        signature["annotations"] = serde_json::json!({"number": number.to_string()});
+        let text = signature.to_string();
+        let pushed = plain.put_manifest("shop/api", Digest::of(text.as_bytes()).as_str(), &text).await;
+        assert_eq!(pushed.status(), 201);
+    }
+    let first = plain.send("GET", &format!("/v2/shop/api/referrers/{subject}")).await;
+    let link = first.headers()["link"].to_str().unwrap().to_owned();
+    let next = link.trim_start_matches('<').split_once('>').unwrap().0;
+    let second = plain.send("GET", next).await;
+    assert!(second.headers().get("link").is_none());
+    let count = async |answer| answer_json(answer).await["manifests"].as_array().unwrap().len();
+    assert_eq!((count(first).await, count(second).await), (50, 1));
+    sandbox.shutdown().await;
+}

@@ -15,6 +15,7 @@ pub(super) const REGISTRY: &str = "111111111111";
 pub(super) const WORKLOAD: &str = "222222222222";
 pub(super) const PULL: &str = "arn:aws:iam::111111111111:role/shipgate-pull";
 pub(super) const DEPLOY: &str = "arn:aws:iam::222222222222:role/shipgate-deploy";
+pub(super) const ACCESS: &str = "arn:aws:iam::222222222222:role/apprunner-access";
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 pub(super) async fn sandbox(change: impl FnOnce(&mut Seed)) -> Sandbox {

@@ -3,7 +3,7 @@
 use aws_sdk_apprunner::{
     Client,
     config::retry::RetryConfig,
-    types::{OperationSummary, ServiceStatus as SdkStatus},
+    types::{OperationSummary, OperationType, ServiceStatus as SdkStatus},
 };
 
 use super::{CreateOrder, DeployTarget, Started, TargetError};
@@ -12,6 +12,7 @@ use crate::{
     domain::{
         arn::ServiceArn,
         operation::{OperationId, OperationStatus},
+        release::ReleaseVerb,
         service::LiveService,
     },
 };
@@ -139,6 +140,32 @@ impl DeployTarget for AppRunner {
                 return Ok(None);
             }
         }
+    }
+
+    async fn latest_operation(
+        &self,
+        service: &ServiceArn,
+        verb: ReleaseVerb,
+    ) -> Result<Option<OperationId>, TargetError> {
+        // Newest first (API reference), so the first page has it unless twenty of other kinds came after.
+        let page = self
+            .client
+            .list_operations()
+            .service_arn(service.as_str())
+            .max_results(PAGE)
+            .send()
+            .await
+            .map_err(|error| AwsFault::new("apprunner:ListOperations", &error))?;
+        let ours = page.operation_summary_list().iter().find(|listed| listed.r#type() == Some(&kind(verb)));
+        Ok(ours.and_then(|listed| listed.id()).map(OperationId::new))
+    }
+}
+
+/// The type of operation that a verb starts.
+fn kind(verb: ReleaseVerb) -> OperationType {
+    match verb {
+        ReleaseVerb::CreateService => OperationType::CreateService,
+        ReleaseVerb::StartDeployment => OperationType::StartDeployment,
     }
 }
 

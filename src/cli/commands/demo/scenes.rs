@@ -8,7 +8,10 @@ use super::{
     watch::{self, Watched},
     world::{DemoError, World},
 };
-use crate::{cli::console::say, domain::exit_code::ExitCode, pipeline::plan::DEFAULT_TAG};
+use crate::{cli::console::say, domain::exit_code::ExitCode};
+
+/// The tag the service deploys from: its name, as nothing else is configured.
+const TAG: &str = "shop-api";
 
 /// What a run of the program came to.
 struct Ran {
@@ -54,11 +57,11 @@ impl<'a> Story<'a> {
     /// (c) An image that cannot become healthy gets no further than the local check.
     pub(super) async fn unhealthy_image(&mut self) -> Result<(), DemoError> {
         title("3. An image that answers 500 is stopped by the local check");
-        let tag = self.world.tag(DEFAULT_TAG).await?;
+        let tag = self.world.tag(TAG).await?;
         let asked = self.world.deployments_asked_for().await?;
         let (ran, watched) = self.deploy_watched("v3").await?;
         self.claim("shipgate ended with 6: unhealthy", ran.code == Some(6));
-        let same_tag = self.world.tag(DEFAULT_TAG).await? == tag && tag.is_some();
+        let same_tag = self.world.tag(TAG).await? == tag && tag.is_some();
         self.claim("the tag points where it did", same_tag);
         let same_count = self.world.deployments_asked_for().await? == asked;
         self.claim("App Runner was not asked for anything", same_count);

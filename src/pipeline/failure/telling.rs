@@ -1,0 +1,164 @@
+//! What a failure tells: what the world looks like now, how to mend it, and why it came to this.
+
+use std::error::Error;
+
+use super::{Failure, failed};
+use crate::{
+    aws::identity::IdentityError,
+    domain::operation::Verdict,
+    pipeline::progress::{MovedTag, Progress},
+    stages::{
+        promote::PromoteError,
+        release::{self, ReleaseError},
+    },
+    target::TargetError,
+};
+
+impl Failure {
+    /// What the world looks like now, in one line. `progress` is how far the run came.
+    #[must_use]
+    pub fn world(&self, progress: &Progress) -> String {
+        let serving = self.what_serves(progress);
+        match progress.moved_tag() {
+            Some(MovedTag { tag, .. }) => format!("{serving}; tag {tag} {}", self.what_the_tag_points_at()),
+            None => serving,
+        }
+    }
+
+    fn what_the_tag_points_at(&self) -> &'static str {
+        if matches!(self, Self::Deployment { .. }) {
+            "still points at the image that failed"
+        } else if matches!(self, Self::TagTaken { .. }) {
+            "points at somebody else's image"
+        } else {
+            "points at the new image"
+        }
+    }
+
+    fn what_serves(&self, progress: &Progress) -> String {
+        let text = match self {
+            Self::Configuration(_)
+            | Self::Identity(_)
+            | Self::Aws { .. }
+            | Self::Registry(_)
+            | Self::Service { .. }
+            | Self::NoService { .. }
+            | Self::Resolve(_)
+            | Self::Preflight(_) => "nothing was changed",
+            Self::Copy(_) => {
+                "no tag was moved and nothing was deployed; unreferenced blobs may be left in the workload registry"
+            }
+            Self::Unhealthy { .. } | Self::Unverifiable(_) | Self::NoEngine(_) | Self::Changed(_) => {
+                "no tag was moved and nothing was deployed"
+            }
+            Self::Promote(PromoteError::NotMoved { .. }) => "the tag points where it did and nothing was deployed",
+            Self::Promote(PromoteError::Unknown { .. }) => "nothing was deployed; where the tag points is not known",
+            Self::Release(ReleaseError::Unknown(_)) => "a deployment may be running, and was not found",
+            Self::Release(ReleaseError::Refused(_))
+            | Self::TagTaken { deployed: false, .. }
+            | Self::TagUnseen { deployed: false, .. } => "nothing was deployed",
+            Self::TagUnseen { deployed: true, .. } => "the deployment succeeded, of what the tag pointed at",
+            Self::TagTaken { deployed: true, .. } => "the deployment succeeded, and may have deployed the other image",
+            Self::Deployment { verdict: Verdict::RolledBack, .. } => "the old version serves",
+            Self::Deployment { create_failed: true, .. } => {
+                "the service is in CREATE_FAILED: it holds its name and serves nothing"
+            }
+            Self::Deployment { .. } => "what serves now is not known: look at the service",
+            Self::GateTimeout { last: None } => "the operation was never listed",
+            Self::GateTimeout { last: Some(_) } | Self::GateLost(_) => "the operation still runs, as far as is known",
+            Self::Cancelled { .. } => {
+                return match progress.operation() {
+                    Some(operation) => format!("operation {operation} goes on in App Runner, which cannot be stopped"),
+                    None => "nothing was deployed".to_owned(),
+                };
+            }
+        };
+        text.to_owned()
+    }
+
+    /// How to mend it.
+    #[must_use]
+    pub fn hint(&self, progress: &Progress) -> Option<String> {
+        match self {
+            Self::Identity(error) => Some(error.hint()),
+            Self::Resolve(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
+            Self::Preflight(checks) => failed(checks).find_map(|check| check.problem.as_ref()?.hint.clone()),
+            Self::Copy(error) => error.hint(),
+            Self::Unverifiable(error) => error.hint(),
+            Self::Promote(error) => error.hint(),
+            Self::Unhealthy { hint, .. } => hint.clone(),
+            Self::Deployment { verdict: Verdict::RolledBack, .. } => Some(
+                "mend the cause, then deploy again; what only the service is given can be given to the local check too \
+                 (`verify.environment`)"
+                    .to_owned(),
+            ),
+            Self::Deployment { create_failed: true, .. } => {
+                Some("delete the service (aws apprunner delete-service --service-arn ARN) once the cause is mended, then run the same command again".to_owned())
+            }
+            Self::GateTimeout { .. } | Self::GateLost(_) | Self::Cancelled { .. } => {
+                progress.wait_line().map(|line| format!("go on following it with: {line}"))
+            }
+            Self::Release(ReleaseError::Refused(TargetError::Call(fault))) if release::is_about_a_role(fault) => Some(
+                "let App Runner assume the role: its trust policy must name build.apprunner.amazonaws.com for an access role, \
+                 tasks.apprunner.amazonaws.com for an instance role"
+                    .to_owned(),
+            ),
+            Self::Release(ReleaseError::Unknown(_)) => Some(
+                "look for it: aws apprunner list-operations --service-arn ARN; follow it with: shipgate wait OPERATION".to_owned(),
+            ),
+            Self::TagTaken { .. } => Some("let one job at a time deploy to a service, then run the same command again".to_owned()),
+            Self::Changed(_) => Some("run the same command again once the service is RUNNING".to_owned()),
+            Self::TagUnseen { source, .. } => source.hint(),
+            Self::NoEngine(_) => Some("start Docker, or set DOCKER_HOST to an engine that answers".to_owned()),
+            Self::NoService { .. } => Some("check the service's name, the region and the role".to_owned()),
+            Self::Configuration(_)
+            | Self::Aws { .. }
+            | Self::Service { .. }
+            | Self::Release(_)
+            | Self::Deployment { .. } => None,
+        }
+    }
+
+    /// Why, outermost first: the failure itself, then its causes.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = vec![self.to_string()];
+        match self {
+            Self::Configuration(error) => causes.extend(error.problems.iter().map(ToString::to_string)),
+            Self::Preflight(checks) => {
+                causes.extend(failed(checks).map(|check| format!("{}: {}", check.name, check.detail)));
+            }
+            Self::Identity(error @ IdentityError::Hop { .. }) => causes.extend(error.hops()),
+            Self::Deployment { reason, last_line, .. } => {
+                causes.push(reason.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));
+                causes.extend(last_line.as_ref().map(|line| format!("the application's last line: {line}")));
+            }
+            Self::Identity(_)
+            | Self::Aws { .. }
+            | Self::Registry(_)
+            | Self::Service { .. }
+            | Self::NoService { .. }
+            | Self::Resolve(_)
+            | Self::Copy(_)
+            | Self::Unhealthy { .. }
+            | Self::Unverifiable(_)
+            | Self::Promote(_)
+            | Self::Release(_)
+            | Self::TagTaken { .. }
+            | Self::TagUnseen { .. }
+            | Self::Changed(_)
+            | Self::NoEngine(_)
+            | Self::GateTimeout { .. }
+            | Self::GateLost(_)
+            | Self::Cancelled { .. } => {
+                let mut source = self.source();
+                while let Some(cause) = source {
+                    causes.push(cause.to_string());
+                    source = cause.source();
+                }
+            }
+        }
+        causes
+    }
+}

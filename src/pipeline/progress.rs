@@ -1,0 +1,74 @@
+//! How far a run has come in changing the world. Kept apart from the run itself, so that whatever ends it (a failure,
+//! a signal, a second signal) can say what is so.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::{
+    domain::{manifest::RawManifest, operation::OperationId},
+    target::Started,
+};
+
+/// What has been changed so far. Cheap to clone; all clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<Mutex<State>>);
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    tag: Option<MovedTag>,
+    started: Option<Started>,
+    wait_arguments: String,
+}
+
+/// A tag that this run moved.
+#[derive(Clone, Debug)]
+pub struct MovedTag {
+    /// The tag.
+    pub tag: String,
+    /// What it pointed at before; nothing, if it did not exist.
+    pub previous: Option<RawManifest>,
+}
+
+impl Progress {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tag was moved.
+    pub fn tag_moved(&self, tag: MovedTag) {
+        self.state().tag = Some(tag);
+    }
+
+    /// The tag points where it did again.
+    pub fn tag_restored(&self) {
+        self.state().tag = None;
+    }
+
+    /// The tag that was moved, and still is.
+    #[must_use]
+    pub fn moved_tag(&self) -> Option<MovedTag> {
+        self.state().tag.clone()
+    }
+
+    /// The service took the order.
+    pub fn deployment_started(&self, started: &Started) {
+        self.state().started = Some(started.clone());
+    }
+
+    /// The operation that the service works on.
+    #[must_use]
+    pub fn operation(&self) -> Option<OperationId> {
+        self.state().started.as_ref().map(|started| started.operation.clone())
+    }
+
+    /// The arguments after `shipgate wait OPERATION` that lead to the same service.
+    pub fn is_led_to_by(&self, wait_arguments: String) {
+        self.state().wait_arguments = wait_arguments;
+    }
+
+    /// How to go on following the operation, once there is one.
+    #[must_use]
+    pub fn wait_line(&self) -> Option<String> {
+        let operation = self.operation()?;
+        Some(format!("shipgate wait {operation}{}", self.state().wait_arguments))
+    }
+}
