@@ -27,6 +27,7 @@ GIVEN_OUT = {
     "lastIngestionTime",
     "nextBackwardToken",
     "nextForwardToken",
+    "nextSequenceToken",
     "nextToken",
     "proxyEndpoint",
     "uploadId",

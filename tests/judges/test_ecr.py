@@ -181,11 +181,13 @@ class Ecr(Judging):
         answer = self.ecr.batch_check_layer_availability(layerDigests=[named, NOWHERE, "sha256:1"], **name)
         found = [layer["layerAvailability"] for layer in answer["layers"]]
         self.assertEqual((found, len(answer["failures"])), (["AVAILABLE", "UNAVAILABLE"], 1))
-        link = self.ecr.get_download_url_for_layer(layerDigest=named, **name)
-        with urllib.request.urlopen(link["downloadUrl"], timeout=30) as stored:
-            self.assertEqual(digest(stored.read()), named)
-        missing = self.ecr.get_download_url_for_layer
-        self.refused("LayersNotFoundException", NOWHERE, missing, layerDigest=NOWHERE, **name)
+        link = self.ecr.get_download_url_for_layer
+        self.refused("LayerInaccessibleException", "not associated with an image", link, layerDigest=named, **name)
+        self.refused("LayersNotFoundException", NOWHERE, link, layerDigest=NOWHERE, **name)
+        self.put("linked", imageTag="linked")
+        used = digest(small_image("linked")[1][1])
+        with urllib.request.urlopen(link(layerDigest=used, **name)["downloadUrl"], timeout=30) as stored:
+            self.assertEqual(digest(stored.read()), used)
 
         started = self.ecr.initiate_layer_upload(**name)["uploadId"]
         complete = {"call": self.ecr.complete_layer_upload, "uploadId": started, **name}

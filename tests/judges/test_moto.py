@@ -151,6 +151,7 @@ def play_images(stage, call):
     call("ecr", "put_image", imageManifest=one, imageTag="uno", **name)
     call("ecr", "put_image", imageManifest=one, imageTag="one", imageDigest=NOWHERE, **name)
     call("ecr", "put_image", imageManifest="{", imageTag="bad", **name)
+    call("ecr", "get_download_url_for_layer", layerDigest=digest(small_image("one")[1][1]), **name)
     call("ecr", "list_images", **name)
     call("ecr", "list_images", filter={"tagStatus": "UNTAGGED"}, **name)
     call("ecr", "describe_images", **name)

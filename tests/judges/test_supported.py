@@ -10,7 +10,7 @@ from sandbox import CONFIG, answered, role
 
 SERVICES = ("sts", "ecr", "apprunner", "logs")
 # The last is for AssumeRoleWithSAML, which the client does not sign: the sandbox asks for a signature first.
-SAID = re.compile("not supported by the sandbox|has no operation|Could not find operation|Missing Authentication Token")
+SAID = re.compile("not supported by the sandbox|has no operation|Could not find operation|missing Authentication Token")
 
 
 class Supported(unittest.TestCase):
