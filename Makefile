@@ -17,7 +17,7 @@ demo:
 	@target/debug/shipgate demo
 
 test:
-	@scripts/setup build lint docker
+	@scripts/setup build lint docker chromium
 	@CARGO='$(CARGO)' scripts/test
 
 lint:

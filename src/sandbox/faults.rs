@@ -12,7 +12,8 @@
 //! - `{"kind": "cut", "service": "layers", "after_bytes": 1000}` cuts the connection when so many bytes of the answer's body
 //!   are sent; with 0 the answer does not even begin;
 //! - `{"kind": "cut-upload", "service": "registry", "action": "PUT upload", "after_bytes": 1000}` cuts the connection when so
-//!   many bytes of the request's body have come.
+//!   many bytes of the request's body have come. A shorter body is taken whole, and only the answer is lost: the client cannot
+//!   know whether it was done.
 //!
 //! Some kinds choose other things:
 //! - `{"kind": "corrupt-blob", "digest": "sha256:…"}`: one byte of the blob is flipped in every download;

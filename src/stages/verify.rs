@@ -32,6 +32,8 @@ use crate::{
     },
 };
 
+/// How often an image that vanishes after its pull is pulled in all.
+const PULL_ATTEMPTS: u32 = 4;
 /// How long a pull may take.
 const PULL_LIMIT: Duration = Duration::from_mins(15);
 
@@ -199,15 +201,22 @@ pub async fn verify(
     let environment = command::environment(request.settings)?;
     sweep(engine, events).await;
     let fetched = unless_cancelled(cancel, fetches(engine, &request.image)).await?;
-    let judged = async {
+    let attempt = async || {
         let facts = unless_cancelled(cancel, fetch(engine, &request.image)).await?;
         if let Some(message) = too_large(facts.size_bytes) {
             events.emit(Event::Warning { message });
         }
         let trial = trial::Trial { engine, settings: request.settings, events, cancel };
-        trial.run(request.image.name(), request.run_id, command, environment).await
+        trial.run(request.image.name(), request.run_id, command.clone(), environment.clone()).await
+    };
+    let mut judged = attempt().await;
+    // Engines are shared. Another run that is done with the same content removes it, and may do so just between our pull
+    // and our container.
+    for _ in 1..PULL_ATTEMPTS {
+        if fetched && matches!(judged, Err(VerifyError::Engine(EngineError::Missing { .. }))) {
+            judged = attempt().await;
+        }
     }
-    .await;
     if fetched {
         clean_up(events, engine.remove_image(request.image.name())).await;
     }

@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::world::{LIVE, Ran, World, signal};
 
-/// Runs `shipgate deploy` with JSON output until this event comes, then sends the signal.
-fn signalled_at(world: &World, version: &str, event: &str, name: &str) -> (i32, Vec<Value>) {
+/// Runs `shipgate deploy` with JSON output until this event comes, then sends the first signal, and each further one
+/// when the last has been noticed.
+pub(crate) fn signalled_at(world: &World, version: &str, event: &str, names: &[&str]) -> (i32, Vec<Value>) {
     let mut child: Child = world
         .shipgate()
         .env("VERSION", version)
@@ -21,15 +22,20 @@ fn signalled_at(world: &World, version: &str, event: &str, name: &str) -> (i32, 
         .unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut events = Vec::new();
-    loop {
-        let mut line = String::new();
-        assert!(out.read_line(&mut line).unwrap() > 0, "{event} never came: {events:#?}");
-        events.push(serde_json::from_str::<Value>(&line).unwrap());
-        if events.last().unwrap()["event"] == event {
-            break;
+    let mut awaited = event;
+    for name in names {
+        loop {
+            let mut line = String::new();
+            assert!(out.read_line(&mut line).unwrap() > 0, "{awaited} never came: {events:#?}");
+            events.push(serde_json::from_str::<Value>(&line).unwrap());
+            if events.last().unwrap()["event"] == awaited {
+                break;
+            }
         }
+        signal(&child, name);
+        // The run says that it is stopping.
+        awaited = "notice";
     }
-    signal(&child, name);
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
     events.extend(rest.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
@@ -48,7 +54,7 @@ fn a_signal_during_the_local_check_leaves_nothing() {
         let old = world.push("v1", &[]);
         world.push("v2", &[("DEMO_FAIL", "slow:20000")]);
         world.deploy_well("v1");
-        let (ended, events) = signalled_at(&world, "v2", "container-started", name);
+        let (ended, events) = signalled_at(&world, "v2", "container-started", &[name]);
         assert_eq!(ended, code, "{events:#?}");
         assert_eq!(world.tag(LIVE), Some(old), "{name}");
         assert_eq!(world.orders(), ["CreateService"], "{name}");
@@ -64,7 +70,7 @@ fn a_signal_during_the_gate_names_the_operation_and_wait_takes_it_up() {
     world.push("v1", &[]);
     world.push("v2", &[]);
     world.deploy_well("v1");
-    let (code, events) = signalled_at(&world, "v2", "released", "TERM");
+    let (code, events) = signalled_at(&world, "v2", "released", &["TERM"]);
     assert_eq!(code, 143, "{events:#?}");
     let end = events.last().unwrap();
     assert_eq!(end["event"], "run-finished");

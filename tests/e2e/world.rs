@@ -111,6 +111,17 @@ impl World {
         }
     }
 
+    /// Where the sandbox is.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Ends the sandbox before the test is over.
+    pub(crate) fn end_sandbox(&mut self) {
+        signal(&self.process, "TERM");
+        self.process.wait().unwrap();
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -213,6 +224,27 @@ impl World {
         calls.iter().filter(|call| call["service"] == "apprunner").map(action).filter(changes).collect()
     }
 
+    /// The types of the one service's operations, the newest first.
+    pub(crate) fn operations(&self) -> Vec<String> {
+        let (arn, _, _) = self.service().expect("there is a service");
+        self.app_runner(async |client| {
+            let listed = client.list_operations().service_arn(arn).send().await.unwrap();
+            let kind = |operation: &aws_sdk_apprunner::types::OperationSummary| {
+                operation.r#type().unwrap().as_str().to_owned()
+            };
+            listed.operation_summary_list().iter().map(kind).collect()
+        })
+    }
+
+    /// Points a tag of the workload repository at a digest that is there.
+    pub(crate) fn retag(&self, tag: &str, digest: &Digest) {
+        self.runtime.block_on(async {
+            let registry = self.registry(DEPLOY).await;
+            let manifest = registry.manifest(REPOSITORY, digest.as_str()).await.unwrap().unwrap();
+            registry.put_manifest(REPOSITORY, tag, &manifest).await.unwrap();
+        });
+    }
+
     /// App Runner of the workload account, through AWS's own client.
     pub(crate) fn app_runner<T>(&self, ask: impl AsyncFnOnce(aws_sdk_apprunner::Client) -> T) -> T {
         self.runtime.block_on(async { ask(aws_sdk_apprunner::Client::new(&self.session(DEPLOY).await)).await })
@@ -277,8 +309,10 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        signal(&self.process, "TERM");
-        self.process.wait().ok();
+        if matches!(self.process.try_wait(), Ok(None)) {
+            signal(&self.process, "TERM");
+            self.process.wait().ok();
+        }
     }
 }
 

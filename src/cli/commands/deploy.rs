@@ -83,7 +83,6 @@ pub(super) fn wait_arguments(args: &TargetArgs, target: &Target) -> String {
         ("--external-id", args.external_id.as_deref()),
         ("--service", args.service.as_deref()),
         ("--region", Some(region.as_str())),
-        ("--gate-timeout", args.gate_timeout.as_deref()),
         ("--log-retention-days", args.log_retention_days.as_deref()),
     ];
     flags.iter().filter_map(|(flag, value)| value.map(|value| format!(" {flag} {}", quoted(value)))).collect()

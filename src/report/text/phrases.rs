@@ -118,8 +118,10 @@ fn copy_planned(destination: &str, all: (u64, u64), present: (u64, u64)) -> Line
 
 fn retrying(stage: Option<Stage>, what: &str, cause: &str, attempt: u32, delay_ms: u64) -> Line {
     let delay = quantity::duration(delay_ms);
+    // Most causes name what was attempted.
+    let told = if cause.contains(what) { cause.to_owned() } else { format!("{what}: {cause}") };
     Line::new(Mark::Odd, stage)
-        .say(format!("{what}: {cause}; "))
+        .say(format!("{told}; "))
         .with(Role::Odd, format!("attempt {attempt} in {delay}"))
 }
 

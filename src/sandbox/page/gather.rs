@@ -1,6 +1,6 @@
 //! Looks at everything there is and writes down what the page shows of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -119,7 +119,7 @@ fn service(cloud: &Cloud, one: &Value) -> Service {
     let (account, region) = (text(&one["Account"]), text(&one["Region"]));
     let instance = |value: &Value| {
         let image = value.as_str()?.to_owned();
-        Some(Instance { tags: tags_of(cloud, &account, &image), image })
+        Some(Instance { tags: tags_of(cloud, &image), image })
     };
     let all = one["Operations"].as_array().map(Vec::as_slice).unwrap_or_default();
     Service {
@@ -139,15 +139,13 @@ fn service(cloud: &Cloud, one: &Value) -> Service {
     }
 }
 
-/// The tags of an account's repositories that point at a digest.
-fn tags_of(cloud: &Cloud, account: &str, digest: &str) -> Vec<String> {
+/// The tags that point at a digest, wherever: the account of the services has but the tag that is deployed from.
+fn tags_of(cloud: &Cloud, digest: &str) -> Vec<String> {
     let Ok(digest) = digest.parse() else { return Vec::new() };
-    let tags = cloud.images.look_at_all(|(id, repository)| {
-        let here = id.account.as_str() == account;
-        let tags = if here { repository.tags_of(&digest) } else { Vec::new() };
-        tags.into_iter().map(str::to_owned).collect::<Vec<_>>()
-    });
-    tags.into_iter().flatten().collect()
+    let tags = cloud
+        .images
+        .look_at_all(|(_, repository)| repository.tags_of(&digest).into_iter().map(str::to_owned).collect::<Vec<_>>());
+    tags.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn operation(value: &Value) -> Operation {

@@ -24,7 +24,7 @@ impl Html {
 
     /// Adds an element with nothing but text in it.
     pub(super) fn leaf(&mut self, name: &'static str, attributes: Attributes<'_>, text: &str) {
-        self.element(name, attributes, |html| html.text(text))
+        self.element(name, attributes, |html| html.text(text));
     }
 
     /// Adds an element that has no end tag, or begins one whose end is written by [`Self::literal`].
@@ -49,11 +49,6 @@ impl Html {
     /// Adds what was written before.
     pub(super) fn append(&mut self, other: &Self) {
         self.0.push_str(&other.0);
-    }
-
-    /// The text of it.
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
     }
 
     /// The text of it.

@@ -47,16 +47,17 @@ fn one(html: &mut Html, operation: &Operation, now: Timestamp) {
     });
 }
 
-/// The last line says it best.
+/// The last line says it best, and best of it the reason.
 fn told(operation: &Operation) -> String {
     let last = operation.lines.last().map(|line| line.message.as_str()).unwrap_or_default();
+    let last = last.split_once("Failure reason : ").map_or(last, |(_, reason)| reason);
     let count = operation.lines.len();
     format!("{count} {}: {last}", if count == 1 { "line" } else { "lines" })
 }
 
 fn times(html: &mut Html, operation: &Operation, now: Timestamp) {
     let Some(started) = operation.started() else { return };
-    time(html, started);
+    time(html, started, now);
     html.text(", ");
     match operation.ended() {
         Some(ended) => html.text(&phrase::took(started, ended)),
@@ -82,7 +83,7 @@ fn step(html: &mut Html, phase: &Phase, ended: Option<Timestamp>, now: Timestamp
 }
 
 /// A time of day, with the whole moment for programs and for the mouse.
-pub(super) fn time(html: &mut Html, at: Timestamp) {
+pub(super) fn time(html: &mut Html, at: Timestamp, now: Timestamp) {
     let whole = at.to_string();
-    html.leaf("time", &[("datetime", &whole), ("title", &whole)], &phrase::clock(at));
+    html.leaf("time", &[("datetime", &whole), ("title", &whole)], &phrase::clock(at, now));
 }

@@ -2,19 +2,15 @@
 
 use jiff::Timestamp;
 
-/// `06:57:52`.
-pub(super) fn clock(at: Timestamp) -> String {
-    at.strftime("%H:%M:%S").to_string()
+/// `06:57:52` of a moment today, `2026-11-22` of any other.
+pub(super) fn clock(at: Timestamp, now: Timestamp) -> String {
+    let day = |moment: Timestamp| moment.strftime("%Y-%m-%d").to_string();
+    if day(at) == day(now) { at.strftime("%H:%M:%S").to_string() } else { day(at) }
 }
 
 /// `06:57:52.123`, for log lines.
 pub(super) fn clock_milliseconds(at: Timestamp) -> String {
     at.strftime("%H:%M:%S%.3f").to_string()
-}
-
-/// `2026-11-23 06:57`.
-pub(super) fn day_and_minute(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// The moment, `milliseconds` after the beginning of 1970.
@@ -69,7 +65,7 @@ pub(super) fn words(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{clock_milliseconds, moment, short_digest, size, taken_so_far, took};
+    use super::{clock, clock_milliseconds, moment, short_digest, size, taken_so_far, took};
 
     #[test]
     fn how_long() {
@@ -84,13 +80,15 @@ mod tests {
         ] {
             assert_eq!((took(at(0), at(ms)), taken_so_far(at(0), at(ms))), (text.to_owned(), so_far.to_owned()));
         }
-        assert_eq!(clock_milliseconds(moment(3_723_004)), "01:02:03.004");
+        assert_eq!(clock_milliseconds(at(3_723_004)), "01:02:03.004");
+        assert_eq!(clock(at(3_723_004), at(86_399_999)), "01:02:03");
+        assert_eq!(clock(at(3_723_004), at(86_400_000)), "1970-01-01");
     }
 
     #[test]
     fn how_large() {
         for (bytes, text) in
-            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (18_035_507, "17.2 MiB"), (1 << 40, "1.0 TiB")]
+            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (18_140_366, "17.3 MiB"), (1 << 40, "1.0 TiB")]
         {
             assert_eq!(size(bytes), text);
         }

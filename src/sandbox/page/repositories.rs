@@ -1,8 +1,11 @@
 //! Repositories: tags, digests, sizes, mutability.
 
+use jiff::Timestamp;
+
 use super::{
     fragment::section,
     html::Html,
+    operations::time,
     phrase,
     view::{Image, Repository, View},
 };
@@ -36,12 +39,12 @@ fn one(html: &mut Html, repository: &Repository, view: &View) {
         if repository.images.is_empty() {
             return html.literal("<p class=\"empty\">No image yet.</p>");
         }
-        html.element("table", &[], |html| {
+        html.element("table", &[("class", "images")], |html| {
             html.literal(
                 "<thead><tr><th scope=\"col\">Tags</th><th scope=\"col\">Digest</th>\
                  <th scope=\"col\" class=\"number\">Size</th><th scope=\"col\" class=\"number\">Pushed</th></tr></thead>",
             );
-            html.element("tbody", &[], |html| repository.images.iter().for_each(|image| row(html, image)));
+            html.element("tbody", &[], |html| repository.images.iter().for_each(|image| row(html, image, view.now)));
         });
         if repository.more > 0 {
             html.leaf("p", &[("class", "quiet")], &format!("and {} more", repository.more));
@@ -49,7 +52,7 @@ fn one(html: &mut Html, repository: &Repository, view: &View) {
     });
 }
 
-fn row(html: &mut Html, image: &Image) {
+fn row(html: &mut Html, image: &Image, now: Timestamp) {
     html.element("tr", &[], |html| {
         html.element("td", &[], |html| {
             for tag in &image.tags {
@@ -67,13 +70,6 @@ fn row(html: &mut Html, image: &Image) {
             html.leaf("code", &[("title", &image.digest)], phrase::short_digest(&image.digest));
         });
         html.leaf("td", &[("class", "number")], &phrase::size(image.size_bytes));
-        html.element("td", &[("class", "number")], |html| {
-            let whole = phrase::day_and_minute(image.pushed);
-            html.leaf(
-                "time",
-                &[("datetime", &image.pushed.to_string()), ("title", &whole)],
-                &phrase::clock(image.pushed),
-            );
-        });
+        html.element("td", &[("class", "number")], |html| time(html, image.pushed, now));
     });
 }

@@ -108,6 +108,21 @@ async fn an_upload_is_cut_and_nothing_is_stored() {
 }
 
 #[tokio::test]
+async fn an_answer_is_lost_though_the_tag_has_moved() {
+    let sandbox = sandbox(|_| ()).await;
+    let plain = Plain::login(&sandbox, PULL, REGISTRY).await;
+    let digest = plain.push_image("shop/api", "v1", "1").await;
+    let text = plain.send("GET", "/v2/shop/api/manifests/v1").await.text().await.unwrap();
+    let fault =
+        json!([{"kind": "cut-upload", "service": "registry", "action": "PUT manifest", "after_bytes": 100_000}]);
+    set_faults(&sandbox, fault).await;
+    assert!(plain.request("PUT", "/v2/shop/api/manifests/v2").body(text).send().await.is_err());
+    let tag = plain.send("HEAD", "/v2/shop/api/manifests/v2").await;
+    assert_eq!(tag.headers()["docker-content-digest"], digest.as_str());
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_service_that_hangs_up_gives_no_answer() {
     let sandbox = sandbox(|_| ()).await;
     let ecr = aws_sdk_ecr::Client::new(&assumed(&sandbox, DEPLOY).await);

@@ -4,6 +4,7 @@ mod ecr;
 mod faults;
 mod iam;
 mod logs;
+mod page;
 mod registry;
 mod sts;
 mod world;

@@ -83,7 +83,8 @@ impl Browser {
     /// The text of everything that a selector finds, one a line.
     pub(super) fn text(&mut self, selector: &str) -> String {
         let selector = Value::from(selector);
-        let expression = format!("[...document.querySelectorAll({selector})].map(found => found.textContent).join('\\n')");
+        let expression =
+            format!("[...document.querySelectorAll({selector})].map(found => found.textContent).join('\\n')");
         self.evaluate(&expression).as_str().unwrap().to_owned()
     }
 

@@ -44,14 +44,14 @@ impl Guide {
 
     /// What comes after them.
     pub(super) fn rest(&self) -> String {
-        format!(
-            "\nA role, as a profile of the AWS CLI and the SDKs: in ~/.aws/config\n\n{}\n\
-             Terraform, with the exports above\n\n{}\n\
-             Docker: an account's registry is logged in to as a role of that account\n\n{}",
-            self.profiles(),
-            self.provider(),
-            self.logins()
-        )
+        let profiles = "A role as a profile of the AWS CLI and the SDKs: in ~/.aws/config\n\
+                        (the CLI keeps a role's keys in ~/.aws/cli/cache; a sandbox that is started anew does not know them)";
+        let docker = "Docker: an account's registry wants a role of that account";
+        [(profiles, self.profiles()), ("Terraform, with the exports above", self.provider()), (docker, self.logins())]
+            .into_iter()
+            .filter(|(_, lines)| !lines.is_empty())
+            .map(|(title, lines)| format!("\n{title}\n\n{lines}"))
+            .collect()
     }
 
     fn profiles(&self) -> String {
