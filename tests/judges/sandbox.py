@@ -24,7 +24,7 @@ REPOSITORY = "shop/api"
 HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 
 # Nothing is sent twice, so that an answer which is wrong at first is seen; and what the client would refuse itself is sent.
-CONFIG = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
+CONFIG = Config(retries={"total_max_attempts": 1}, parameter_validation=False, inject_host_prefix=False)
 
 # The operations that have answered well, as (service, operation).
 answered = set()
