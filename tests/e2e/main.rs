@@ -11,6 +11,7 @@ mod documents;
 mod evidence;
 mod exit_codes;
 mod identity;
+mod judges;
 mod output;
 mod page;
 mod pointing;

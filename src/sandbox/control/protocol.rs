@@ -89,7 +89,21 @@ pub(crate) fn answer_json(service: Service, output: &Value) -> Response<Body> {
 pub(crate) fn error(service: Service, status: u16, code: &str, message: &str) -> Response<Body> {
     let body = match service {
         Service::Sts => crate::sandbox::sts::xml::error(status, code, message, &request_id()),
-        Service::Ecr | Service::AppRunner | Service::Logs => json!({"__type": code, "message": message}).to_string(),
+        Service::Ecr | Service::AppRunner | Service::Logs => {
+            json!({"__type": code, message_member(service, code): message}).to_string()
+        }
     };
     answer(service, status, body)
+}
+
+/// The member an exception has its message in: App Runner's model writes it large, the others and the front end small.
+fn message_member(service: Service, code: &str) -> &'static str {
+    let declared = [
+        "InternalServiceErrorException",
+        "InvalidRequestException",
+        "InvalidStateException",
+        "ResourceNotFoundException",
+        "ServiceQuotaExceededException",
+    ];
+    if service == Service::AppRunner && declared.contains(&code) { "Message" } else { "message" }
 }

@@ -39,7 +39,7 @@ fn find(cloud: &Cloud, id: &RepositoryId, upload: &str) -> Result<Shared, ApiErr
     })
 }
 
-/// UploadLayerPart: parts follow on each other, and only the last may be small.
+/// UploadLayerPart: parts follow on each other.
 pub(super) async fn part(cloud: &Cloud, request: &Request<'_>) -> Result<Value, ApiError> {
     let (id, name) = (request.repository()?, request.text("uploadId")?);
     let shared = find(cloud, &id, name)?;
@@ -56,9 +56,6 @@ pub(super) async fn part(cloud: &Cloud, request: &Request<'_>) -> Result<Value, 
     if last.map(|last| last + 1) != first.map(|first| first + bytes.len() as u64) {
         return Err(ApiError::new(400, "InvalidLayerPartException", "Part size does not match the bytes of the part"));
     }
-    if upload.has_small_part() {
-        return Err(too_small());
-    }
     upload.append(&bytes).await.map_err(|error| disk(&error))?;
     upload.end_part().await.map_err(|error| disk(&error))?;
     Ok(json!({
@@ -74,7 +71,7 @@ fn too_small() -> ApiError {
     ApiError::new(400, "LayerPartTooSmallException", message)
 }
 
-/// CompleteLayerUpload.
+/// CompleteLayerUpload, which is the one to refuse small parts that are not the last.
 pub(super) async fn complete(cloud: &Cloud, request: &Request<'_>) -> Result<Value, ApiError> {
     let (id, name) = (request.repository()?, request.text("uploadId")?);
     let digests: Vec<Digest> =
@@ -90,6 +87,9 @@ pub(super) async fn complete(cloud: &Cloud, request: &Request<'_>) -> Result<Val
             "EmptyUploadException",
             "The specified upload does not contain any layer parts.",
         ));
+    }
+    if upload.has_small_part_inside() {
+        return Err(too_small());
     }
     if request.with(&id, |repository| repository.layers.contains_key(digest))? {
         let message = format!(

@@ -48,7 +48,7 @@ impl Mutability {
             Some("IMMUTABLE") => (TagMutability::Immutable, false),
             Some("MUTABLE_WITH_EXCLUSION") => (TagMutability::Mutable, true),
             Some("IMMUTABLE_WITH_EXCLUSION") => (TagMutability::Immutable, true),
-            Some(other) => return Err(unknown(other)),
+            Some(_) => return Err(unknown()),
         };
         if with_exclusion == exclusions.is_empty() {
             let message = "Invalid parameter at 'imageTagMutabilityExclusionFilters' failed to satisfy constraint: \
@@ -59,11 +59,9 @@ impl Mutability {
     }
 }
 
-fn unknown(value: &str) -> ApiError {
-    let message = format!(
-        "1 validation error detected: Value '{value}' at 'imageTagMutability' failed to satisfy constraint: Member \
-         must satisfy enum value set: [IMMUTABLE_WITH_EXCLUSION, MUTABLE_WITH_EXCLUSION, IMMUTABLE, MUTABLE]"
-    );
+fn unknown() -> ApiError {
+    let message = "Invalid parameter at 'imageTagMutability' failed to satisfy constraint: 'Member must satisfy enum value \
+                   set: [IMMUTABLE, MUTABLE, MUTABLE_WITH_EXCLUSION, IMMUTABLE_WITH_EXCLUSION]'";
     ApiError::new(400, "InvalidParameterException", message)
 }
 

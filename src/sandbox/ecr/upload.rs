@@ -39,6 +39,8 @@ pub(crate) struct Upload {
     first_part: Option<u64>,
     last_part: Option<u64>,
     part_began: u64,
+    /// Whether a part that is too small has been followed by another.
+    small_part_followed: bool,
 }
 
 /// Why an upload did not become a layer. It is gone then.
@@ -68,6 +70,11 @@ impl Upload {
         self.last_part.is_some_and(|size| size < SMALLEST_PART)
     }
 
+    /// Whether a part that is not the last is too small.
+    pub(crate) fn has_small_part_inside(&self) -> bool {
+        self.small_part_followed
+    }
+
     /// Appends bytes to the part under way.
     pub(crate) async fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes).await?;
@@ -80,6 +87,7 @@ impl Upload {
     pub(crate) async fn end_part(&mut self) -> io::Result<()> {
         self.file.flush().await?;
         if self.size > self.part_began {
+            self.small_part_followed |= self.has_small_part();
             self.first_part.get_or_insert(self.size);
             self.last_part = Some(self.size - self.part_began);
             self.part_began = self.size;
@@ -101,6 +109,7 @@ impl Uploads {
             first_part: None,
             last_part: None,
             part_began: 0,
+            small_part_followed: false,
         };
         lock(&self.0).insert(id.clone(), (repository.clone(), Arc::new(AsyncMutex::new(upload))));
         Ok(id)

@@ -146,8 +146,6 @@ async fn layers_are_uploaded_in_parts() {
     let gap = part(7, b"gap").await.unwrap_err().into_service_error();
     assert!(gap.is_invalid_layer_part_exception());
     part(first.len(), b"end").await.unwrap();
-    let after_small = part(first.len() + 3, b"more").await.unwrap_err().into_service_error();
-    assert_eq!(after_small.code(), Some("LayerPartTooSmallException"));
     let digest = Digest::of(&[first.as_slice(), b"end"].concat()).to_string();
     let complete = |digest: &str| {
         ecr.complete_layer_upload().repository_name("shop/api").upload_id(id).layer_digests(digest).send()
