@@ -85,6 +85,7 @@ async fn open_workload(base: &SdkConfig, target: &Target) -> Result<Workload, Fa
 }
 
 /// Both, or what keeps either from being had: whoever mends one identity should know of the other.
+#[expect(clippy::result_large_err, reason = "made once in a run")]
 fn both<A, B>(source: Result<A, Failure>, workload: Result<B, Failure>) -> Result<(A, B), Failure> {
     match (source, workload) {
         (Ok(source), Ok(workload)) => Ok((source, workload)),

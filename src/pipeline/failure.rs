@@ -183,7 +183,10 @@ impl Failure {
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_denied() => ExitCode::Identity,
             // The image is damaged where it comes from: the copy could only have failed.
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_corrupt() => ExitCode::Copy,
-            Self::Resolve(_) | Self::NoService { .. } | Self::NoOperation { .. } => ExitCode::Preflight,
+            Self::Resolve(_)
+            | Self::NoService { .. }
+            | Self::NoOperation { .. }
+            | Self::Unverifiable(VerifyError::WrongPlatform { .. }) => ExitCode::Preflight,
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
             Self::Copy(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,
             Self::Promote(PromoteError::Unknown { .. }) => ExitCode::DeploymentFailed,
@@ -196,7 +199,6 @@ impl Failure {
                 }
             }
             Self::Unhealthy { .. } => ExitCode::Unhealthy,
-            Self::Unverifiable(VerifyError::WrongPlatform { .. }) => ExitCode::Preflight,
             Self::Unverifiable(_) | Self::NoEngine(_) => ExitCode::Unverifiable,
             Self::Release(error) => release_exit_code(error),
             Self::Deployment { verdict, .. } => match verdict {
