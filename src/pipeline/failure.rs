@@ -1,6 +1,8 @@
 //! How a run can fail, and the one mapping from failures to exit codes. What a failure tells is `telling`'s.
 
 mod telling;
+#[cfg(test)]
+mod tests;
 
 use super::cancellation::Signal;
 use crate::{

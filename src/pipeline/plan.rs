@@ -126,3 +126,6 @@ fn settings(target: &Target, live: Option<&LiveService>) -> RunSettings {
 pub fn place(account: &AccountId, region: &Region) -> String {
     format!("account {account}, {region}")
 }
+
+#[cfg(test)]
+mod tests;

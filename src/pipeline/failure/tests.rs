@@ -1,0 +1,115 @@
+//! The one mapping from failures to exit codes, frozen; and what each says the world looks like.
+
+use super::{Failure, Signal};
+use crate::{
+    aws::{fault::AwsFault, identity::IdentityError},
+    domain::{
+        arn::ServiceArn,
+        digest::Digest,
+        event::Stage,
+        exit_code::ExitCode,
+        operation::{OperationId, OperationStatus, Verdict},
+    },
+    pipeline::progress::{MovedTag, Progress},
+    stages::release::ReleaseError,
+    target::{Started, TargetError},
+};
+
+fn fault(code: Option<&str>, message: &str) -> AwsFault {
+    AwsFault { action: "apprunner:StartDeployment", code: code.map(str::to_owned), message: message.to_owned() }
+}
+
+fn refused(code: &str, message: &str) -> Failure {
+    Failure::Release(ReleaseError::Refused(TargetError::Call(fault(Some(code), message))))
+}
+
+fn deployment(verdict: Verdict, create_failed: bool) -> Failure {
+    Failure::Deployment { verdict, create_failed, reason: None, last_line: None }
+}
+
+fn taken(deployed: bool) -> Failure {
+    Failure::TagTaken { tag: "shop-api".to_owned(), wanted: Digest::of(b"ours"), found: None, deployed }
+}
+
+fn aws(code: Option<&str>) -> Failure {
+    Failure::Aws { doing: "cannot log in".to_owned(), source: fault(code, "no") }
+}
+
+/// The failures that can be told apart by their exit code or their words, and what they must end with.
+fn table() -> Vec<(Failure, ExitCode, &'static str)> {
+    let not_running = "Can't start a deployment on the specified service, because it isn't in RUNNING state.";
+    let other_account = IdentityError::OtherAccount {
+        purpose: "prod".to_owned(),
+        expected: "222222222222".parse().unwrap(),
+        actual: "333333333333".to_owned(),
+        arn: "arn".to_owned(),
+    };
+    let unhealthy = Failure::Unhealthy { reason: "it ended".to_owned(), hint: None };
+    let lost = || TargetError::Call(fault(None, "no answer"));
+    let untouched = "nothing was changed";
+    vec![
+        (Failure::Identity(vec![other_account]), ExitCode::Identity, untouched),
+        (aws(Some("AccessDeniedException")), ExitCode::Identity, untouched),
+        (aws(None), ExitCode::Preflight, untouched),
+        (Failure::NoService { service: "shop-api".to_owned() }, ExitCode::Preflight, untouched),
+        (Failure::NoOperation { operation: OperationId::new("1") }, ExitCode::Preflight, untouched),
+        (unhealthy, ExitCode::Unhealthy, "no tag was moved and nothing was deployed"),
+        (Failure::NoEngine("none".to_owned()), ExitCode::Unverifiable, "no tag was moved and nothing was deployed"),
+        (Failure::Changed("paused".to_owned()), ExitCode::Busy, "no tag was moved and nothing was deployed"),
+        (taken(false), ExitCode::Busy, "nothing was deployed"),
+        (taken(true), ExitCode::DeploymentFailed, "may have deployed the other image"),
+        (refused("InvalidRequestException", not_running), ExitCode::Busy, "nothing was deployed"),
+        (refused("InvalidStateException", "paused"), ExitCode::Busy, "nothing was deployed"),
+        (refused("AccessDeniedException", "no"), ExitCode::Identity, "nothing was deployed"),
+        (refused("InvalidRequestException", "Error in assuming access role x"), ExitCode::Identity, "nothing"),
+        (refused("InvalidRequestException", "else"), ExitCode::DeploymentFailed, "nothing was deployed"),
+        (Failure::Release(ReleaseError::Unknown(lost())), ExitCode::DeploymentFailed, "may be running"),
+        (deployment(Verdict::RolledBack, false), ExitCode::RolledBack, "the old version serves"),
+        (deployment(Verdict::Failed, true), ExitCode::DeploymentFailed, "CREATE_FAILED"),
+        (deployment(Verdict::Failed, false), ExitCode::DeploymentFailed, "not known"),
+        (deployment(Verdict::RollbackFailed, false), ExitCode::DeploymentFailed, "not known"),
+        (Failure::GateTimeout { last: None }, ExitCode::GateTimeout, "never listed"),
+        (Failure::GateTimeout { last: Some(OperationStatus::Pending) }, ExitCode::GateTimeout, "still runs"),
+        (Failure::GateLost(lost()), ExitCode::GateTimeout, "still runs"),
+        (cancelled(Signal::Interrupt), ExitCode::Interrupted, "nothing was deployed"),
+        (cancelled(Signal::Terminate), ExitCode::Terminated, "nothing was deployed"),
+    ]
+}
+
+fn cancelled(signal: Signal) -> Failure {
+    Failure::Cancelled { signal, stage: Stage::Copy }
+}
+
+#[test]
+fn every_failure_has_its_exit_code_and_its_world() {
+    for (failure, code, world) in table() {
+        assert_eq!(failure.exit_code(), code, "{failure}");
+        let said = failure.world(&Progress::default());
+        assert!(said.contains(world), "{failure}: {said}");
+    }
+}
+
+#[test]
+fn a_tag_that_was_moved_is_told_whatever_failed() {
+    let progress = Progress::default();
+    progress.tag_moved(MovedTag { tag: "shop-api".to_owned(), previous: None });
+    let after_promote = |code| !matches!(code, ExitCode::Unhealthy | ExitCode::Unverifiable | ExitCode::Preflight);
+    for (failure, code, _) in table().into_iter().filter(|(_, code, _)| after_promote(*code)) {
+        assert!(failure.world(&progress).contains("; tag shop-api "), "{code:?} {failure}");
+    }
+    progress.tag_restored();
+    assert!(!cancelled(Signal::Interrupt).world(&progress).contains("tag"));
+}
+
+#[test]
+fn a_run_that_is_stopped_names_the_operation_and_the_way_back() {
+    let progress = Progress::default();
+    let service: ServiceArn = "arn:aws:apprunner:ap-northeast-1:222222222222:service/shop-api/0123".parse().unwrap();
+    progress.is_led_to_by(" --service shop-api".to_owned());
+    progress.deployment_started(&Started { service, operation: OperationId::new("17fe9f55") });
+    for failure in [cancelled(Signal::Terminate), Failure::GateTimeout { last: None }] {
+        let hint = failure.hint(&progress).unwrap();
+        assert!(hint.ends_with("shipgate wait 17fe9f55 --service shop-api"), "{hint}");
+    }
+    assert!(cancelled(Signal::Terminate).world(&progress).contains("operation 17fe9f55 goes on"));
+}
