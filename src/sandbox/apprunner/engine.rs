@@ -155,6 +155,12 @@ impl Engine {
         Ok(address.map(|ip| SocketAddr::new(ip, port)))
     }
 
+    /// The exit code of a container that has ended.
+    pub(super) async fn exit_code(&self, container: &str) -> Result<Option<i64>, EngineError> {
+        let seen = self.docker().await?.inspect_container(container, None).await;
+        Ok(seen.map_err(refused("inspect the container"))?.state.as_ref().and_then(exit_code))
+    }
+
     /// Waits until the container has ended and gives its exit code.
     pub(super) async fn wait_for_exit(&self, container: &str) -> Result<i64, EngineError> {
         let docker = self.docker().await?;

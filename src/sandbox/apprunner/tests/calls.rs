@@ -69,7 +69,7 @@ async fn a_service_is_described_as_the_model_says() {
     assert_eq!(described["InstanceConfiguration"], json!({ "Cpu": "1024", "Memory": "2048" }));
     assert_eq!(
         described["HealthCheckConfiguration"],
-        json!({ "Protocol": "HTTP", "Path": "/health", "Interval": 1, "Timeout": 2, "HealthyThreshold": 1, "UnhealthyThreshold": 5 })
+        json!({ "Protocol": "HTTP", "Path": "/health", "Interval": 1, "Timeout": 2, "HealthyThreshold": 1, "UnhealthyThreshold": 10 })
     );
     assert_eq!(described["AutoScalingConfigurationSummary"]["AutoScalingConfigurationName"], "DefaultConfiguration");
     assert_eq!(described["NetworkConfiguration"]["IpAddressType"], "IPV4");

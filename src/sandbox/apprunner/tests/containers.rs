@@ -1,6 +1,6 @@
 //! With the real Docker engine: what is deployed runs, what is not healthy does not replace what is.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use serde_json::json;
 
@@ -161,7 +161,12 @@ async fn a_script_overrules_what_containers_do() {
         "{:?}",
         fixture.lines("/service", "")
     );
-    assert_eq!(get(&url).await.0, 503);
+    let dead = async {
+        while get(&url).await.0 != 503 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), dead).await.expect("the URL of a dead application answers 503");
     fixture.runner.shutdown().await;
 }
 
