@@ -107,7 +107,7 @@ async fn the_url_never_stops_answering_while_a_deployment_switches_it() {
     assert_eq!(in_flight.await.unwrap().unwrap().text().await.unwrap(), "v1");
     assert_eq!(fixture.newest(&arn).await, pair("START_DEPLOYMENT", "SUCCEEDED"));
     assert_eq!(fixture.runner.app.engine.own_containers().await.unwrap().len(), 1);
-    fixture.runner.shutdown().await;
+    assert_eq!(fixture.runner.shutdown().await, Vec::<String>::new());
     assert_eq!(fixture.runner.app.engine.own_containers().await.unwrap(), Vec::<String>::new());
 }
 
