@@ -3,13 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    command,
-    driver::Run,
-    engine::ContainerSpec,
-    failure::Failure,
-    health,
-    instance::{Instance, carry_output},
-    journal,
+    command, driver::Run, engine::ContainerSpec, failure::Failure, health, instance::Instance, journal,
     word::OperationKind,
 };
 use crate::{domain::digest::Digest, sandbox::ecr::store::StoredImage};
@@ -56,10 +50,11 @@ impl Run<'_> {
                 memory_mib: self.spec.memory_mib,
             })
             .await?;
-        let started = engine.start(&container, self.spec.port).await;
-        let output = carry_output(Arc::clone(engine), container.clone(), self.job.journal.clone(), instance);
-        match started {
-            Ok(address) => Ok(Arc::new(Instance::in_container(digest, container, address, tokio::spawn(output)))),
+        match engine.start(&container, self.spec.port).await {
+            Ok(address) => {
+                let journal = self.job.journal.clone();
+                Ok(Arc::new(Instance::in_container(engine, digest, container, address, journal, instance)))
+            }
             Err(error) => {
                 engine.remove(&container).await?;
                 Err(error.into())
@@ -102,6 +97,11 @@ impl Run<'_> {
                 code = self.app.engine.wait_for_exit(container) => return Err(Failure::Exited(code?)),
                 () = self.app.stopping.cancelled() => return Err(Failure::ShuttingDown),
             };
+            // It may have ended between two probes: that says more than that nobody answered, and whoever answered
+            // at its address may have been another container by then.
+            if let Some(exit_code) = self.app.engine.exit_code(container).await? {
+                return Err(Failure::Exited(exit_code));
+            }
             if !healthy {
                 return Err(Failure::Unhealthy);
             }

@@ -155,6 +155,12 @@ impl Engine {
         Ok(address.map(|ip| SocketAddr::new(ip, port)))
     }
 
+    /// The exit code of a container that has ended.
+    pub(super) async fn exit_code(&self, container: &str) -> Result<Option<i64>, EngineError> {
+        let seen = self.docker().await?.inspect_container(container, None).await;
+        Ok(seen.map_err(refused("inspect the container"))?.state.as_ref().and_then(exit_code))
+    }
+
     /// Waits until the container has ended and gives its exit code.
     pub(super) async fn wait_for_exit(&self, container: &str) -> Result<i64, EngineError> {
         let docker = self.docker().await?;
@@ -198,18 +204,24 @@ impl Engine {
         remove(self.docker().await?, container).await
     }
 
-    /// Removes everything of this sandbox. Does nothing if the engine was never used.
-    pub(super) async fn remove_all(&self) -> Result<(), EngineError> {
-        let Some(docker) = self.docker.get() else { return Ok(()) };
-        let filter = format!("{LABEL}={}", self.id);
-        for container in containers(docker, &filter).await? {
-            remove(docker, &container.id).await?;
+    /// Removes everything of this sandbox and gives, in words, what would not go. Does nothing if the engine was never
+    /// used.
+    pub(super) async fn remove_all(&self) -> Vec<String> {
+        let Some(docker) = self.docker.get() else { return Vec::new() };
+        let mut left = Vec::new();
+        match containers(docker, &format!("{LABEL}={}", self.id)).await {
+            Ok(containers) => {
+                for Found { id, .. } in containers {
+                    left.extend(remove(docker, &id).await.err().map(|error| format!("container {id}: {error}")));
+                }
+            }
+            Err(error) => left.push(error.to_string()),
         }
         let images = std::mem::take(&mut *self.images.lock().unwrap_or_else(PoisonError::into_inner));
         for image in images {
-            remove_image(docker, &image).await?;
+            left.extend(remove_image(docker, &image).await.err().map(|error| format!("image {image}: {error}")));
         }
-        Ok(())
+        left
     }
 }
 

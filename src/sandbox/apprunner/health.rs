@@ -55,6 +55,15 @@ pub(super) async fn probe(client: &reqwest::Client, rule: &HealthRule, address: 
     tokio::time::timeout(timeout, attempt).await.unwrap_or(false)
 }
 
+/// However fast time is made to go, programs do not start faster: probes are not closer together than this.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The time between probes.
+fn interval(rule: &HealthRule, time_scale: f64) -> Duration {
+    let configured = Duration::from_secs(u64::from(rule.interval_seconds));
+    configured.div_f64(time_scale.max(1e-3)).max(SHORTEST_INTERVAL.min(configured))
+}
+
 /// Probes an instance until the rule's thresholds decide. `time_scale` divides the interval between probes.
 pub(super) async fn wait_for_finding(
     client: &reqwest::Client,
@@ -62,7 +71,7 @@ pub(super) async fn wait_for_finding(
     address: SocketAddr,
     time_scale: f64,
 ) -> bool {
-    let interval = Duration::from_secs(u64::from(rule.interval_seconds)).div_f64(time_scale.max(1e-3));
+    let interval = interval(rule, time_scale);
     let mut streak = Streak::default();
     loop {
         match judge(rule, streak, probe(client, rule, address).await) {
@@ -76,7 +85,9 @@ pub(super) async fn wait_for_finding(
 
 #[cfg(test)]
 mod tests {
-    use super::{Finding, Streak, judge};
+    use std::time::Duration;
+
+    use super::{Finding, Streak, interval, judge};
     use crate::sandbox::apprunner::config::HealthRule;
 
     /// Plays probes (`+` passed, `-` not) and gives how many it took to decide, and what.
@@ -91,6 +102,14 @@ mod tests {
             }
         }
         (probes.len(), None)
+    }
+
+    #[test]
+    fn intervals_are_scaled_within_reason() {
+        let rule = HealthRule { interval_seconds: 5, ..HealthRule::default() };
+        for (time_scale, millis) in [(1.0, 5000), (10.0, 500), (1000.0, 200), (0.5, 10_000), (0.0, 5_000_000)] {
+            assert_eq!(interval(&rule, time_scale), Duration::from_millis(millis), "{time_scale}");
+        }
     }
 
     #[test]

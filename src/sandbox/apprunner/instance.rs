@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -53,15 +53,25 @@ impl Instance {
         &self.image
     }
 
-    /// The instance in a container that has been started, and where it answers.
+    /// The instance in a container that has been started, and where it answers. From now on its output is carried to
+    /// the journal as that of `instance`.
     pub(super) fn in_container(
+        engine: &Arc<Engine>,
         image: String,
         container: String,
         address: Option<SocketAddr>,
-        output: JoinHandle<()>,
+        journal: Journal,
+        instance: String,
     ) -> Self {
-        let output = Mutex::new(Some(OutputTask(output)));
-        Self { image, running: Some(Running { container, upstream: address.map(Upstream::new), output }) }
+        let upstream = address.map(Upstream::new);
+        let (engine, watched, ended) = (Arc::clone(engine), container.clone(), upstream.clone());
+        let task = tokio::spawn(async move {
+            carry_output(&engine, &watched, &journal, &instance).await;
+            if let (Ok(_), Some(upstream)) = (engine.wait_for_exit(&watched).await, ended) {
+                upstream.mark_ended();
+            }
+        });
+        Self { image, running: Some(Running { container, upstream, output: Mutex::new(Some(OutputTask(task))) }) }
     }
 
     /// The route to it.
@@ -100,13 +110,8 @@ impl Instance {
 }
 
 /// Carries a container's output to the application's log group, line by line, until it ends.
-pub(super) async fn carry_output(
-    engine: std::sync::Arc<Engine>,
-    container: String,
-    journal: Journal,
-    instance: String,
-) {
-    let Ok(output) = engine.output(&container).await else { return };
+async fn carry_output(engine: &Engine, container: &str, journal: &Journal, instance: &str) {
+    let Ok(output) = engine.output(container).await else { return };
     let mut output = std::pin::pin!(output);
     let (mut stdout, mut stderr) = (Lines::default(), Lines::default());
     while let Some(piece) = output.next().await {
@@ -115,10 +120,10 @@ pub(super) async fn carry_output(
             Source::StdErr => stderr.push(&piece.bytes),
         };
         for line in &lines {
-            journal.application(&instance, line);
+            journal.application(instance, line);
         }
     }
     for last in [stdout.finish(), stderr.finish()].into_iter().flatten() {
-        journal.application(&instance, &last);
+        journal.application(instance, &last);
     }
 }

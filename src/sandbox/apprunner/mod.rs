@@ -2,6 +2,11 @@
 //! and green. It shares nothing with the client of App Runner, with the local check, nor with their health rule, so
 //! that one mistake cannot cancel itself out.
 //!
+//! Where App Runner's behaviour is not known for certain, this is what it does here, and a test holds it fast: a resumed
+//! service runs the image it ran, not what its tag points at by then; a resume that fails leaves it PAUSED; resuming a
+//! running service is answered without an operation; a push while a service is busy deploys nothing; a start command
+//! replaces the image's command and leaves its entrypoint. More such things can be chosen in [`Disputed`].
+//!
 //! `shape` and `model` check inputs; `calls` answers; `states` says which call a state takes; `machine` is the course
 //! of an operation and `driver` carries it out on `engine`, `proxy` and `journal`.
 
@@ -129,8 +134,9 @@ impl AppRunner {
     }
 
     /// Ends the operations under way, closes every service URL, and removes every container and image that was
-    /// brought to the engine. What the engine refuses to remove is swept by the next sandbox on this machine.
-    pub async fn shutdown(&self) {
+    /// brought to the engine. Gives, in words, what the engine would not remove; the next sandbox on this machine
+    /// sweeps it.
+    pub async fn shutdown(&self) -> Vec<String> {
         self.app.stopping.cancel();
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(work) = work {
@@ -139,7 +145,7 @@ impl AppRunner {
             let _ = tokio::time::timeout(SHUTDOWN_CAP, work.join_all()).await;
         }
         self.app.book.with(|services| services.iter_mut().for_each(|service| service.proxy = None));
-        let _ = self.app.engine.remove_all().await;
+        self.app.engine.remove_all().await
     }
 
     /// Begins to carry out an operation that has been written down.

@@ -9,7 +9,8 @@ use super::machine::Phase;
 pub struct Options {
     /// How long the phases of an operation take at least.
     pub pace: Pace,
-    /// Divides the interval of health checks; 1 is the service's own. At most a thousand times slower.
+    /// Divides the interval of health checks; 1 is the service's own. Probes are never closer together than 200 ms,
+    /// because programs do not start faster.
     pub time_scale: f64,
     /// The values of secrets and parameters, by their ARN, as `RuntimeEnvironmentSecrets` names them.
     pub secrets: HashMap<String, String>,

@@ -36,15 +36,22 @@ const HOP_BY_HOP: [&str; 8] = [
 pub(super) struct Upstream {
     address: SocketAddr,
     busy: watch::Sender<usize>,
+    /// Cancelled when it has ended: its address may be another container's by then.
+    ended: CancellationToken,
 }
 
 impl Upstream {
     pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address, busy: watch::Sender::new(0) }
+        Self { address, busy: watch::Sender::new(0), ended: CancellationToken::new() }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Sends no request to it any more, whatever the route says.
+    pub(super) fn mark_ended(&self) {
+        self.ended.cancel();
     }
 
     /// Waits until no request is in flight, or the cap is over.
@@ -98,11 +105,12 @@ impl Traffic {
     /// Chooses and counts in one step: a request is never on its way to an instance that is thought idle.
     fn choose(&self) -> Result<(SocketAddr, InFlight), Page> {
         match &*self.route.lock().unwrap_or_else(PoisonError::into_inner) {
+            Route::To(upstream) if upstream.ended.is_cancelled() => Err(NO_UPSTREAM),
             Route::To(upstream) => {
                 upstream.busy.send_modify(|requests| *requests += 1);
                 Ok((upstream.address, InFlight(upstream.busy.clone())))
             }
-            Route::Nowhere => Err(Page(StatusCode::SERVICE_UNAVAILABLE, "no healthy upstream")),
+            Route::Nowhere => Err(NO_UPSTREAM),
             Route::Paused => Err(Page(StatusCode::NOT_FOUND, "404 page not found: this service is paused")),
             Route::Scripted => Err(Page(StatusCode::OK, "a scripted service of the sandbox")),
         }
@@ -212,6 +220,8 @@ fn without_hop_by_hop(mut headers: HeaderMap) -> HeaderMap {
 
 /// An answer of the proxy's own.
 struct Page(StatusCode, &'static str);
+
+const NO_UPSTREAM: Page = Page(StatusCode::SERVICE_UNAVAILABLE, "no healthy upstream");
 
 impl IntoResponse for Page {
     fn into_response(self) -> Response {

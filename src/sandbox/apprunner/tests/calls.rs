@@ -69,7 +69,7 @@ async fn a_service_is_described_as_the_model_says() {
     assert_eq!(described["InstanceConfiguration"], json!({ "Cpu": "1024", "Memory": "2048" }));
     assert_eq!(
         described["HealthCheckConfiguration"],
-        json!({ "Protocol": "HTTP", "Path": "/health", "Interval": 1, "Timeout": 2, "HealthyThreshold": 1, "UnhealthyThreshold": 5 })
+        json!({ "Protocol": "HTTP", "Path": "/health", "Interval": 1, "Timeout": 2, "HealthyThreshold": 1, "UnhealthyThreshold": 10 })
     );
     assert_eq!(described["AutoScalingConfigurationSummary"]["AutoScalingConfigurationName"], "DefaultConfiguration");
     assert_eq!(described["NetworkConfiguration"]["IpAddressType"], "IPV4");
@@ -252,4 +252,35 @@ async fn custom_domains_are_none() {
     let arn = fixture.create(service("shop-api")).await;
     let answer = fixture.on("DescribeCustomDomains", &arn).await.unwrap();
     assert_eq!((&answer["CustomDomains"], &answer["VpcDNSTargets"]), (&json!([]), &json!([])));
+}
+
+#[tokio::test]
+async fn two_hundred_services_and_fifty_deployments_at_once() {
+    let fixture = Fixture::new(Options { service_quota: 200, ..scripted() });
+    let mut arns = Vec::new();
+    for number in 0..200 {
+        let answer = fixture.call("CreateService", service(&format!("service-{number}"))).await;
+        arns.push(answer["Service"]["ServiceArn"].as_str().unwrap().to_owned());
+    }
+    fixture.runner.settle().await;
+    for arn in &arns[..50] {
+        fixture.on("StartDeployment", arn).await.unwrap();
+    }
+    fixture.runner.settle().await;
+    for arn in &arns[..50] {
+        assert_eq!(fixture.newest(arn).await, ("START_DEPLOYMENT".to_owned(), "SUCCEEDED".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_resume_that_fails_leaves_the_service_paused() {
+    let fixture = Fixture::new(scripted());
+    let arn = fixture.create(service("shop-api")).await;
+    fixture.on("PauseService", &arn).await.unwrap();
+    fixture.runner.settle().await;
+    fixture.runner.add_script(serde_json::from_value(json!({ "outcome": "FAILED" })).unwrap());
+    fixture.on("ResumeService", &arn).await.unwrap();
+    fixture.runner.settle().await;
+    assert_eq!(fixture.newest(&arn).await, ("RESUME_SERVICE".to_owned(), "FAILED".to_owned()));
+    assert_eq!(fixture.status(&arn).await, "PAUSED");
 }

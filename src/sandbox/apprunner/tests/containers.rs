@@ -1,6 +1,6 @@
 //! With the real Docker engine: what is deployed runs, what is not healthy does not replace what is.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use serde_json::json;
 
@@ -107,7 +107,7 @@ async fn the_url_never_stops_answering_while_a_deployment_switches_it() {
     assert_eq!(in_flight.await.unwrap().unwrap().text().await.unwrap(), "v1");
     assert_eq!(fixture.newest(&arn).await, pair("START_DEPLOYMENT", "SUCCEEDED"));
     assert_eq!(fixture.runner.app.engine.own_containers().await.unwrap().len(), 1);
-    fixture.runner.shutdown().await;
+    assert_eq!(fixture.runner.shutdown().await, Vec::<String>::new());
     assert_eq!(fixture.runner.app.engine.own_containers().await.unwrap(), Vec::<String>::new());
 }
 
@@ -161,7 +161,12 @@ async fn a_script_overrules_what_containers_do() {
         "{:?}",
         fixture.lines("/service", "")
     );
-    assert_eq!(get(&url).await.0, 503);
+    let dead = async {
+        while get(&url).await.0 != 503 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), dead).await.expect("the URL of a dead application answers 503");
     fixture.runner.shutdown().await;
 }
 

@@ -88,7 +88,7 @@ pub(super) fn service(name: &str) -> Value {
             },
             "AuthenticationConfiguration": { "AccessRoleArn": "arn:aws:iam::222222222222:role/apprunner-access" },
         },
-        "HealthCheckConfiguration": { "Protocol": "HTTP", "Path": "/health", "Interval": 1 },
+        "HealthCheckConfiguration": { "Protocol": "HTTP", "Path": "/health", "Interval": 1, "UnhealthyThreshold": 10 },
     })
 }
 
