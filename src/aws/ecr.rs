@@ -1,10 +1,13 @@
 //! ECR's control plane: the registry's address and token, and its repositories. Blobs and manifests are `registry`'s.
 
-use aws_sdk_ecr::{Client, types::ImageTagMutability};
+use aws_sdk_ecr::{
+    Client,
+    types::{ImageTagMutability, Repository},
+};
 use base64::Engine as _;
 
 use super::{fault::AwsFault, session::Session};
-use crate::domain::secret::Secret;
+use crate::domain::{mutability::TagMutability, secret::Secret};
 
 /// How to dial an account's registry. The token lives twelve hours (ECR user guide, "Private registry
 /// authentication").
@@ -31,15 +34,6 @@ impl RegistryLogin {
         let address = self.address.trim_end_matches('/');
         address.split_once("://").map_or(address, |(_, host)| host)
     }
-}
-
-/// What a repository allows its tags.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TagMutability {
-    /// Tags can be moved.
-    Mutable,
-    /// Tags, or most of them, cannot be moved.
-    Immutable,
 }
 
 /// An account's ECR in a region.
@@ -79,12 +73,7 @@ impl Ecr {
     pub async fn repository(&self, name: &str) -> Result<Option<TagMutability>, AwsFault> {
         let answer = self.client.describe_repositories().repository_names(name).send().await;
         match answer.map_err(|error| AwsFault::new("ecr:DescribeRepositories", &error)) {
-            Ok(answer) => Ok(answer.repositories().first().map(|repository| match repository.image_tag_mutability() {
-                Some(ImageTagMutability::Immutable | ImageTagMutability::ImmutableWithExclusion) => {
-                    TagMutability::Immutable
-                }
-                _ => TagMutability::Mutable,
-            })),
+            Ok(answer) => Ok(answer.repositories().first().map(mutability)),
             Err(fault) if fault.has_code("RepositoryNotFoundException") => Ok(None),
             Err(fault) => Err(fault),
         }
@@ -101,5 +90,16 @@ impl Ecr {
             Err(fault) if fault.has_code("RepositoryAlreadyExistsException") => Ok(false),
             Err(fault) => Err(fault),
         }
+    }
+}
+
+fn mutability(repository: &Repository) -> TagMutability {
+    let filters = repository.image_tag_mutability_exclusion_filters();
+    TagMutability {
+        immutable: matches!(
+            repository.image_tag_mutability(),
+            Some(ImageTagMutability::Immutable | ImageTagMutability::ImmutableWithExclusion)
+        ),
+        exclusions: filters.iter().map(|filter| filter.filter().to_owned()).collect(),
     }
 }

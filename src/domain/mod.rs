@@ -10,6 +10,7 @@ pub mod health;
 pub mod image;
 pub mod manifest;
 pub mod mask;
+pub mod mutability;
 pub mod operation;
 pub mod reason;
 pub mod release;

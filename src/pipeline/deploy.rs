@@ -155,6 +155,7 @@ async fn check<T>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) ->
             order: &resolved.plan.order,
             ecr: &adapters.ecr,
             repository: resolved.plan.repository(),
+            tag: resolved.plan.tag(),
             place: plan::place(&adapters.account, &deployment.target.access.region),
             create_repository: deployment.target.create_repository,
             engine: adapters.engine.as_ref(),

@@ -1,7 +1,7 @@
 //! Preflight: read-only checks, all of them, so that everything wrong is known at once and before anything is changed.
 
 use crate::{
-    aws::ecr::{Ecr, TagMutability},
+    aws::ecr::Ecr,
     docker::{Engine, EngineError},
     domain::{
         event::{Emitter, Event, Outcome},
@@ -62,6 +62,8 @@ pub struct Subject<'a> {
     pub ecr: &'a Ecr,
     /// The workload repository.
     pub repository: &'a str,
+    /// The tag that would be moved.
+    pub tag: &'a str,
     /// The account and region it is in, for messages.
     pub place: String,
     /// Whether it may be created.
@@ -159,12 +161,17 @@ async fn repository(subject: &Subject<'_>) -> Check {
     let name = subject.repository;
     let place = &subject.place;
     match subject.ecr.repository(name).await {
-        Ok(Some(TagMutability::Mutable)) => Check::passed(NAME, format!("{name} exists in {place}")),
-        Ok(Some(TagMutability::Immutable)) => Check::failed(
+        Ok(Some(rule)) if rule.lets_move(subject.tag) => Check::passed(NAME, format!("{name} exists in {place}")),
+        Ok(Some(_)) => Check::failed(
             NAME,
-            format!("the tags of {name} in {place} are immutable: the tag the service deploys from cannot be moved"),
+            format!("{name} in {place} does not let tag {} be moved, which the service deploys from", subject.tag),
             Trouble::Setup,
-            Some(format!("aws ecr put-image-tag-mutability --repository-name {name} --image-tag-mutability MUTABLE")),
+            Some(format!(
+                "exclude that tag from the rule: aws ecr put-image-tag-mutability --repository-name {name} \
+                 --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters \
+                 filterType=WILDCARD,filter={}",
+                subject.tag
+            )),
         ),
         Ok(None) if subject.create_repository => {
             Check::skipped(NAME, format!("{name} does not exist in {place}: it will be created"))

@@ -136,6 +136,18 @@ fn a_repository_with_immutable_tags_cannot_be_promoted_in() {
 }
 
 #[test]
+fn a_tag_that_is_excluded_from_immutability_can_be_promoted() {
+    let excluded = "  - { account: \"222222222222\", name: shop/api, tag_mutability: IMMUTABLE, mutability_exclusions: [shop-*] }\n";
+    let seed = SEED.replace("  - { account: \"222222222222\", name: shop/api }\n", excluded);
+    let world = World::with_seed(&seed);
+    world.push("v1", &[]);
+    world.push("v2", &[]);
+    world.deploy_well("v1");
+    world.deploy_well("v2");
+    assert_eq!(world.answer(), "200 v2");
+}
+
+#[test]
 fn an_image_for_another_platform() {
     let (world, old) = serving();
     let image = layer().image_that_runs(&["/shipgate", "demo-app"], &[], "arm64");

@@ -113,8 +113,8 @@ fn a_missing_service_is_created_only_with_a_role_for_its_image() {
 #[test]
 fn the_check_runs_under_the_live_settings_and_what_it_alone_is_given() {
     let identifier = format!("{WORKLOAD}:prod");
-    let plain = planned(&target(), Some(&live("RUNNING", Some(&identifier))));
-    assert_eq!((plain.settings.port, plain.settings.secret_names.len()), (3000, 1));
+    let without = planned(&target(), Some(&live("RUNNING", Some(&identifier))));
+    assert_eq!((without.settings.port, without.settings.secret_names.len()), (3000, 1));
     let mut given = target();
     given.verify.environment.insert("DATABASE_URL".to_owned(), Secret::new("postgres://test"));
     let plan = planned(&given, Some(&live("RUNNING", Some(&identifier))));
