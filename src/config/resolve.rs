@@ -31,8 +31,13 @@ pub(super) fn deployment(
 ) -> Option<Deployment> {
     let File { image, registry_role, defaults, targets } = file;
     let image_absent = || {
-        Problem::new(&missing_at(root, "--image"), "there is no `image`")
-            .with_hint("name the image: `image: HOST/REPOSITORY:TAG` in the file, or --image")
+        Problem::new(&missing_at(root, "--image"), "there is no `image`").with_hint(match root {
+            Location::File { .. } => "name the image: `image: HOST/REPOSITORY:TAG` in the file, or --image",
+            Location::Flag(_) => {
+                "there is no shipgate.yaml here: write one (four lines, see the README), or give --image, \
+                     --registry-role, --role and --service; `shipgate demo` shows it all without an AWS account"
+            }
+        })
     };
     let image = image.required(problems, image_absent);
     let registry_role = registry_role.located();
