@@ -26,7 +26,8 @@ pub async fn run(args: SandboxArgs) -> ExitCode {
             return ExitCode::Usage;
         }
     };
-    match sandbox::start(Options { seed: seed.clone(), listen: args.listen, ..Options::default() }).await {
+    let options = Options { seed: seed.clone(), listen: args.listen, state: args.state, ..Options::default() };
+    match sandbox::start(options).await {
         Ok(sandbox) => {
             introduce(&sandbox, &seed, args.output);
             signals::next().await;
@@ -34,7 +35,13 @@ pub async fn run(args: SandboxArgs) -> ExitCode {
             sandbox.shutdown().await;
             ExitCode::Success
         }
-        Err(error) => complain(&with_source(&error)),
+        Err(error) => {
+            let code = complain(&with_source(&error));
+            if let Some(hint) = error.hint() {
+                say(&format!("hint: {hint}"));
+            }
+            code
+        }
     }
 }
 
