@@ -112,7 +112,8 @@ impl Identities {
             .users
             .iter()
             .map(|user| (format!("arn:aws:iam::{}:user/{}", user.account, user.name), user.policies.clone()));
-        let identities = Self { keys: Mutex::new(keys.collect()), users: users.collect(), roles: Mutex::default(), keeper };
+        let identities =
+            Self { keys: Mutex::new(keys.collect()), users: users.collect(), roles: Mutex::default(), keeper };
         for role in &seed.roles {
             identities.put_role(role.clone(), Timestamp::MIN)?;
         }
@@ -122,7 +123,8 @@ impl Identities {
     /// The roles that were kept: each takes the place of the seed's.
     pub(crate) fn restore(&self, keeper: &Keeper) -> Result<(), SandboxError> {
         for (_, kept) in keeper.read_all::<Kept>("roles")? {
-            let role = serde_json::from_value::<Role>(kept.role).map_err(|error| InvalidPolicy::new(&error.to_string()));
+            let role =
+                serde_json::from_value::<Role>(kept.role).map_err(|error| InvalidPolicy::new(&error.to_string()));
             role.and_then(|role| self.put_role(role, kept.usable)).map_err(SandboxError::Trust)?;
         }
         Ok(())
@@ -140,7 +142,7 @@ impl Identities {
     }
 
     /// Makes a role, or changes it, usable from this moment on.
-     fn put_role(&self, role: Role, usable: Timestamp) -> Result<(), InvalidPolicy> {
+    fn put_role(&self, role: Role, usable: Timestamp) -> Result<(), InvalidPolicy> {
         let trust = trust::policy(&role)?;
         lock(&self.roles).insert(role.arn.to_string(), Arc::new(KnownRole { role, trust, usable }));
         Ok(())

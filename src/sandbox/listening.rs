@@ -20,8 +20,8 @@ use tokio::{net::TcpListener, task::JoinSet};
 use super::{
     Options, SandboxError, apprunner::AppRunner, cloud::Cloud, control, control::calls::Calls, directory::Directory,
     ecr::rate::Rate, ecr::store::Store, ecr::tokens::Tokens, ecr::upload::Uploads, faults::Faults,
-    identities::Identities, logs::store::LogStore, registry, registry::Registry, registry::links::Links,
-    state::Keeper, state::life::LIFE, state::life::Life, sts::issuer::Issuer,
+    identities::Identities, logs::store::LogStore, registry, registry::Registry, registry::links::Links, state::Keeper,
+    state::life::LIFE, state::life::Life, sts::issuer::Issuer,
 };
 use crate::domain::account::AccountId;
 
@@ -33,7 +33,6 @@ pub(crate) struct Listeners {
 
 /// How long log lines may wait to be written together.
 const LINES_WAIT: Duration = Duration::from_millis(100);
-
 
 impl Listeners {
     /// Ends them and waits until they have ended.
@@ -159,8 +158,7 @@ fn build(
 ) -> Result<Cloud, SandboxError> {
     let seed = &options.seed;
     let path = directory.blobs();
-    let images =
-        Store::new(path.clone(), keeper.clone()).map_err(|source| SandboxError::Directory { path, source })?;
+    let images = Store::new(path.clone(), keeper.clone()).map_err(|source| SandboxError::Directory { path, source })?;
     let (images, logs) = (Arc::new(images), Arc::new(LogStore::new(keeper.clone())));
     let identities = Identities::new(seed, keeper.clone()).map_err(SandboxError::Trust)?;
     if let Some(keeper) = &keeper {

@@ -15,5 +15,6 @@ mod refusals;
 mod said;
 mod scenes;
 mod signals;
+mod state;
 mod trouble;
 mod world;

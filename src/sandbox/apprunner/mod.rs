@@ -106,12 +106,7 @@ impl AppRunner {
         Self::on(images, logs, options, keeper)
     }
 
-    fn on(
-        images: Arc<dyn Images>,
-        logs: Arc<dyn LogSink>,
-        options: Options,
-        keeper: Option<Arc<Keeper>>,
-    ) -> Arc<Self> {
+    fn on(images: Arc<dyn Images>, logs: Arc<dyn LogSink>, options: Options, keeper: Option<Arc<Keeper>>) -> Arc<Self> {
         let engine = Arc::new(Engine::new(SandboxId::of_this_process(), options.docker_host.clone()));
         let ids = Ids::new(options.seed);
         let app = App {

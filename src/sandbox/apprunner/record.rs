@@ -77,7 +77,11 @@ mod shared {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<T: Serialize, S: Serializer>(one: &Option<Arc<T>>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[expect(clippy::ref_option, reason = "serde hands in a reference to the member")]
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        one: &Option<Arc<T>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         one.as_deref().serialize(serializer)
     }
 
@@ -95,7 +99,14 @@ impl Service {
     }
 
     /// Writes a step of an operation down. `previous` is the configuration that a rollback returns to.
-    pub(super) fn record(&mut self, operation: &str, step: Step, basis: Basis, previous: &Configuration, now: Timestamp) {
+    pub(super) fn record(
+        &mut self,
+        operation: &str,
+        step: Step,
+        basis: Basis,
+        previous: &Configuration,
+        now: Timestamp,
+    ) {
         self.status = step.service;
         self.updated = now;
         if let Some(operation) = self.operations.iter_mut().find(|known| known.id == operation) {

@@ -45,8 +45,7 @@ impl AppRunner {
     /// The services that were kept. Those that were running serve again when this returns; one that cannot be brought
     /// up is RUNNING still, answers 503, and says why in its log.
     pub(crate) async fn restore(&self, keeper: &Keeper) -> Result<(), SandboxError> {
-        let mut services: Vec<Service> =
-            keeper.read_all("services")?.into_iter().map(|(_, service)| service).collect();
+        let mut services: Vec<Service> = keeper.read_all("services")?.into_iter().map(|(_, service)| service).collect();
         services.sort_by(|a: &Service, b: &Service| (a.created, &a.arn).cmp(&(b.created, &b.arn)));
         for service in &mut services {
             put_right(&self.app, service).await;
@@ -110,7 +109,8 @@ fn end_operation(app: &App, service: &mut Service) {
 
 /// Brings up what a running service ran.
 async fn bring_back(app: &App, arn: String) {
-    let Some((job, image)) = app.book.with_service(&arn, |service| (job(app, service), service.deployed.clone())) else {
+    let Some((job, image)) = app.book.with_service(&arn, |service| (job(app, service), service.deployed.clone()))
+    else {
         return;
     };
     let spec = app.book.with_service(&arn, |service| service.configuration.run_spec()).unwrap_or_default();

@@ -75,7 +75,8 @@ pub(super) fn restore(keeper: &Keeper, logs: &LogStore) -> Result<(), SandboxErr
     let mut known = Vec::new();
     for (document, kept) in keeper.read_all::<Kept>("logs")? {
         let key = document.trim_start_matches("logs/").trim_end_matches(".json").to_owned();
-        let mut group = Group { key: key.clone(), created: kept.created, retention_days: kept.retention_days, ..Group::default() };
+        let mut group =
+            Group { key: key.clone(), created: kept.created, retention_days: kept.retention_days, ..Group::default() };
         for kept in kept.streams {
             let mut stream = Stream { key: kept.key, created: kept.created, ..Stream::default() };
             let file = lines_of(&key, &stream.key);
@@ -121,10 +122,13 @@ mod tests {
             arn: String::new(),
         };
         let logs = store(folder.path());
-        let ask = |logs: &LogStore, action: &str, input: serde_json::Value| call(logs, &caller, action, &input).unwrap();
-        let put = |logs: &LogStore, group: &str, line: &str| logs.put(&caller.account, &caller.region, group, "s", line);
+        let ask =
+            |logs: &LogStore, action: &str, input: serde_json::Value| call(logs, &caller, action, &input).unwrap();
+        let put =
+            |logs: &LogStore, group: &str, line: &str| logs.put(&caller.account, &caller.region, group, "s", line);
         let lines = |logs: &LogStore, group: &str| {
-            let events = ask(logs, "GetLogEvents", json!({"logGroupName": group, "logStreamName": "s", "startFromHead": true}));
+            let events =
+                ask(logs, "GetLogEvents", json!({"logGroupName": group, "logStreamName": "s", "startFromHead": true}));
             let events = events["events"].as_array().unwrap().clone();
             events.iter().map(|event| event["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
@@ -134,7 +138,11 @@ mod tests {
         ask(&logs, "DeleteLogGroup", json!({"logGroupName": "b"}));
         put(&logs, "b", "new");
         ask(&logs, "PutRetentionPolicy", json!({"logGroupName": "a", "retentionInDays": 7}));
-        ask(&logs, "PutLogEvents", json!({"logGroupName": "a", "logStreamName": "s", "logEvents": [{"timestamp": 1, "message": "zero"}]}));
+        ask(
+            &logs,
+            "PutLogEvents",
+            json!({"logGroupName": "a", "logStreamName": "s", "logEvents": [{"timestamp": 1, "message": "zero"}]}),
+        );
 
         let again = store(folder.path());
         assert_eq!(lines(&again, "a"), ["zero", "one", "two"]);

@@ -1,7 +1,7 @@
 //! Log groups, streams and lines.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -121,7 +121,15 @@ impl LogStore {
     }
 
     /// Adds a line of this time. A line never comes before the one before it.
-    fn put_at(&self, at: i64, account: &AccountId, region: &Region, group: &str, stream: &str, message: &str) {
+    pub(crate) fn put_at(
+        &self,
+        at: i64,
+        account: &AccountId,
+        region: &Region,
+        group: &str,
+        stream: &str,
+        message: &str,
+    ) {
         let mut places = lock(&self.places);
         let groups = places.entry((account.clone(), region.clone())).or_default();
         let group = groups.entry(group.to_owned()).or_insert_with(|| Group { created: at, ..Group::default() });
@@ -140,12 +148,12 @@ impl LogStore {
     pub(crate) fn change<T>(&self, account: &AccountId, region: &Region, act: impl FnOnce(&mut Groups) -> T) -> T {
         let mut places = lock(&self.places);
         let groups = places.entry((account.clone(), region.clone())).or_default();
-        let before: Vec<String> = groups.values().map(|group| group.key.clone()).collect();
+        let before: BTreeSet<String> = groups.values().map(|group| group.key.clone()).collect();
         let result = act(groups);
         match &self.keeper {
             Some(keeper) => {
-                let is_gone = |key: &String| !groups.values().any(|group| group.key == *key);
-                let gone: Vec<String> = before.into_iter().filter(is_gone).collect();
+                let after: BTreeSet<String> = groups.values().map(|group| group.key.clone()).collect();
+                let gone: Vec<String> = before.difference(&after).cloned().collect();
                 kept::keep(keeper, account, region, groups, &gone);
             }
             None => groups.values_mut().flat_map(|group| group.streams.values_mut()).for_each(|s| s.new.clear()),

@@ -25,7 +25,8 @@ pub(super) async fn create_service(app: &App, caller: &Caller, input: Value) -> 
     let configuration = Configuration::new(input, &caller.account, &caller.region)?;
     app.book.look(|services| admit(app, services, caller, &name))?;
     let client = app.client.as_ref().map_err(|error| refusal::internal(error.to_string()))?.clone();
-    let proxy = Proxy::open(client, Route::Nowhere, None).await.map_err(|error| refusal::internal(error.to_string()))?;
+    let proxy =
+        Proxy::open(client, Route::Nowhere, None).await.map_err(|error| refusal::internal(error.to_string()))?;
     let mut service = service(app, caller, name, configuration, tags);
     service.url = proxy.url();
     service.proxy = Some(Arc::new(proxy));
