@@ -178,6 +178,9 @@ pub struct SandboxArgs {
     /// What it holds at the start: accounts, roles, repositories, services (YAML) [default: two accounts to play with]
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
+    /// Keep everything in this directory, and go on from it at the next start
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
     /// Whom the output is for
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,

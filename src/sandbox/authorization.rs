@@ -93,7 +93,7 @@ pub(crate) fn repository(
     action: &str,
     id: &RepositoryId,
 ) -> Result<(), ApiError> {
-    let text = cloud.images.with(id, |repository| repository.policy.clone()).ok().flatten();
+    let text = cloud.images.look(id, |repository| repository.policy.clone()).ok().flatten();
     let policy = text.and_then(|text| Policy::parse(&text).ok());
     let context = context_of_request(id.region.as_str(), Timestamp::now());
     allow(cloud, principal, &format!("ecr:{action}"), &id.arn(), &id.account, policy.as_ref(), context)

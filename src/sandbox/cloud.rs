@@ -46,6 +46,8 @@ pub(crate) struct Cloud {
     pub(crate) faults: Faults,
     /// What was called.
     pub(crate) calls: Calls,
+    /// Whether a process before this one kept its state where this one does.
+    pub(crate) has_former_lives: bool,
     /// Where the registry of each account listens.
     pub(crate) registries: HashMap<AccountId, SocketAddr>,
 }

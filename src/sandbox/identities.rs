@@ -3,11 +3,15 @@
 use std::{collections::HashMap, iter, sync::Arc, sync::Mutex};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
+    SandboxError,
     iam::{Context, Denial, Policies, Policy, Question, Subject, decide, policy::InvalidPolicy},
     locking::lock,
     seed::{Role, Seed},
+    state::{self, Keeper},
     sts::trust,
 };
 use crate::domain::{account::AccountId, arn::RoleArn};
@@ -79,11 +83,20 @@ pub(crate) struct Identities {
     keys: Mutex<HashMap<String, Key>>,
     users: HashMap<String, Option<Vec<Policy>>>,
     roles: Mutex<HashMap<String, Arc<KnownRole>>>,
+    keeper: Option<Arc<Keeper>>,
+}
+
+/// The document of a role that was made while the sandbox ran, as it was written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    role: Value,
+    usable: Timestamp,
 }
 
 impl Identities {
     /// The users and roles of the seed.
-    pub(crate) fn new(seed: &Seed) -> Result<Self, InvalidPolicy> {
+    pub(crate) fn new(seed: &Seed, keeper: Option<Arc<Keeper>>) -> Result<Self, InvalidPolicy> {
         let keys = seed.users.iter().map(|user| {
             let principal = Principal {
                 account: user.account.clone(),
@@ -99,15 +112,37 @@ impl Identities {
             .users
             .iter()
             .map(|user| (format!("arn:aws:iam::{}:user/{}", user.account, user.name), user.policies.clone()));
-        let identities = Self { keys: Mutex::new(keys.collect()), users: users.collect(), roles: Mutex::default() };
+        let identities =
+            Self { keys: Mutex::new(keys.collect()), users: users.collect(), roles: Mutex::default(), keeper };
         for role in &seed.roles {
             identities.put_role(role.clone(), Timestamp::MIN)?;
         }
         Ok(identities)
     }
 
+    /// The roles that were kept: each takes the place of the seed's.
+    pub(crate) fn restore(&self, keeper: &Keeper) -> Result<(), SandboxError> {
+        for (_, kept) in keeper.read_all::<Kept>("roles")? {
+            let role =
+                serde_json::from_value::<Role>(kept.role).map_err(|error| InvalidPolicy::new(&error.to_string()));
+            role.and_then(|role| self.put_role(role, kept.usable)).map_err(SandboxError::Trust)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a role, or changes it, as a document of the control interface has it.
+    pub(crate) fn write_role(&self, role: Value, usable: Timestamp) -> Result<(), String> {
+        let read = serde_json::from_value::<Role>(role.clone()).map_err(|error| error.to_string())?;
+        let name = state::document("roles", read.arn.as_str());
+        self.put_role(read, usable).map_err(|error| error.to_string())?;
+        if let Some(keeper) = &self.keeper {
+            keeper.keep(&name, &Kept { role, usable });
+        }
+        Ok(())
+    }
+
     /// Makes a role, or changes it, usable from this moment on.
-    pub(crate) fn put_role(&self, role: Role, usable: Timestamp) -> Result<(), InvalidPolicy> {
+    fn put_role(&self, role: Role, usable: Timestamp) -> Result<(), InvalidPolicy> {
         let trust = trust::policy(&role)?;
         lock(&self.roles).insert(role.arn.to_string(), Arc::new(KnownRole { role, trust, usable }));
         Ok(())

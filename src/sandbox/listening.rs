@@ -5,40 +5,87 @@ use std::{
     future::{Future, IntoFuture as _},
     net::SocketAddr,
     sync::Arc,
+    time::Duration,
 };
 
-use axum::{Router, body::Body, extract::Request, http::Response};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{Response, StatusCode},
+};
 use jiff::SignedDuration;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{
     Options, SandboxError, apprunner::AppRunner, cloud::Cloud, control, control::calls::Calls, directory::Directory,
     ecr::rate::Rate, ecr::store::Store, ecr::tokens::Tokens, ecr::upload::Uploads, faults::Faults,
-    identities::Identities, logs::store::LogStore, registry, registry::Registry, registry::links::Links,
-    sts::issuer::Issuer,
+    identities::Identities, logs::store::LogStore, registry, registry::Registry, registry::links::Links, state::Keeper,
+    state::life::LIFE, state::life::Life, sts::issuer::Issuer,
 };
 use crate::domain::account::AccountId;
 
 /// The tasks that serve. They end when this is dropped.
-pub(crate) struct Listeners(JoinSet<()>);
+pub(crate) struct Listeners {
+    tasks: JoinSet<()>,
+    keeper: Option<Arc<Keeper>>,
+}
+
+/// How long log lines may wait to be written together.
+const LINES_WAIT: Duration = Duration::from_millis(100);
 
 impl Listeners {
     /// Ends them and waits until they have ended.
     pub(crate) async fn close(mut self) {
-        self.0.shutdown().await;
+        self.tasks.shutdown().await;
+    }
+
+    /// Brings log lines to disk, a moment after they were written.
+    fn keep_lines(&mut self, cloud: &Arc<Cloud>, are_kept: bool) {
+        let cloud = Arc::clone(cloud);
+        if are_kept {
+            self.tasks.spawn(async move {
+                loop {
+                    tokio::time::sleep(LINES_WAIT).await;
+                    cloud.logs.keep_all();
+                }
+            });
+        }
     }
 
     fn serve<F>(&mut self, listener: TcpListener, answer: impl Fn(Request) -> F + Clone + Send + Sync + 'static)
     where
         F: Future<Output = Response<Body>> + Send + 'static,
     {
-        let router = Router::new().fallback(answer);
+        let keeper = self.keeper.clone();
+        let router = Router::new().fallback(move |request| {
+            let (answer, keeper) = (answer.clone(), keeper.clone());
+            async move {
+                let answered = answer(request).await;
+                // What could not be written down is not to be taken as done.
+                match keeper.as_ref().and_then(|keeper| keeper.failure()) {
+                    None => answered,
+                    Some(failure) => broken(failure),
+                }
+            }
+        });
         let serving = axum::serve(listener, router).into_future();
-        self.0.spawn(async move {
+        self.tasks.spawn(async move {
             // axum's serve never returns: it retries what fails.
             drop(serving.await);
         });
     }
+}
+
+fn broken(failure: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("the sandbox's state: {failure}")));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+fn read_life(keeper: Option<&Keeper>) -> Result<Life, SandboxError> {
+    let read = keeper.map(|keeper| keeper.read(LIFE)).transpose()?;
+    Ok(read.flatten().unwrap_or_default())
 }
 
 /// Opens every listener and puts the sandbox behind them.
@@ -48,15 +95,27 @@ pub(crate) async fn open(
 ) -> Result<(Arc<Cloud>, Listeners, SocketAddr), SandboxError> {
     let free = SocketAddr::new(options.listen.ip(), 0);
     let (control_plane, address) = listen(options.listen).await?;
-    let (second, second_address) = listen(free).await?;
+    let keeper = options.state.as_deref().map(Keeper::open).transpose()?.map(Arc::new);
+    let mut life = read_life(keeper.as_deref())?;
+    let (second, second_address) = listen_again(free, life.second).await?;
     let mut registries: Vec<(AccountId, TcpListener, SocketAddr)> = Vec::new();
     for account in options.seed.all_accounts() {
-        let (listener, address) = listen(free).await?;
+        let port = life.registries.get(&account).copied().unwrap_or_default();
+        let (listener, address) = listen_again(free, port).await?;
         registries.push((account, listener, address));
     }
     let addresses = registries.iter().map(|(account, _, address)| (account.clone(), *address)).collect();
-    let cloud = Arc::new(build(options, directory, second_address, addresses)?);
-    let mut listeners = Listeners(JoinSet::new());
+    let cloud = Arc::new(build(options, directory, keeper.clone(), &mut life, (second_address, addresses))?);
+    if let Some(keeper) = &keeper {
+        life.second = second_address.port();
+        life.registries = registries.iter().map(|(account, _, address)| (account.clone(), address.port())).collect();
+        life.former_lives += 1;
+        keeper.keep(LIFE, &life);
+        cloud.app_runner.restore(keeper).await?;
+    }
+    cloud.app_runner.sweep();
+    let mut listeners = Listeners { tasks: JoinSet::new(), keeper: keeper.clone() };
+    listeners.keep_lines(&cloud, keeper.is_some());
     let shared = Arc::clone(&cloud);
     listeners.serve(control_plane, move |request| control::serve(Arc::clone(&shared), request));
     let shared = Arc::clone(&cloud);
@@ -69,6 +128,14 @@ pub(crate) async fn open(
         listeners.serve(listener, move |request| registry::serve(registry.clone(), request));
     }
     Ok((cloud, listeners, address))
+}
+
+/// Listens on a port that was had before, or else on a free one.
+async fn listen_again(free: SocketAddr, port: u16) -> Result<(TcpListener, SocketAddr), SandboxError> {
+    match listen(SocketAddr::new(free.ip(), port)).await {
+        Err(_) if port != 0 => listen(free).await,
+        answer => answer,
+    }
 }
 
 /// Listens, and says under which address clients of this machine reach it.
@@ -85,21 +152,31 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Sandbo
 fn build(
     options: &Options,
     directory: &Directory,
-    second_address: SocketAddr,
-    registries: HashMap<AccountId, SocketAddr>,
+    keeper: Option<Arc<Keeper>>,
+    life: &mut Life,
+    (second_address, registries): (SocketAddr, HashMap<AccountId, SocketAddr>),
 ) -> Result<Cloud, SandboxError> {
     let seed = &options.seed;
-    let path = directory.path().to_owned();
-    let images = Store::new(path.clone(), seed).map_err(|source| SandboxError::Directory { path, source })?;
-    let (images, logs) = (Arc::new(images), Arc::new(LogStore::default()));
+    let path = directory.blobs();
+    let images = Store::new(path.clone(), keeper.clone()).map_err(|source| SandboxError::Directory { path, source })?;
+    let (images, logs) = (Arc::new(images), Arc::new(LogStore::new(keeper.clone())));
+    let identities = Identities::new(seed, keeper.clone()).map_err(SandboxError::Trust)?;
+    if let Some(keeper) = &keeper {
+        images.restore(keeper)?;
+        logs.restore(keeper)?;
+        identities.restore(keeper)?;
+    }
+    images.seed(seed, life);
     let mut app_runner = options.app_runner.clone();
     app_runner.secrets.extend(seed.secrets.clone());
-    let app_runner = AppRunner::new(Arc::clone(&images), Arc::clone(&logs), app_runner);
+    // The ids of a former life are not given out again.
+    app_runner.seed = app_runner.seed.map(|seed| seed.wrapping_add(life.former_lives));
+    let app_runner = AppRunner::kept(Arc::clone(&images), Arc::clone(&logs), app_runner, keeper);
     seed.scripts.iter().for_each(|script| app_runner.add_script(script.clone()));
     Ok(Cloud {
         region: seed.region.clone(),
         ecr_manners: seed.ecr_manners,
-        identities: Identities::new(seed).map_err(SandboxError::Trust)?,
+        identities,
         issuer: Issuer::new(),
         role_propagation: SignedDuration::from_secs(seed.role_propagation_seconds.into()),
         images,
@@ -111,6 +188,7 @@ fn build(
         app_runner,
         faults: Faults::new(seed.faults.clone()),
         calls: Calls::default(),
+        has_former_lives: life.former_lives > 0,
         registries,
     })
 }

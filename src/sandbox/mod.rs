@@ -19,6 +19,7 @@ pub mod logs;
 mod page;
 mod registry;
 pub mod seed;
+mod state;
 mod sts;
 #[cfg(test)]
 mod tests;
@@ -39,8 +40,8 @@ use crate::domain::account::{AccountId, Region};
 pub struct Options {
     /// What there is at the start.
     pub seed: Seed,
-    /// Where layers are kept; without one, in a directory that goes when the sandbox does.
-    pub blob_dir: Option<PathBuf>,
+    /// The directory that keeps everything across restarts; without one, everything goes with the sandbox.
+    pub state: Option<PathBuf>,
     /// Where the control plane listens. The registries take free ports of the same address.
     pub listen: SocketAddr,
     /// How App Runner behaves. The seed's secrets are added to those named here.
@@ -51,7 +52,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             seed: Seed::default(),
-            blob_dir: None,
+            state: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             app_runner: apprunner::Options::default(),
         }
@@ -79,10 +80,27 @@ pub enum SandboxError {
         /// What App Runner answered.
         reason: String,
     },
-    /// The directory of the layers cannot be made.
-    #[error("cannot keep layers in {}", path.display())]
+    /// The directory cannot be made or written to.
+    #[error("cannot keep anything in {}", path.display())]
     Directory {
         /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another sandbox uses the directory of the state.
+    #[error("{} is in use by another sandbox{}", path.display(), pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// The process, if it has said so.
+        pid: Option<u32>,
+    },
+    /// A document of the state cannot be read, or its place not be made.
+    #[error("the sandbox's state cannot be had from {}", path.display())]
+    State {
+        /// The file.
         path: PathBuf,
         /// Why.
         #[source]
@@ -97,6 +115,10 @@ impl SandboxError {
         match self {
             Self::Listen { address, .. } => {
                 Some(format!("is something else listening on {address}? port 0 takes any free port"))
+            }
+            Self::InUse { .. } => Some("each sandbox needs a --state directory of its own".to_owned()),
+            Self::State { .. } => {
+                Some("put back what was changed in the directory, or start with an empty one".to_owned())
             }
             Self::Directory { .. } | Self::Service { .. } | Self::Trust(_) => None,
         }
@@ -117,7 +139,7 @@ pub struct Sandbox {
 /// # Errors
 /// [`SandboxError`] when an address or the directory cannot be had.
 pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
-    let directory = Directory::open(options.blob_dir.clone())?;
+    let directory = Directory::open(options.state.as_deref())?;
     let (cloud, listeners, address) = listening::open(&options, &directory).await?;
     create_services(&cloud, &options.seed).await?;
     let endpoint = format!("http://{address}");
@@ -130,7 +152,12 @@ async fn create_services(cloud: &Cloud, seed: &Seed) -> Result<(), SandboxError>
         let arn = format!("arn:aws:iam::{}:root", service.account);
         let owner = caller::Caller { account: service.account.clone(), region: seed.region.clone(), arn };
         let created = cloud.app_runner.call(&owner, "CreateService", service.create.clone()).await;
-        created.map_err(|refused| SandboxError::Service { reason: refused.to_string() })?;
+        match created {
+            Ok(_) => {}
+            // Kept from an earlier run.
+            Err(refused) if refused.message.contains("already exists") => {}
+            Err(refused) => return Err(SandboxError::Service { reason: refused.to_string() }),
+        }
     }
     Ok(())
 }
@@ -194,6 +221,7 @@ impl Sandbox {
     pub async fn shutdown(self) {
         self.listeners.close().await;
         self.cloud.app_runner.shutdown().await;
+        self.cloud.logs.keep_all();
         drop(self.directory);
     }
 }

@@ -19,5 +19,6 @@ mod refusals;
 mod said;
 mod scenes;
 mod signals;
+mod state;
 mod trouble;
 mod world;

@@ -87,20 +87,20 @@ impl World {
     }
 
     pub(crate) fn with_seed(seed: &str) -> Self {
+        Self::begin(seed, false)
+    }
+
+    /// A world that outlives its sandbox's process.
+    pub(crate) fn kept(seed: &str) -> Self {
+        Self::begin(seed, true)
+    }
+
+    fn begin(seed: &str, kept: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("seed.yaml");
-        std::fs::write(&file, seed).unwrap();
+        std::fs::write(folder.path().join("seed.yaml"), seed).unwrap();
         std::fs::write(folder.path().join("shipgate.yaml"), CONFIGURATION).unwrap();
-        let mut process = shipgate()
-            .args(["sandbox", "--listen", "127.0.0.1:0", "--output", "json", "--seed"])
-            .arg(&file)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let told: Value = serde_json::from_str(&line).expect("the sandbox introduces itself");
+        let state = kept.then(|| folder.path().join("state"));
+        let (process, told) = Self::sandbox(folder.path(), "127.0.0.1:0", state.as_deref());
         let environment = told["environment"].as_object().unwrap();
         Self {
             process,
@@ -120,6 +120,37 @@ impl World {
     pub(crate) fn end_sandbox(&mut self) {
         signal(&self.process, "TERM");
         self.process.wait().unwrap();
+    }
+
+    fn sandbox(folder: &Path, listen: &str, state: Option<&Path>) -> (Child, Value) {
+        let mut command = shipgate();
+        command.args(["sandbox", "--listen", listen, "--output", "json", "--seed"]).arg(folder.join("seed.yaml"));
+        command.args(state.into_iter().flat_map(|state| [Path::new("--state"), state]));
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let told = serde_json::from_str(&line).expect("the sandbox introduces itself");
+        (process, told)
+    }
+
+    /// The number of the sandbox's process.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Kills the sandbox, as nothing can be prepared for.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts a sandbox that was killed again, at its address and on its state.
+    pub(crate) fn start_again(&mut self) {
+        let state = self.folder.path().join("state");
+        let listen = self.endpoint.trim_start_matches("http://").to_owned();
+        let (process, told) = Self::sandbox(self.folder.path(), &listen, Some(&state));
+        self.process = process;
+        assert_eq!(told["endpoint"], self.endpoint.as_str());
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -199,6 +230,17 @@ impl World {
         });
     }
 
+    /// Gives an order to the sandbox's App Runner, or looks inside.
+    pub(crate) fn control(&self, order: Option<&Value>) -> Value {
+        let url = format!("{}/_sandbox/apprunner", self.endpoint);
+        let text = self.runtime.block_on(async {
+            let client = reqwest::Client::new();
+            let request = order.map_or_else(|| client.get(&url), |order| client.post(&url).body(order.to_string()));
+            request.send().await.unwrap().text().await.unwrap()
+        });
+        serde_json::from_str(&text).unwrap()
+    }
+
     /// A token of a CI system's issuer for this subject.
     pub(crate) fn web_identity_token(&self, subject: &str) -> String {
         let url = format!("{}/_sandbox/oidc/token", self.endpoint);
@@ -248,6 +290,18 @@ impl World {
     /// App Runner of the workload account, through AWS's own client.
     pub(crate) fn app_runner<T>(&self, ask: impl AsyncFnOnce(aws_sdk_apprunner::Client) -> T) -> T {
         self.runtime.block_on(async { ask(aws_sdk_apprunner::Client::new(&self.session(DEPLOY).await)).await })
+    }
+
+    /// ECR and CloudWatch Logs of the workload account, without second attempts.
+    pub(crate) fn ecr_and_logs<T>(
+        &self,
+        ask: impl AsyncFnOnce(aws_sdk_ecr::Client, aws_sdk_cloudwatchlogs::Client) -> T,
+    ) -> T {
+        self.runtime.block_on(async {
+            let session = self.session(DEPLOY).await.into_builder();
+            let session = session.retry_config(aws_config::retry::RetryConfig::disabled()).build();
+            ask(aws_sdk_ecr::Client::new(&session), aws_sdk_cloudwatchlogs::Client::new(&session)).await
+        })
     }
 
     /// CloudWatch Logs of the workload account, likewise.

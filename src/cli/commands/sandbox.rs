@@ -63,7 +63,7 @@ fn options(args: &SandboxArgs, seed: &Seed) -> Options {
         None => default,
     };
     let app_runner = AppRunnerOptions { scripted: seed.scripted, ..app_runner };
-    Options { seed: seed.clone(), listen: args.listen, app_runner, ..Options::default() }
+    Options { seed: seed.clone(), listen: args.listen, state: args.state.clone(), app_runner }
 }
 
 fn read_seed(path: &Path) -> Result<Seed, String> {

@@ -34,7 +34,7 @@ impl Run<'_> {
         self.keep_green(&green)
     }
 
-    async fn start_container(&mut self, image: &StoredImage) -> Result<Arc<Instance>, Failure> {
+    pub(super) async fn start_container(&self, image: &StoredImage) -> Result<Arc<Instance>, Failure> {
         let engine = &self.app.engine;
         let environment = self.environment()?;
         let digest = image.digest.to_string();
@@ -83,6 +83,13 @@ impl Run<'_> {
 
     pub(super) async fn check(&self) -> Result<(), Failure> {
         self.say(&journal::checking(&self.spec.health, self.spec.port));
+        self.probe().await?;
+        self.say(journal::HEALTHY);
+        Ok(())
+    }
+
+    /// Probes green, if anything runs, until it is healthy or not.
+    pub(super) async fn probe(&self) -> Result<(), Failure> {
         if let Some((container, address)) = self.green.as_ref().and_then(|green| green.probed()) {
             let client = self.app.client.as_ref().map_err(|_| Failure::Gone)?;
             let scale = self.app.options.time_scale;
@@ -106,7 +113,6 @@ impl Run<'_> {
                 return Err(Failure::Unhealthy);
             }
         }
-        self.say(journal::HEALTHY);
         Ok(())
     }
 }

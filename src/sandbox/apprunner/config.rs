@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{model, refusal, shape};
@@ -22,7 +23,7 @@ const PAIRS: [(u32, &[u32]); 5] = [
 ];
 
 /// The configuration of a service, defaults filled in.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Configuration(Value);
 
 /// What an instance is run with.

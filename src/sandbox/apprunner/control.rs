@@ -119,7 +119,7 @@ impl AppRunner {
     pub fn release(&self, operation: &str) -> Result<(), ControlError> {
         let bare = |id: &str| id.replace('-', "");
         let wanted = bare(operation);
-        let released = self.app.book.with(|services| {
+        let released = self.app.book.look(|services| {
             let mut operations = services.iter().flat_map(|service| &service.operations);
             let stuck = operations.find(|known| bare(&known.id) == wanted && !known.is_free());
             stuck.inspect(|operation| operation.released.cancel()).is_some()
@@ -173,7 +173,7 @@ impl AppRunner {
     /// the model's with their `Phases` besides: a word and since when, in milliseconds since 1970.
     #[must_use]
     pub fn overview(&self) -> Value {
-        self.app.book.with(|services| services.iter().map(overview).collect())
+        self.app.book.look(|services| services.iter().map(overview).collect())
     }
 
     fn on_service<T>(

@@ -209,22 +209,19 @@ impl Run<'_> {
         }
         let now = Timestamp::now();
         self.app.book.with_service(&self.job.arn, |service| {
-            service.status = step.service;
-            service.updated = now;
-            if let Some(operation) = service.operations.iter_mut().find(|known| known.id == self.job.operation) {
-                operation.status = step.operation;
-                operation.updated = now;
-                operation.phases.push((step.phase, now));
-                operation.ended = step.operation.is_terminal().then_some(now);
-            }
-            let Phase::Ended(ending) = step.phase else { return };
-            match ending {
-                Ending::Succeeded => self.succeeded(service, now),
-                // The configuration that is described is that of what serves; a rebuild that failed keeps the new one.
-                Ending::Failed if !self.job.basis.serving => {}
-                Ending::Failed | Ending::RolledBack | Ending::RollbackFailed => {
-                    service.configuration = self.job.previous.clone();
-                }
+            service.record(&self.job.operation, step, self.job.basis, &self.job.previous, now);
+            match step.phase {
+                // Green serves from here on, whatever happens to this process.
+                Phase::Draining => self.serves(service),
+                Phase::Ended(Ending::Succeeded) => self.succeeded(service, now),
+                Phase::Ended(Ending::Failed | Ending::RolledBack | Ending::RollbackFailed)
+                | Phase::Pending
+                | Phase::Pulling
+                | Phase::Starting
+                | Phase::Checking
+                | Phase::Routing
+                | Phase::RollingBack
+                | Phase::Stopping => {}
             }
         });
         if matches!(step.phase, Phase::Ended(_)) {
@@ -232,13 +229,17 @@ impl Run<'_> {
         }
     }
 
+    fn serves(&self, service: &mut Service) {
+        if let Some(image) = &self.image {
+            service.deployed = Some(Arc::clone(image));
+        }
+    }
+
     fn succeeded(&self, service: &mut Service, now: Timestamp) {
         if let Some(green) = service.green.take() {
             service.blue = Some(green);
         }
-        if let Some(image) = &self.image {
-            service.deployed = Some(Arc::clone(image));
-        }
+        self.serves(service);
         if self.job.basis.kind == OperationKind::UpdateService && service.status == ServiceStatus::Paused {
             // The resume must not run what the update may have replaced.
             service.deployed = None;

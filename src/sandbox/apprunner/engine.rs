@@ -103,6 +103,11 @@ impl Engine {
         self.docker.get_or_try_init(|| connect).await
     }
 
+    /// Sweeps what killed sandboxes have left, if there is an engine.
+    pub(super) async fn sweep_leftovers(&self) -> Result<(), EngineError> {
+        self.docker().await.map(drop)
+    }
+
     /// Makes the image known to the engine, unless it is, and gives its name there.
     pub(super) async fn load(&self, image: &StoredImage) -> Result<String, EngineError> {
         let docker = self.docker().await?;

@@ -1,10 +1,12 @@
 //! The course of an operation as a state machine: what happened in a phase decides the next phase, and what the
 //! operation and the service are seen to be in it. Pure; the driver does what a phase asks for and reports back.
 
+use serde::{Deserialize, Serialize};
+
 use super::word::{OperationKind, OperationStatus, ServiceStatus};
 
 /// What is being done.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) enum Phase {
     /// Accepted, nothing done yet.
     Pending,
@@ -57,7 +59,7 @@ impl Phase {
 }
 
 /// How an operation ended.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) enum Ending {
     Succeeded,
     Failed,
@@ -85,7 +87,7 @@ impl Event {
 }
 
 /// What an operation is about and what it has to fall back on: fixed when it is accepted.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Basis {
     pub(super) kind: OperationKind,
     /// Whether a blue serves that a failure must leave serving.
@@ -140,6 +142,23 @@ pub(super) fn step(phase: Phase, event: Event, basis: Basis) -> Option<Step> {
     Some(Step { phase: next, operation: operation_in(next), service: service_in(next, basis) })
 }
 
+/// How an operation ends whose process was killed: what was being done has failed, the way back is done, because nothing
+/// of green is left. So a deployment goes back to blue, and one that had reached green's traffic has succeeded.
+pub(super) fn interrupted(mut phase: Phase, basis: Basis) -> Option<Step> {
+    let mut last = None;
+    loop {
+        let event = match phase {
+            Phase::Pending | Phase::RollingBack => Event::Done,
+            Phase::Pulling | Phase::Starting | Phase::Checking | Phase::Routing | Phase::Draining | Phase::Stopping => {
+                Event::Failed
+            }
+            Phase::Ended(_) => return last,
+        };
+        let next = step(phase, event, basis)?;
+        (phase, last) = (next.phase, Some(next));
+    }
+}
+
 fn operation_in(phase: Phase) -> OperationStatus {
     match phase {
         Phase::Pending => OperationStatus::Pending,
@@ -188,7 +207,7 @@ fn service_in(phase: Phase, basis: Basis) -> ServiceStatus {
 
 #[cfg(test)]
 mod tests {
-    use super::{Basis, Ending, Event, Phase, step};
+    use super::{Basis, Ending, Event, Phase, interrupted, step};
     use crate::sandbox::apprunner::word::{OperationKind as K, OperationStatus as O, ServiceStatus as S};
 
     /// Plays events until the end and gives what was seen on the way.
@@ -245,6 +264,33 @@ mod tests {
             let (seen, last_operation, last_service) = play(basis, failing);
             assert_eq!((last_operation, last_service), (operation, service), "{basis:?} {failing:?} {seen:?}");
         }
+    }
+
+    #[test]
+    fn how_a_kill_ends_operations() {
+        let create = basis(K::CreateService, false, S::OperationInProgress);
+        let deploy = basis(K::StartDeployment, true, S::Running);
+        let resume = basis(K::ResumeService, false, S::Paused);
+        let configure = basis(K::UpdateService, false, S::Paused);
+        let pause = basis(K::PauseService, true, S::Running);
+        let delete = basis(K::DeleteService, true, S::Running);
+        for (phase, basis, operation, service) in [
+            (Phase::Pending, create, O::Failed, S::CreateFailed),
+            (Phase::Routing, create, O::Failed, S::CreateFailed),
+            (Phase::Pending, deploy, O::RollbackSucceeded, S::Running),
+            (Phase::Checking, deploy, O::RollbackSucceeded, S::Running),
+            (Phase::Routing, deploy, O::RollbackSucceeded, S::Running),
+            (Phase::RollingBack, deploy, O::RollbackSucceeded, S::Running),
+            (Phase::Draining, deploy, O::Succeeded, S::Running),
+            (Phase::Starting, resume, O::Failed, S::Paused),
+            (Phase::Pending, configure, O::Succeeded, S::Paused),
+            (Phase::Stopping, pause, O::Failed, S::Running),
+            (Phase::Stopping, delete, O::Failed, S::DeleteFailed),
+        ] {
+            let ended = interrupted(phase, basis).unwrap();
+            assert_eq!((ended.operation, ended.service), (operation, service), "{phase:?} {basis:?}");
+        }
+        assert_eq!(interrupted(Phase::Ended(Ending::Failed), deploy), None);
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod proxy;
 mod record;
 mod refusal;
 mod render;
+mod restore;
 mod script;
 mod shape;
 mod source;
@@ -65,7 +66,7 @@ use self::{
     script::Scripts,
     source::{Images, LogSink},
 };
-use super::{answer::ApiError, caller::Caller, ecr::store::Store, logs::store::LogStore};
+use super::{answer::ApiError, caller::Caller, ecr::store::Store, logs::store::LogStore, state::Keeper};
 use crate::domain::account::{AccountId, Region};
 
 /// How long operations under way may take to let go of their containers when the sandbox shuts down.
@@ -97,14 +98,24 @@ impl AppRunner {
     /// An App Runner without services. Docker is not asked for before the first deployment.
     #[must_use]
     pub fn new(images: Arc<Store>, logs: Arc<LogStore>, options: Options) -> Arc<Self> {
-        Self::on(images, logs, options)
+        Self::on(images, logs, options, None)
     }
 
-    fn on(images: Arc<dyn Images>, logs: Arc<dyn LogSink>, options: Options) -> Arc<Self> {
+    /// One whose services are kept.
+    pub(crate) fn kept(
+        images: Arc<Store>,
+        logs: Arc<LogStore>,
+        options: Options,
+        keeper: Option<Arc<Keeper>>,
+    ) -> Arc<Self> {
+        Self::on(images, logs, options, keeper)
+    }
+
+    fn on(images: Arc<dyn Images>, logs: Arc<dyn LogSink>, options: Options, keeper: Option<Arc<Keeper>>) -> Arc<Self> {
         let engine = Arc::new(Engine::new(SandboxId::of_this_process(), options.docker_host.clone()));
         let ids = Ids::new(options.seed);
         let app = App {
-            book: Book::default(),
+            book: Book::new(keeper),
             images,
             logs,
             ids,

@@ -126,9 +126,16 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// Listens on a free local port.
-    pub(super) async fn open(client: reqwest::Client, route: Route) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    /// Listens on this address, if one is wanted and it is free, or else on a free local port.
+    pub(super) async fn open(client: reqwest::Client, route: Route, wanted: Option<SocketAddr>) -> io::Result<Self> {
+        let wanted = match wanted {
+            Some(address) => TcpListener::bind(address).await.ok(),
+            None => None,
+        };
+        let listener = match wanted {
+            Some(listener) => listener,
+            None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
+        };
         let address = listener.local_addr()?;
         let traffic = Arc::new(Traffic { route: Mutex::new(route), client });
         let closing = CancellationToken::new();

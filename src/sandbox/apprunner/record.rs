@@ -6,21 +6,23 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     config::Configuration,
     instance::Instance,
-    machine::Phase,
+    machine::{Basis, Ending, Phase, Step},
     proxy::Proxy,
     word::{OperationKind, OperationStatus, ServiceStatus},
 };
 use crate::{
     domain::account::{AccountId, Region},
-    sandbox::ecr::store::StoredImage,
+    sandbox::{ecr::store::StoredImage, state::Keeper},
 };
 
-/// A service.
+/// A service, and its document in the sandbox's state.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Service {
     pub(super) arn: String,
     pub(super) name: String,
@@ -39,17 +41,55 @@ pub(super) struct Service {
     /// `127.0.0.1:PORT`.
     pub(super) url: String,
     /// Behind the URL, as long as the service lives.
+    #[serde(skip)]
     pub(super) proxy: Option<Arc<Proxy>>,
     /// The instance that serves.
+    #[serde(skip)]
     pub(super) blue: Option<Arc<Instance>>,
     /// The instance of a deployment that has not ended.
+    #[serde(skip)]
     pub(super) green: Option<Arc<Instance>>,
+    #[serde(skip)]
     /// AWS's own maintenance: in OPERATION_IN_PROGRESS without an operation.
     pub(super) maintenance: bool,
+    #[serde(skip)]
     /// What DescribeService still answers, and in how many answers more.
     pub(super) stale: Option<(ServiceStatus, u32)>,
-    /// What was last deployed with success: what a resumed service runs.
+    /// What serves, or served last: what a resumed service runs.
+    #[serde(with = "shared")]
     pub(super) deployed: Option<Arc<StoredImage>>,
+    /// The operation that has not ended.
+    pub(super) under_way: Option<UnderWay>,
+}
+
+/// What must be known of an operation to end it, should the process be killed.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct UnderWay {
+    pub(super) operation: String,
+    pub(super) basis: Basis,
+    /// What a rollback returns to.
+    pub(super) previous: Configuration,
+}
+
+/// `serde` leaves `Arc` out.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde hands in a reference to the member")]
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        one: &Option<Arc<T>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        one.as_deref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Arc<T>>, D::Error> {
+        Ok(Option::<T>::deserialize(deserializer)?.map(Arc::new))
+    }
 }
 
 impl Service {
@@ -57,10 +97,37 @@ impl Service {
     pub(super) fn lives_in(&self, account: &AccountId, region: &Region) -> bool {
         self.account == *account && self.region == *region && self.status != ServiceStatus::Deleted
     }
+
+    /// Writes a step of an operation down. `previous` is the configuration that a rollback returns to.
+    pub(super) fn record(
+        &mut self,
+        operation: &str,
+        step: Step,
+        basis: Basis,
+        previous: &Configuration,
+        now: Timestamp,
+    ) {
+        self.status = step.service;
+        self.updated = now;
+        if let Some(operation) = self.operations.iter_mut().find(|known| known.id == operation) {
+            operation.status = step.operation;
+            operation.updated = now;
+            operation.phases.push((step.phase, now));
+            operation.ended = step.operation.is_terminal().then_some(now);
+        }
+        let Phase::Ended(ending) = step.phase else { return };
+        self.under_way = None;
+        match ending {
+            Ending::Succeeded => {}
+            // The configuration that is described is that of what serves; a rebuild that failed keeps the new one.
+            Ending::Failed if !basis.serving => {}
+            Ending::Failed | Ending::RolledBack | Ending::RollbackFailed => self.configuration = previous.clone(),
+        }
+    }
 }
 
 /// An operation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Operation {
     /// A dashed UUID.
     pub(super) id: String,
@@ -72,8 +139,10 @@ pub(super) struct Operation {
     /// What has been done so far, and since when: the last is what is being done.
     pub(super) phases: Vec<(Phase, Timestamp)>,
     /// How many answers of ListOperations still leave it out.
+    #[serde(skip)]
     pub(super) unlisted: u32,
     /// Cancelled when nothing holds it back any more.
+    #[serde(skip)]
     pub(super) released: CancellationToken,
 }
 
@@ -102,16 +171,42 @@ impl Operation {
 
 /// All services, oldest first, deleted ones too.
 #[derive(Default)]
-pub(super) struct Book(Mutex<Vec<Service>>);
+pub(super) struct Book {
+    services: Mutex<Vec<Service>>,
+    keeper: Option<Arc<Keeper>>,
+}
 
 impl Book {
-    /// Does something with all of them at one moment.
-    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Vec<Service>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// An empty book.
+    pub(super) fn new(keeper: Option<Arc<Keeper>>) -> Self {
+        Self { keeper, ..Self::default() }
     }
 
-    /// Does something with one of them.
+    /// Reads all of them at one moment.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&[Service]) -> T) -> T {
+        look(&self.services.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes any of them at one moment. The change is kept before anybody else sees it.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Vec<Service>) -> T) -> T {
+        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = act(&mut services);
+        services.iter().for_each(|service| self.keep(service));
+        result
+    }
+
+    /// Changes one of them, likewise.
     pub(super) fn with_service<T>(&self, arn: &str, act: impl FnOnce(&mut Service) -> T) -> Option<T> {
-        self.with(|services| services.iter_mut().find(|service| service.arn == arn).map(act))
+        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        let service = services.iter_mut().find(|service| service.arn == arn)?;
+        let result = act(service);
+        self.keep(service);
+        Some(result)
+    }
+
+    fn keep(&self, service: &Service) {
+        if let Some(keeper) = &self.keeper {
+            keeper.keep(&format!("services/{}.json", service.id), service);
+        }
     }
 }

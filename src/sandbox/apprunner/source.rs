@@ -1,7 +1,12 @@
 //! The two neighbours a deployment uses, as it uses them: where images come from and where log lines go.
 
+use std::path::PathBuf;
+
 use crate::{
-    domain::account::{AccountId, Region},
+    domain::{
+        account::{AccountId, Region},
+        digest::Digest,
+    },
     sandbox::{
         ecr::store::{Store, StoredImage},
         logs::store::LogStore,
@@ -12,11 +17,18 @@ use crate::{
 pub(super) trait Images: Send + Sync {
     /// The image an identifier names, or why it can't be had.
     fn image(&self, identifier: &str) -> Result<StoredImage, String>;
+
+    /// Where a layer lies.
+    fn layer(&self, digest: &Digest) -> PathBuf;
 }
 
 impl Images for Store {
     fn image(&self, identifier: &str) -> Result<StoredImage, String> {
         self.image_for_app_runner(identifier).map_err(|failure| failure.to_string())
+    }
+
+    fn layer(&self, digest: &Digest) -> PathBuf {
+        self.blob_path(digest)
     }
 }
 

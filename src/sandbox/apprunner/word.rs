@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 /// `Service.Status`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum ServiceStatus {
     CreateFailed,
     Running,
@@ -77,7 +78,8 @@ impl OperationKind {
 }
 
 /// `OperationSummary.Status`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum OperationStatus {
     Pending,
     InProgress,

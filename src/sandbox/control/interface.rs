@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Received, percent};
-use crate::sandbox::{apprunner::Order, cloud::Cloud, faults::Fault, seed::Role};
+use crate::sandbox::{apprunner::Order, cloud::Cloud, faults::Fault};
 
 /// Answers:
 /// - `/_sandbox/faults` GET, POST: see [`crate::sandbox::faults`];
@@ -60,8 +60,8 @@ fn order(cloud: &Cloud, body: &[u8]) -> (StatusCode, Value) {
 
 fn put_role(cloud: &Cloud, body: &[u8]) -> (StatusCode, Value) {
     let usable = Timestamp::now().checked_add(cloud.role_propagation).unwrap_or(Timestamp::MAX);
-    let role = serde_json::from_slice::<Role>(body).map_err(|error| error.to_string());
-    match role.and_then(|role| cloud.identities.put_role(role, usable).map_err(|error| error.to_string())) {
+    let role = serde_json::from_slice::<Value>(body).map_err(|error| error.to_string());
+    match role.and_then(|role| cloud.identities.write_role(role, usable)) {
         Ok(()) => (StatusCode::OK, json!({"usable_from": usable.to_string()})),
         Err(error) => (StatusCode::BAD_REQUEST, json!({"error": error})),
     }

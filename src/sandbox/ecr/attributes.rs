@@ -43,7 +43,7 @@ pub(super) fn untag(request: &Request<'_>) -> Result<Value, ApiError> {
 
 /// ListTagsForResource.
 pub(super) fn list_tags(request: &Request<'_>) -> Result<Value, ApiError> {
-    request.with(&by_arn(request)?, |repository| {
+    request.look(&by_arn(request)?, |repository| {
         let tags: Vec<Value> =
             repository.labels.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
         json!({ "tags": tags })
@@ -79,7 +79,7 @@ pub(super) fn put_lifecycle(request: &Request<'_>) -> Result<Value, ApiError> {
 /// GetLifecyclePolicy.
 pub(super) fn lifecycle(request: &Request<'_>) -> Result<Value, ApiError> {
     let id = request.repository()?;
-    let text = request.with(&id, |repository| repository.lifecycle_policy.clone())?;
+    let text = request.look(&id, |repository| repository.lifecycle_policy.clone())?;
     text.map(|text| lifecycle_answer(&id, &text)).ok_or_else(|| no_lifecycle(&id))
 }
 

@@ -24,7 +24,7 @@ fn wants(request: &Request<'_>, tagged: bool) -> bool {
 /// ListImages: one entry a tag, and one for each image without tags.
 pub(super) fn list(request: &Request<'_>) -> Result<Value, ApiError> {
     let id = request.repository()?;
-    let all = request.with(&id, |repository| {
+    let all = request.look(&id, |repository| {
         let mut ids = Vec::new();
         for digest in repository.images.keys() {
             let tags = repository.tags_of(digest);
@@ -72,7 +72,7 @@ fn failure(image_id: &Value, (code, reason): (&'static str, &'static str)) -> Va
 pub(super) fn describe(request: &Request<'_>) -> Result<Value, ApiError> {
     let id = request.repository()?;
     let page = request.page(100)?;
-    let details = request.with(&id, |repository| match request.input["imageIds"].as_array() {
+    let details = request.look(&id, |repository| match request.input["imageIds"].as_array() {
         Some(ids) => ids.iter().map(|image_id| describe_one(&id, repository, image_id)).collect(),
         None => Ok(repository
             .images
@@ -128,7 +128,7 @@ fn detail(id: &RepositoryId, repository: &Repository, digest: &Digest, image: &I
 /// BatchGetImage.
 pub(super) fn batch_get(request: &Request<'_>) -> Result<Value, ApiError> {
     let (id, ids) = (request.repository()?, request.list("imageIds")?);
-    request.with(&id, |repository| {
+    request.look(&id, |repository| {
         let (mut images, mut failures) = (Vec::new(), Vec::new());
         for image_id in ids {
             match resolve(repository, image_id) {
@@ -212,7 +212,7 @@ pub(super) fn put(cloud: &Cloud, request: &Request<'_>) -> Result<Value, ApiErro
         return Err(already_there(&id, &digest, tag.as_deref()));
     }
     let media_type =
-        request.with(&id, |repository| repository.find(digest.as_str()).map(|(_, image)| image.media_type.clone()))?;
+        request.look(&id, |repository| repository.find(digest.as_str()).map(|(_, image)| image.media_type.clone()))?;
     Ok(json!({ "image": shown(&id, &digest, tag.as_deref(), &media_type.unwrap_or_default(), manifest.as_bytes()) }))
 }
 

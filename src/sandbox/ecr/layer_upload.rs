@@ -19,7 +19,7 @@ const PART_SIZE: u64 = 10 * 1024 * 1024;
 /// InitiateLayerUpload.
 pub(super) async fn initiate(cloud: &Cloud, request: &Request<'_>) -> Result<Value, ApiError> {
     let id = request.repository()?;
-    request.with(&id, |_| ())?;
+    request.look(&id, |_| ())?;
     let upload = cloud.uploads.start(&cloud.images, &id).await.map_err(|error| disk(&error))?;
     Ok(json!({"uploadId": upload, "partSize": PART_SIZE}))
 }
@@ -91,7 +91,7 @@ pub(super) async fn complete(cloud: &Cloud, request: &Request<'_>) -> Result<Val
     if upload.has_small_part_inside() {
         return Err(too_small());
     }
-    if request.with(&id, |repository| repository.layers.contains_key(digest))? {
+    if request.look(&id, |repository| repository.layers.contains_key(digest))? {
         let message = format!(
             "Layer with digest '{digest}' already exists in the repository with name '{}' in registry with id '{}'",
             id.name, id.account

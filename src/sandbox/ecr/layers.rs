@@ -20,7 +20,7 @@ pub(super) fn check_availability(request: &Request<'_>) -> Result<Value, ApiErro
              {MOST_DIGESTS}'"
         )));
     }
-    request.with(&id, |repository| {
+    request.look(&id, |repository| {
         let (mut layers, mut failures) = (Vec::new(), Vec::new());
         for text in asked.iter().filter_map(Value::as_str) {
             let size = text.parse::<Digest>().map(|digest| repository.layers.get(&digest));
@@ -44,14 +44,14 @@ pub(super) fn check_availability(request: &Request<'_>) -> Result<Value, ApiErro
 pub(super) fn download_url(cloud: &Cloud, request: &Request<'_>) -> Result<Value, ApiError> {
     let (id, text) = (request.repository()?, request.text("layerDigest")?);
     let digest: Option<Digest> = text.parse().ok();
-    let known = request.with(&id, |repository| digest.filter(|digest| repository.layers.contains_key(digest)))?;
+    let known = request.look(&id, |repository| digest.filter(|digest| repository.layers.contains_key(digest)))?;
     let digest = known.ok_or_else(|| {
         let message = format!(
             "The specified layers could not be found, or the specified layer is not valid for this repository: {text}"
         );
         ApiError::new(400, "LayersNotFoundException", message)
     })?;
-    if !request.with(&id, |repository| repository.refers_to(&digest))? {
+    if !request.look(&id, |repository| repository.refers_to(&digest))? {
         let message = "The specified layer is not available because it is not associated with an image. Unassociated \
                        image layers may be cleaned up at any time.";
         return Err(ApiError::new(400, "LayerInaccessibleException", message));

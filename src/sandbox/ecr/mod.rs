@@ -3,6 +3,7 @@
 mod attributes;
 mod contents;
 mod images;
+mod kept;
 mod layer_upload;
 mod layers;
 mod mutability;
@@ -115,7 +116,12 @@ impl Request<'_> {
         Ok(RepositoryId { account: self.account()?, region: self.caller.region.clone(), name: name.to_owned() })
     }
 
-    /// Reads or changes the repository that is asked for.
+    /// Reads the repository that is asked for.
+    fn look<T>(&self, id: &RepositoryId, look: impl FnOnce(&Repository) -> T) -> Result<T, ApiError> {
+        self.store.look(id, look).map_err(|missing| no_repository(&missing))
+    }
+
+    /// Changes the repository that is asked for.
     fn with<T>(&self, id: &RepositoryId, act: impl FnOnce(&mut Repository) -> T) -> Result<T, ApiError> {
         self.store.with(id, act).map_err(|missing| no_repository(&missing))
     }

@@ -72,14 +72,14 @@ pub(super) fn describe(request: &Request<'_>) -> Result<Value, ApiError> {
 
 fn describe_one(request: &Request<'_>, name: &str) -> Result<Value, ApiError> {
     let id = request.repository_named(name)?;
-    request.with(&id, |repository| shown(&id, repository))
+    request.look(&id, |repository| shown(&id, repository))
 }
 
 /// DeleteRepository.
 pub(super) fn delete(request: &Request<'_>) -> Result<Value, ApiError> {
     let id = request.repository()?;
     let force = request.input["force"].as_bool() == Some(true);
-    if !force && request.with(&id, |repository| !repository.images.is_empty())? {
+    if !force && request.look(&id, |repository| !repository.images.is_empty())? {
         let message = format!(
             "The repository with name '{}' in registry with id '{}' cannot be deleted because it still contains images",
             id.name, id.account
@@ -124,7 +124,7 @@ pub(super) fn set_policy(request: &Request<'_>) -> Result<Value, ApiError> {
 /// GetRepositoryPolicy.
 pub(super) fn policy(request: &Request<'_>) -> Result<Value, ApiError> {
     let id = request.repository()?;
-    let policy = request.with(&id, |repository| repository.policy.clone())?;
+    let policy = request.look(&id, |repository| repository.policy.clone())?;
     policy.map(|policy| policy_answer(&id, &policy)).ok_or_else(|| no_policy(&id))
 }
 

@@ -4,12 +4,14 @@ use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fs, io,
     path::PathBuf,
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{
+    kept::{self, Kept},
     mutability::Mutability,
     repository::{Repository, RepositoryId},
 };
@@ -19,7 +21,12 @@ use crate::{
         digest::Digest,
         image::ImageReference,
     },
-    sandbox::{locking::lock, seed::Seed},
+    sandbox::{
+        SandboxError,
+        locking::lock,
+        seed::Seed,
+        state::{self, Keeper, life::Life},
+    },
 };
 
 /// The images of all accounts.
@@ -28,21 +35,23 @@ pub struct Store {
     repositories: Mutex<BTreeMap<RepositoryId, Repository>>,
     /// Accounts and regions whose registries mount blobs.
     mounting: Mutex<BTreeSet<(AccountId, Region)>>,
+    keeper: Option<Arc<Keeper>>,
 }
 
 /// An image that App Runner is about to run.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StoredImage {
     /// The digest of what the identifier names: the index, if it names one.
     pub digest: Digest,
-    /// The configuration blob.
+    /// The configuration blob: JSON, and kept as its text.
+    #[serde(with = "text")]
     pub config: Vec<u8>,
     /// The layers, bottom first.
     pub layers: Vec<StoredLayer>,
 }
 
 /// A layer on disk.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StoredLayer {
     /// Its media type, which says whether it is compressed.
     pub media_type: String,
@@ -50,7 +59,8 @@ pub struct StoredLayer {
     pub digest: Digest,
     /// Its size in bytes, as pushed.
     pub size_bytes: u64,
-    /// The file.
+    /// The file. Not kept: the directory may have been moved.
+    #[serde(skip)]
     pub path: PathBuf,
 }
 
@@ -104,17 +114,46 @@ pub enum PullFailure {
 pub(crate) struct NoRepository(pub(crate) RepositoryId);
 
 impl Store {
-    /// The repositories of the seed, empty, with their layers to come in this directory.
-    pub(crate) fn new(directory: PathBuf, seed: &Seed) -> io::Result<Self> {
+    /// A store without repositories, with their layers to come in this directory. Uploads of a former process are gone.
+    pub(crate) fn new(directory: PathBuf, keeper: Option<Arc<Keeper>>) -> io::Result<Self> {
         fs::create_dir_all(directory.join("sha256"))?;
-        fs::create_dir_all(directory.join("uploads"))?;
-        let repositories = seed.repositories.iter().map(|one| {
+        match fs::remove_dir_all(directory.join("uploads")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(_) | Ok(()) => fs::create_dir_all(directory.join("uploads"))?,
+        }
+        Ok(Self { directory, repositories: Mutex::default(), mounting: Mutex::default(), keeper })
+    }
+
+    /// The repositories that were kept.
+    pub(crate) fn restore(&self, keeper: &Keeper) -> Result<(), SandboxError> {
+        for (name, kept) in keeper.read_all::<Kept>("repositories")? {
+            let restored = kept.restore().map_err(io::Error::other);
+            let (id, repository) =
+                restored.map_err(|source| SandboxError::State { path: PathBuf::from(name), source })?;
+            lock(&self.repositories).insert(id, repository);
+        }
+        let places = keeper.read_all::<(AccountId, Region)>("mounting")?;
+        lock(&self.mounting).extend(places.into_iter().map(|(_, place)| place));
+        Ok(())
+    }
+
+    /// The repositories of the seed, empty, save those that it has brought in before.
+    pub(crate) fn seed(&self, seed: &Seed, life: &mut Life) {
+        for one in &seed.repositories {
             let id = RepositoryId { account: one.account.clone(), region: seed.region.clone(), name: one.name.clone() };
             let mutability = Mutability { kind: one.tag_mutability, exclusions: one.mutability_exclusions.clone() };
             let policy = one.policy.as_ref().map(|policy| policy.0.clone());
-            (id, Repository { policy, ..Repository::new(Timestamp::now(), mutability) })
-        });
-        Ok(Self { directory, repositories: Mutex::new(repositories.collect()), mounting: Mutex::default() })
+            if life.seeded.insert(id.arn()) {
+                // One that somebody has made by hand meanwhile stays as it is.
+                self.create(id, Repository { policy, ..Repository::new(Timestamp::now(), mutability) });
+            }
+        }
+    }
+
+    fn keep(&self, id: &RepositoryId, repository: &Repository) {
+        if let Some(keeper) = &self.keeper {
+            keeper.keep(&kept::document(id), &Kept::new(id, repository));
+        }
     }
 
     /// Where a layer lies, once it is there.
@@ -136,6 +175,12 @@ impl Store {
     pub(crate) fn set_mounts_blobs(&self, account: &AccountId, region: &Region, on: bool) {
         let place = (account.clone(), region.clone());
         let mut mounting = lock(&self.mounting);
+        let document = state::document("mounting", &format!("{account} {region}"));
+        match (&self.keeper, on) {
+            (Some(keeper), true) => keeper.keep(&document, &place),
+            (Some(keeper), false) => keeper.forget(&document),
+            (None, _) => {}
+        }
         if on {
             mounting.insert(place);
         } else {
@@ -148,6 +193,7 @@ impl Store {
         match lock(&self.repositories).entry(id) {
             Entry::Occupied(_) => false,
             Entry::Vacant(place) => {
+                self.keep(place.key(), &repository);
                 place.insert(repository);
                 true
             }
@@ -156,7 +202,12 @@ impl Store {
 
     /// Takes a repository away.
     pub(crate) fn remove(&self, id: &RepositoryId) -> Option<Repository> {
-        lock(&self.repositories).remove(id)
+        let mut all = lock(&self.repositories);
+        let removed = all.remove(id);
+        if let (Some(keeper), true) = (&self.keeper, removed.is_some()) {
+            keeper.forget(&kept::document(id));
+        }
+        removed
     }
 
     /// The repositories of an account in a region, by name.
@@ -171,9 +222,23 @@ impl Store {
         lock(&self.repositories).iter().map(look).collect()
     }
 
-    /// Reads or changes a repository.
+    /// Reads a repository.
+    pub(crate) fn look<T>(&self, id: &RepositoryId, look: impl FnOnce(&Repository) -> T) -> Result<T, NoRepository> {
+        lock(&self.repositories).get(id).map(look).ok_or_else(|| NoRepository(id.clone()))
+    }
+
+    /// Changes a repository. The change is kept before anybody else sees it.
     pub(crate) fn with<T>(&self, id: &RepositoryId, act: impl FnOnce(&mut Repository) -> T) -> Result<T, NoRepository> {
-        lock(&self.repositories).get_mut(id).map(act).ok_or_else(|| NoRepository(id.clone()))
+        let mut all = lock(&self.repositories);
+        let repository = all.get_mut(id).ok_or_else(|| NoRepository(id.clone()))?;
+        let result = act(repository);
+        self.keep(id, repository);
+        Ok(result)
+    }
+
+    /// Whether what is changed is kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.keeper.is_some()
     }
 
     /// The image that an App Runner service names: of an index its linux/amd64 member, else the one image.
@@ -187,7 +252,7 @@ impl Store {
         let (account, repository) = (host.account, reference.repository().to_owned());
         let id = RepositoryId { account: account.clone(), region: host.region, name: repository.clone() };
         let reference = reference.manifest_reference();
-        let found = self.with(&id, |stored| self.image_in(stored, reference));
+        let found = self.look(&id, |stored| self.image_in(stored, reference));
         match found {
             Err(NoRepository(_)) => Err(PullFailure::RepositoryNotFound { account, repository }),
             Ok(None) => Err(PullFailure::ImageNotFound { account, repository, reference: reference.to_owned() }),
@@ -226,4 +291,17 @@ struct Found {
     digest: Digest,
     config: Digest,
     layers: Vec<StoredLayer>,
+}
+
+/// Bytes that are text.
+mod text {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&String::from_utf8_lossy(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        String::deserialize(deserializer).map(String::into_bytes)
+    }
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::digest::Digest,
-    sandbox::{control::protocol::request_id, locking::lock},
+    sandbox::{control::protocol::request_id, locking::lock, state::synchronise_folder},
 };
 
 /// The smallest part that may be followed by another: what S3's multipart uploads ask for, which are behind ECR.
@@ -140,7 +140,14 @@ impl Uploads {
             self.discard(id, upload).await.map_err(NotStored::Disk)?;
             return Err(NotStored::Mismatch(actual));
         }
-        fs::rename(&upload.path, store.blob_path(digest)).await.map_err(NotStored::Disk)?;
+        let path = store.blob_path(digest);
+        if store.is_kept() {
+            upload.file.sync_all().await.map_err(NotStored::Disk)?;
+        }
+        fs::rename(&upload.path, &path).await.map_err(NotStored::Disk)?;
+        if store.is_kept() {
+            synchronise_folder(&path).map_err(NotStored::Disk)?;
+        }
         lock(&self.0).remove(id);
         let added = store.with(repository, |repository| repository.layers.insert(digest.clone(), upload.size));
         added.map(|_| ()).map_err(NotStored::NoRepository)

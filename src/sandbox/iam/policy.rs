@@ -20,6 +20,13 @@ pub struct Policy(Vec<Statement>);
 #[error("not an IAM policy: {0}")]
 pub struct InvalidPolicy(pub(super) String);
 
+impl InvalidPolicy {
+    /// For this reason.
+    pub(crate) fn new(reason: &str) -> Self {
+        Self(reason.to_owned())
+    }
+}
+
 /// One statement.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Statement {

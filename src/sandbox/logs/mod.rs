@@ -2,6 +2,7 @@
 
 mod events;
 mod groups;
+mod kept;
 pub mod store;
 mod streams;
 

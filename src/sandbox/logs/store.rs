@@ -1,17 +1,29 @@
 //! Log groups, streams and lines.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
+use super::kept;
 use crate::{
     domain::account::{AccountId, Region},
-    sandbox::locking::lock,
+    sandbox::{SandboxError, identities::opaque, locking::lock, state::Keeper},
 };
 
 /// Every log group of every account.
 #[derive(Default)]
-pub struct LogStore(Mutex<BTreeMap<Place, Groups>>);
+pub struct LogStore {
+    places: Mutex<BTreeMap<Place, Groups>>,
+    keeper: Option<Arc<Keeper>>,
+    /// Whether there are lines that are not on disk.
+    behind: AtomicBool,
+}
 
 /// An account and a region: what one client sees.
 type Place = (AccountId, Region);
@@ -19,8 +31,9 @@ type Place = (AccountId, Region);
 pub(crate) type Groups = BTreeMap<String, Group>;
 
 /// A log group.
-#[derive(Default)]
 pub(crate) struct Group {
+    /// The name of its files.
+    pub(super) key: String,
     /// When it was made, in milliseconds since 1970.
     pub(crate) created: i64,
     /// How many days lines are kept; for ever when absent.
@@ -30,16 +43,19 @@ pub(crate) struct Group {
 }
 
 /// A log stream.
-#[derive(Default)]
 pub(crate) struct Stream {
+    /// The name of its file.
+    pub(super) key: String,
     /// When it was made, in milliseconds since 1970.
     pub(crate) created: i64,
-    /// Its lines in the order of their arrival, which is that of their time.
+    /// Its lines in the order of their time, then of their arrival.
     pub(crate) lines: Vec<Line>,
+    /// Those that are not on disk.
+    pub(super) new: Vec<Line>,
 }
 
 /// A log line.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Line {
     /// When, in milliseconds since 1970.
     pub(crate) at: i64,
@@ -47,6 +63,27 @@ pub(crate) struct Line {
     pub(crate) sequence: usize,
     /// What it says.
     pub(crate) message: String,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self { key: opaque(16), created: kept::now(), retention_days: None, streams: BTreeMap::new() }
+    }
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self { key: opaque(16), created: kept::now(), lines: Vec::new(), new: Vec::new() }
+    }
+}
+
+impl Stream {
+    /// Puts a line among those there are.
+    pub(super) fn insert(&mut self, line: Line) {
+        let place = self.lines.partition_point(|known| known.at <= line.at);
+        self.new.push(line.clone());
+        self.lines.insert(place, line);
+    }
 }
 
 impl Group {
@@ -62,9 +99,25 @@ impl Group {
 }
 
 impl LogStore {
-    /// Adds a line, timed now. Group and stream are made with their first line.
+    /// Without groups.
+    pub(crate) fn new(keeper: Option<Arc<Keeper>>) -> Self {
+        Self { keeper, ..Self::default() }
+    }
+
+    /// The groups that were kept.
+    pub(crate) fn restore(&self, keeper: &Keeper) -> Result<(), SandboxError> {
+        kept::restore(keeper, self)
+    }
+
+    /// Puts a group in its place.
+    pub(super) fn put_back(&self, account: AccountId, region: Region, name: String, group: Group) {
+        lock(&self.places).entry((account, region)).or_default().insert(name, group);
+    }
+
+    /// Adds a line, timed now. Group and stream are made with their first line. It is on disk a moment later, and in
+    /// any case before anybody has been told of it.
     pub fn put(&self, account: &AccountId, region: &Region, group: &str, stream: &str, message: &str) {
-        self.put_at(Timestamp::now().as_millisecond(), account, region, group, stream, message);
+        self.put_at(kept::now(), account, region, group, stream, message);
     }
 
     /// Adds a line of this time. A line never comes before the one before it.
@@ -77,18 +130,44 @@ impl LogStore {
         stream: &str,
         message: &str,
     ) {
-        self.change(account, region, |groups| {
-            let group = groups.entry(group.to_owned()).or_insert_with(|| Group { created: at, ..Group::default() });
-            let sequence = group.lines();
-            let stream =
-                group.streams.entry(stream.to_owned()).or_insert_with(|| Stream { created: at, ..Stream::default() });
-            let at = stream.lines.last().map_or(at, |last| last.at.max(at));
-            stream.lines.push(Line { at, sequence, message: message.to_owned() });
-        });
+        let mut places = lock(&self.places);
+        let groups = places.entry((account.clone(), region.clone())).or_default();
+        let group = groups.entry(group.to_owned()).or_insert_with(|| Group { created: at, ..Group::default() });
+        let sequence = group.lines();
+        let stream =
+            group.streams.entry(stream.to_owned()).or_insert_with(|| Stream { created: at, ..Stream::default() });
+        let at = stream.lines.last().map_or(at, |last| last.at.max(at));
+        stream.insert(Line { at, sequence, message: message.to_owned() });
+        if self.keeper.is_none() {
+            stream.new.clear();
+        }
+        self.behind.store(true, Ordering::Relaxed);
     }
 
-    /// Reads or changes the groups of a place.
+    /// Reads or changes the groups of a place. What is read or changed is on disk when this returns.
     pub(crate) fn change<T>(&self, account: &AccountId, region: &Region, act: impl FnOnce(&mut Groups) -> T) -> T {
-        act(lock(&self.0).entry((account.clone(), region.clone())).or_default())
+        let mut places = lock(&self.places);
+        let groups = places.entry((account.clone(), region.clone())).or_default();
+        let before: BTreeSet<String> = groups.values().map(|group| group.key.clone()).collect();
+        let result = act(groups);
+        match &self.keeper {
+            Some(keeper) => {
+                let after: BTreeSet<String> = groups.values().map(|group| group.key.clone()).collect();
+                let gone: Vec<String> = before.difference(&after).cloned().collect();
+                kept::keep(keeper, account, region, groups, &gone);
+            }
+            None => groups.values_mut().flat_map(|group| group.streams.values_mut()).for_each(|s| s.new.clear()),
+        }
+        result
+    }
+
+    /// Brings to disk what is not there.
+    pub(crate) fn keep_all(&self) {
+        let Some(keeper) = &self.keeper else { return };
+        if self.behind.swap(false, Ordering::Relaxed) {
+            for ((account, region), groups) in lock(&self.places).iter_mut() {
+                kept::keep(keeper, account, region, groups, &[]);
+            }
+        }
     }
 }

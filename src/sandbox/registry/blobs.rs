@@ -31,7 +31,7 @@ pub(crate) async fn get(
     asked: Asked,
 ) -> Result<Response<Body>, Refusal> {
     let parsed: Digest = digest.parse().map_err(|_| Refusal::digest_invalid(digest, None))?;
-    let known = registry.cloud.images.with(id, |repository| repository.layers.contains_key(&parsed));
+    let known = registry.cloud.images.look(id, |repository| repository.layers.contains_key(&parsed));
     if !known.map_err(|missing| Refusal::no_repository(&missing))? {
         return Err(Refusal::blob_unknown(digest));
     }

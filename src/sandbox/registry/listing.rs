@@ -21,7 +21,7 @@ pub(crate) fn tags(registry: &Registry, id: &RepositoryId, asked: &Asked) -> Res
             .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "PAGINATION_NUMBER_INVALID", "n must be a number"))?,
     };
     let last = asked.query("last").unwrap_or_default().to_owned();
-    let after = registry.cloud.images.with(id, |repository| {
+    let after = registry.cloud.images.look(id, |repository| {
         repository.tags.keys().filter(|tag| last.is_empty() || **tag > last).cloned().collect::<Vec<_>>()
     });
     let after = after.map_err(|missing| Refusal::no_repository(&missing))?;
@@ -51,7 +51,7 @@ pub(crate) fn referrers(
     let found: Vec<Value> = registry
         .cloud
         .images
-        .with(id, |repository| {
+        .look(id, |repository| {
             let images =
                 repository.images.iter().filter(|(_, image)| image.contents.subject.as_ref() == Some(&subject));
             images

@@ -24,7 +24,7 @@ pub(crate) fn get(
     reference: &str,
     asked: &Asked,
 ) -> Result<Response<Body>, Refusal> {
-    let found = registry.cloud.images.with(id, |repository| {
+    let found = registry.cloud.images.look(id, |repository| {
         repository
             .find(reference)
             .map(|(digest, image)| (digest.clone(), image.media_type.clone(), image.bytes.clone()))

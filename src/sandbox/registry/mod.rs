@@ -191,7 +191,7 @@ impl Registry {
         }
         authorization::repository(&self.cloud, &holder.principal, action, &id)
             .map_err(|denied| Refusal::new(StatusCode::FORBIDDEN, "DENIED", &denied.message))?;
-        self.cloud.images.with(&id, |_| ()).map_err(|missing| Refusal::no_repository(&missing))?;
+        self.cloud.images.look(&id, |_| ()).map_err(|missing| Refusal::no_repository(&missing))?;
         Ok(id)
     }
 

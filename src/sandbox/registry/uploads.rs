@@ -46,7 +46,7 @@ fn mount(registry: &Registry, id: &RepositoryId, asked: &Asked) -> Result<Option
         return Ok(None);
     }
     let source = RepositoryId { name: from.to_owned(), ..id.clone() };
-    let size = registry.cloud.images.with(&source, |repository| {
+    let size = registry.cloud.images.look(&source, |repository| {
         // ECR mounts only what a manifest refers to: layers still on their way into an image do not count.
         let referred = repository.refers_to(&parsed);
         repository.layers.get(&parsed).copied().filter(|_| referred || !strict)

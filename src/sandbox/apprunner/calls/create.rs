@@ -23,9 +23,10 @@ pub(super) async fn create_service(app: &App, caller: &Caller, input: Value) -> 
     let name = text(&input, "ServiceName").to_owned();
     let tags = super::tag::from_input(&input)?;
     let configuration = Configuration::new(input, &caller.account, &caller.region)?;
-    app.book.with(|services| admit(app, services, caller, &name))?;
+    app.book.look(|services| admit(app, services, caller, &name))?;
     let client = app.client.as_ref().map_err(|error| refusal::internal(error.to_string()))?.clone();
-    let proxy = Proxy::open(client, Route::Nowhere).await.map_err(|error| refusal::internal(error.to_string()))?;
+    let proxy =
+        Proxy::open(client, Route::Nowhere, None).await.map_err(|error| refusal::internal(error.to_string()))?;
     let mut service = service(app, caller, name, configuration, tags);
     service.url = proxy.url();
     service.proxy = Some(Arc::new(proxy));
@@ -83,5 +84,6 @@ fn service(
         maintenance: false,
         stale: None,
         deployed: None,
+        under_way: None,
     }
 }

@@ -17,7 +17,7 @@ use super::{
     machine::Basis,
     model,
     options::Disputed,
-    record::{Operation, Service},
+    record::{Operation, Service, UnderWay},
     refusal, render,
     shape::{self, Shape},
     states::Call,
@@ -102,13 +102,15 @@ fn accept(app: &App, service: &mut Service, kind: OperationKind, previous: super
         released: operation.released.clone(),
         journal: journal(app, service),
     };
+    let previous = job.previous.clone();
+    service.under_way = Some(UnderWay { operation: job.operation.clone(), basis, previous });
     service.status = ServiceStatus::OperationInProgress;
     service.updated = operation.started;
     service.operations.push(operation);
     job
 }
 
-fn journal(app: &App, service: &Service) -> Journal {
+pub(super) fn journal(app: &App, service: &Service) -> Journal {
     let sink = Arc::clone(&app.logs);
     Journal::new(sink, service.account.clone(), service.region.clone(), &service.name, &service.id)
 }

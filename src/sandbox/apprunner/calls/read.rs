@@ -36,7 +36,7 @@ fn stale(service: &mut Service) -> Value {
 
 /// Newest first; deleted services are left out.
 pub(super) fn list_services(app: &App, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
-    let summaries: Vec<(String, Value)> = app.book.with(|services| {
+    let summaries: Vec<(String, Value)> = app.book.look(|services| {
         let living = services.iter().rev().filter(|service| service.lives_in(&caller.account, &caller.region));
         living.map(|service| (service.arn.clone(), render::service_summary(service))).collect()
     });
@@ -74,7 +74,7 @@ pub(super) fn describe_auto_scaling(app: &App, caller: &Caller, input: &Value) -
         return Err(refusal::not_found(asked));
     }
     let used =
-        app.book.with(|services| services.iter().any(|service| service.lives_in(&caller.account, &caller.region)));
+        app.book.look(|services| services.iter().any(|service| service.lives_in(&caller.account, &caller.region)));
     Ok(json!({ "AutoScalingConfiguration": render::default_auto_scaling(&arn, used) }))
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex, Weak},
     time::Duration,
 };
@@ -9,7 +10,10 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    domain::account::{AccountId, Region},
+    domain::{
+        account::{AccountId, Region},
+        digest::Digest,
+    },
     sandbox::{
         answer::ApiError,
         apprunner::{
@@ -38,6 +42,10 @@ impl Shelf {
 impl Images for Shelf {
     fn image(&self, identifier: &str) -> Result<StoredImage, String> {
         self.0.lock().unwrap().get(identifier).map(|image| image()).ok_or_else(|| "no such image".to_owned())
+    }
+
+    fn layer(&self, digest: &Digest) -> PathBuf {
+        digest.hex().into()
     }
 }
 
@@ -95,7 +103,7 @@ pub(super) fn service(name: &str) -> Value {
 impl Fixture {
     pub(super) fn new(options: Options) -> Self {
         let (shelf, recorder) = (Arc::<Shelf>::default(), Arc::<Recorder>::default());
-        let runner = AppRunner::on(shelf.clone(), recorder.clone(), options);
+        let runner = AppRunner::on(shelf.clone(), recorder.clone(), options, None);
         Self { runner, shelf, recorder, caller: caller("222222222222") }
     }
 

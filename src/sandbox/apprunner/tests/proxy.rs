@@ -50,7 +50,7 @@ impl Server {
 }
 
 async fn proxy(route: Route) -> (Proxy, String) {
-    let proxy = Proxy::open(plain_client().unwrap(), route).await.unwrap();
+    let proxy = Proxy::open(plain_client().unwrap(), route, None).await.unwrap();
     let url = format!("http://{}", proxy.url());
     (proxy, url)
 }
