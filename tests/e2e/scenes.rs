@@ -1,5 +1,7 @@
 //! The main job: what a deployment does to a service, good or bad. Every failure leaves the old version serving.
 
+use std::io::{BufRead, BufReader};
+
 use crate::{
     documents,
     world::{LIVE, Ran, World},
@@ -119,6 +121,19 @@ fn deploying_what_is_there_already_copies_nothing() {
     assert_eq!(finished["bytes_sent"], 0);
     let blobs = events.iter().filter(|event| event["event"] == "blob-copied").count();
     assert_eq!(blobs, 0);
+}
+
+#[test]
+fn a_demo_that_is_stopped_leaves_nothing() {
+    let mut child = crate::world::shipgate().arg("demo").stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut talk = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let started = talk.by_ref().find(|line| line.contains("verify     container ")).expect("a container is started");
+    let container = started.split_whitespace().nth(3).unwrap().to_owned();
+    crate::world::signal(&child, "TERM");
+    let rest: Vec<String> = talk.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(143), "{rest:#?}");
+    let left = std::process::Command::new("docker").args(["ps", "-aq"]).output().unwrap();
+    assert!(!String::from_utf8(left.stdout).unwrap().contains(&container), "{container} is still there: {rest:#?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     cli::{console::say, signals},
     domain::exit_code::ExitCode,
+    pipeline::cancellation::Signal,
 };
 
 /// The tag the service deploys from: its name, as nothing else is configured.
@@ -22,22 +23,14 @@ const CLEAN_UP: Duration = Duration::from_secs(15);
 
 /// Asks a deployment to end, and waits until it has cleaned up. A terminal's Ctrl-C has reached it already; once more is
 /// not asked for then, because a second signal would make it leave its container behind.
-async fn end_in_good_order(child: &mut Child) {
-    let soon = tokio::time::timeout(Duration::from_secs(1), child.wait());
-    if soon.await.is_err()
-        && !shares_the_terminal()
-        && let Some(id) = child.id()
-    {
+async fn end_in_good_order(child: &mut Child, signal: Signal) {
+    let has_reached_it = signal == Signal::Interrupt && std::io::stdin().is_terminal();
+    if !has_reached_it && let Some(id) = child.id() {
         tokio::process::Command::new("kill").args(["-TERM", &id.to_string()]).status().await.ok();
     }
     if tokio::time::timeout(CLEAN_UP, child.wait()).await.is_err() {
         child.kill().await.ok();
     }
-}
-
-/// Whether a Ctrl-C goes to this process and its children alike.
-fn shares_the_terminal() -> bool {
-    std::io::stdin().is_terminal()
 }
 
 /// What a run of the program came to.
@@ -148,7 +141,7 @@ impl<'a> Story<'a> {
         let status = tokio::select! {
             status = child.wait() => status.map_err(failed)?,
             signal = signals::next() => {
-                end_in_good_order(&mut child).await;
+                end_in_good_order(&mut child, signal).await;
                 return Err(DemoError::Cancelled(signal));
             }
         };
