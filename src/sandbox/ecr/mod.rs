@@ -1,4 +1,4 @@
-//! Elastic Container Registry, the control plane. The registries themselves are [`super::registry`].
+//! Elastic Container Registry, the control plane. The registries themselves are in `super::registry`.
 
 mod attributes;
 mod contents;
