@@ -76,6 +76,19 @@ pub enum LogSource {
     Application,
 }
 
+/// How a blob came to a destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlobArrival {
+    /// Byte by byte.
+    Sent,
+    /// Taken over from another repository of the same registry.
+    Mounted,
+    /// It was found there when it was to be sent again: the answer that it had arrived had been lost, or somebody else
+    /// sent it.
+    Found,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -158,13 +171,33 @@ pub enum Event {
         /// Bytes that have to.
         bytes_total: u64,
     },
-    /// A blob is at the destination.
+    /// A blob was at the destination before, and is not sent.
+    BlobSkipped {
+        /// `HOST/REPOSITORY` of the destination.
+        destination: String,
+        /// Which.
+        digest: Digest,
+        /// Its size.
+        bytes: u64,
+    },
+    /// A blob has come to the destination.
     BlobCopied {
         /// `HOST/REPOSITORY` of the destination.
         destination: String,
         /// Which.
         digest: Digest,
         /// Its size.
+        bytes: u64,
+        /// How it came there.
+        how: BlobArrival,
+    },
+    /// A transfer that broke off goes on where it ended.
+    Resumed {
+        /// What is being transferred.
+        what: String,
+        /// The byte it goes on from.
+        at_bytes: u64,
+        /// The whole's size.
         bytes: u64,
     },
     /// An attempt failed and will be made again.
@@ -182,9 +215,23 @@ pub enum Event {
     CopyFinished {
         /// `HOST/REPOSITORY` of the destination.
         destination: String,
+        /// The tag that points at it there, if one was asked for.
+        tag: Option<String>,
         /// The manifest's digest there.
         digest: Digest,
-        /// Bytes sent to it.
+        /// Blobs sent.
+        blobs_copied: u64,
+        /// Blobs the registry took over from another of its repositories.
+        blobs_mounted: u64,
+        /// Blobs that were there before; not counted when the image itself was.
+        blobs_present: u64,
+        /// Signatures, SBOMs and attestations that are there too, where they were asked for.
+        referrers: u64,
+        /// Whether anything was not there before.
+        changed: bool,
+        /// Bytes of blobs read from the source, for all destinations together.
+        bytes_received: u64,
+        /// Bytes of blobs sent to this one.
         bytes_sent: u64,
         /// Requests made, to source and destination.
         requests: u64,

@@ -34,6 +34,8 @@ pub struct IndexMember {
     pub descriptor: Descriptor,
     /// `os/architecture`, where the index names one.
     pub platform: Option<String>,
+    /// The architecture's variant, such as `v7`, where the index names one.
+    pub variant: Option<String>,
     /// Whether it is for linux/amd64, the only platform App Runner runs.
     pub runs_on_app_runner: bool,
 }
@@ -87,6 +89,36 @@ pub enum ManifestError {
     },
 }
 
+impl IndexMember {
+    /// Whether it is for this platform: `os/architecture` or `os/architecture/variant`.
+    #[must_use]
+    pub fn is_for(&self, platform: &str) -> bool {
+        let Some(own) = &self.platform else { return false };
+        match &self.variant {
+            Some(variant) => is_platform(&format!("{own}/{variant}"), platform),
+            None => is_platform(own, platform),
+        }
+    }
+}
+
+/// Whether a platform is the one wanted; a variant counts only where one is wanted.
+#[must_use]
+pub fn is_platform(own: &str, wanted: &str) -> bool {
+    own == wanted || own.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/') && wanted.contains('/'))
+}
+
+/// `os/architecture` of an image configuration (OCI image specification, "Image Configuration").
+#[must_use]
+pub fn platform_of_config(bytes: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Platform {
+        os: String,
+        architecture: String,
+    }
+    let platform: Platform = serde_json::from_slice(bytes).ok()?;
+    Some(format!("{}/{}", platform.os, platform.architecture))
+}
+
 impl RawManifest {
     /// Keeps the bytes and computes their digest.
     #[must_use]
@@ -134,6 +166,7 @@ fn member(oci: &OciDescriptor) -> Result<IndexMember, String> {
     let platform = oci.platform().as_ref();
     Ok(IndexMember {
         descriptor: descriptor(oci)?,
+        variant: platform.and_then(|platform| platform.variant().clone()),
         platform: platform.map(|platform| format!("{}/{}", platform.os(), platform.architecture())),
         runs_on_app_runner: platform.is_some_and(|p| *p.os() == Os::Linux && *p.architecture() == Arch::Amd64),
     })
@@ -187,6 +220,28 @@ mod tests {
         let runs: Vec<bool> = members.iter().map(|member| member.runs_on_app_runner).collect();
         assert_eq!(runs, [false, true, false, false]);
         assert_eq!(members[0].platform.as_deref(), Some("linux/arm64"));
+    }
+
+    #[test]
+    fn a_variant_counts_only_where_it_is_asked_for() {
+        let table = [
+            ("linux/arm/v7", "linux/arm", true),
+            ("linux/arm/v7", "linux/arm/v7", true),
+            ("linux/arm/v7", "linux/arm/v6", false),
+            ("linux/arm64", "linux/arm", false),
+            ("linux/arm", "linux/arm/v7", false),
+            ("linux/amd64", "linux", false),
+        ];
+        for (own, wanted, is) in table {
+            assert_eq!(super::is_platform(own, wanted), is, "{own} {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_names_its_platform() {
+        let config = br#"{"architecture":"arm64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
+        assert_eq!(super::platform_of_config(config).as_deref(), Some("linux/arm64"));
+        assert_eq!(super::platform_of_config(b"{}"), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod mask;
 pub mod mutability;
 pub mod operation;
 pub mod reason;
+pub mod referrers;
 pub mod release;
 pub mod secret;
 pub mod service;

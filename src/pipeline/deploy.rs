@@ -29,7 +29,7 @@ use crate::{
     },
     registry::Registry,
     stages::{
-        copy::{self, CopyDestination, CopySource, CopySummary},
+        copy::{self, CopyDestination, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary},
         gate::GateRules,
         preflight::{self, Subject},
         release::ReleaseOrder,
@@ -233,8 +233,14 @@ async fn copy_image<T>(
         }
     }
     let source = CopySource { registry: &adapters.source, repository: image.reference.repository() };
-    let destination = CopyDestination { registry: &adapters.destination, repository: plan.repository() };
-    let summaries = copy::copy(source, image.digest(), &[destination], events, cancel).await?;
+    let destination = CopyDestination { registry: &adapters.destination, repository: plan.repository(), tag: None };
+    let request = CopyRequest {
+        source,
+        image: CopyImage::Manifest(&image.manifest),
+        destinations: &[destination],
+        options: CopyOptions::default(),
+    };
+    let summaries = copy::copy(&request, events, cancel).await?;
     Ok(match summaries.iter().map(|summary: &CopySummary| summary.bytes_sent).sum::<u64>() {
         0 => Told::skipped((), "the image is there already"),
         _ => Told::done((), format!("to {}/{}", adapters.destination.host(), plan.repository())),

@@ -1,7 +1,10 @@
 //! A blob read as a verified stream: over as many connections as it takes, hashed once, and never given away whole
 //! unless it is what it should be.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::{Buf, Bytes};
 use sha2::{Digest as _, Sha256};
@@ -15,10 +18,44 @@ use super::{
 };
 use crate::domain::{digest::Digest, manifest::Descriptor};
 
+/// The least distance between two checkpoints.
+const BETWEEN_CHECKPOINTS: u64 = 8 * 1024 * 1024;
+
+/// States of the hash along a blob, so that a reading that has to begin again somewhere inside can still check the whole.
+#[derive(Default)]
+pub(super) struct Checkpoints(Mutex<Vec<(u64, Sha256)>>);
+
+impl Checkpoints {
+    fn locked(&self) -> MutexGuard<'_, Vec<(u64, Sha256)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the state at an offset, if the last one noted is far enough before.
+    fn note(&self, offset: u64, hash: &Sha256) {
+        let mut noted = self.locked();
+        if offset >= noted.last().map_or(0, |(last, _)| *last) + BETWEEN_CHECKPOINTS {
+            noted.push((offset, hash.clone()));
+        }
+    }
+
+    /// The last state at or before an offset.
+    fn before(&self, offset: u64) -> Option<(u64, Sha256)> {
+        let noted = self.locked();
+        let after = noted.partition_point(|(at, _)| *at <= offset);
+        after.checked_sub(1).and_then(|last| noted.get(last).cloned())
+    }
+
+    /// What has been noted is wrong.
+    pub(super) fn forget(&self) {
+        self.locked().clear();
+    }
+}
+
 /// Reads one blob. The last chunk is withheld until size and digest are known to be right: whoever passes chunks on as
 /// they come has then passed on an incomplete blob, not a wrong one. A connection that breaks or stalls is made again
 /// from the last byte, with the hash so far kept.
 pub struct BlobReader {
+    checkpoints: Option<Arc<Checkpoints>>,
     registry: Registry,
     descriptor: Descriptor,
     action: Action,
@@ -34,6 +71,7 @@ pub struct BlobReader {
 impl BlobReader {
     pub(super) fn new(registry: Registry, repository: &str, descriptor: &Descriptor) -> Self {
         Self {
+            checkpoints: None,
             action: registry.blob_action(repository, &descriptor.digest),
             registry,
             descriptor: descriptor.clone(),
@@ -44,6 +82,16 @@ impl BlobReader {
             failed: 0,
             finished: false,
         }
+    }
+
+    /// Begins at the last checkpoint at or before this offset, and notes more of them; says where that is. To be called
+    /// before the first chunk is asked for.
+    pub(super) fn go_on_from(&mut self, checkpoints: &Arc<Checkpoints>, offset: u64) -> u64 {
+        if let Some((offset, hash)) = checkpoints.before(offset) {
+            (self.offset, self.hash) = (offset, hash);
+        }
+        self.checkpoints = Some(Arc::clone(checkpoints));
+        self.offset
     }
 
     /// Makes the connection, if it is not made yet. The first call of [`BlobReader::next_chunk`] does it otherwise.
@@ -92,6 +140,9 @@ impl BlobReader {
             });
         }
         self.hash.update(chunk);
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.note(self.offset, &self.hash);
+        }
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use reqwest::{Client, Url, header::HeaderValue, redirect};
 
 use super::{
@@ -16,9 +17,13 @@ use super::{
     bearer::{Access, Tokens},
     error::RegistryError,
     location,
+    pacing::Pacer,
     retry::Patience,
 };
-use crate::domain::event::Emitter;
+use crate::domain::{digest::Digest, event::Emitter, image::EcrHost};
+
+/// Manifests that ECR takes in a second (Amazon ECR service quotas, PutImage).
+const MANIFESTS_A_SECOND: usize = 10;
 
 /// How long the making of a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,7 +36,15 @@ pub struct Registry {
     events: Emitter,
     /// Counts what this view of the registry asked; see [`Registry::observed_by`].
     own_requests: Arc<AtomicU64>,
+    batch_check: Option<BatchCheck>,
 }
+
+/// Asks the registry's control plane which of these layers of a repository it has, a hundred at a time at most; says why
+/// when it cannot be asked.
+pub type BatchCheck = Arc<dyn Fn(String, Vec<Digest>) -> BoxFuture<'static, Result<Vec<Digest>, String>> + Send + Sync>;
+
+/// Layers in one question (ECR API reference, BatchCheckLayerAvailability).
+const LAYERS_IN_A_BATCH: usize = 100;
 
 struct Shared {
     host: String,
@@ -40,6 +53,8 @@ struct Shared {
     tokens: Tokens,
     http: Client,
     requests: AtomicU64,
+    /// For ECR, which counts.
+    pacer: Option<Pacer>,
 }
 
 impl Registry {
@@ -60,6 +75,7 @@ impl Registry {
             .into_header()
             .map_err(|_| invalid("the credentials for it hold characters that no header may".to_owned()))?;
         let http = connections(&url).map_err(|source| RegistryError::Setup { host: host.clone(), source })?;
+        let pacer = EcrHost::parse(&host).map(|_| Pacer::new(MANIFESTS_A_SECOND));
         Ok(Self {
             shared: Arc::new(Shared {
                 host,
@@ -68,10 +84,12 @@ impl Registry {
                 tokens: Tokens::default(),
                 http,
                 requests: AtomicU64::new(0),
+                pacer,
             }),
             patience: Patience::default(),
             events: Emitter::silent(),
             own_requests: Arc::default(),
+            batch_check: None,
         })
     }
 
@@ -99,6 +117,34 @@ impl Registry {
         self.own_requests.load(Ordering::Relaxed)
     }
 
+    /// With a quicker way to find out which layers are there than to ask for one after the other.
+    #[must_use]
+    pub fn with_batch_check(self, check: BatchCheck) -> Self {
+        Self { batch_check: Some(check), ..self }
+    }
+
+    /// Which of these blobs are there, by as few questions as possible; `None` where there is no such way.
+    pub(super) async fn check_in_batches(
+        &self,
+        repository: &str,
+        digests: &[&Digest],
+    ) -> Option<Result<Vec<Digest>, String>> {
+        let check = self.batch_check.as_ref()?;
+        let batches = digests.chunks(LAYERS_IN_A_BATCH).map(|batch| {
+            self.count_request();
+            check(repository.to_owned(), batch.iter().map(|digest| (*digest).clone()).collect())
+        });
+        let answers = futures_util::future::try_join_all(batches).await;
+        Some(answers.map(|present| present.into_iter().flatten().collect()))
+    }
+
+    /// Waits until another manifest may be written: ECR refuses the eleventh in a second.
+    pub(super) async fn pace(&self) {
+        if let Some(pacer) = &self.shared.pacer {
+            pacer.wait().await;
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
@@ -115,6 +161,7 @@ impl Registry {
             tokens: Tokens::default(),
             http: http.clone(),
             requests: AtomicU64::new(0),
+            pacer: None,
         };
         Self { shared: Arc::new(shared), ..self.clone() }
     }

@@ -37,6 +37,8 @@ pub struct Answer {
     pub redirected_to: Option<String>,
     /// How long the registry asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// With 416 to a part of an upload: how many bytes the registry says it has.
+    pub received_bytes: Option<u64>,
 }
 
 impl fmt::Display for Answer {
@@ -303,6 +305,7 @@ mod tests {
             message: "m".to_owned(),
             redirected_to: redirected_to.map(str::to_owned),
             retry_after: None,
+            received_bytes: None,
         });
         match status {
             401 | 403 => RegistryError::Denied { action, answer },

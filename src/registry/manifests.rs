@@ -60,6 +60,26 @@ impl Registry {
         }
     }
 
+    /// The digest a tag or digest stands for, or `None` if there is nothing: by one HEAD, if the registry names digests.
+    /// A repository that does not exist has none.
+    pub(super) async fn manifest_digest(
+        &self,
+        repository: &str,
+        reference: &str,
+    ) -> Result<Option<Digest>, RegistryError> {
+        let action = self.action("look for manifest", reference, repository);
+        let head = retry::persist(self, &action, || async {
+            let reply = self.send(self.manifest_request(Method::HEAD, &action)).await?;
+            Ok(described(&reply, &action)?.map(|descriptor| descriptor.digest).or(named_digest(&reply, &action)?))
+        });
+        match head.await {
+            Ok(Some(digest)) => Ok(Some(digest)),
+            Ok(None) => Ok(self.manifest(repository, reference).await?.map(|manifest| manifest.digest)),
+            Err(RegistryError::ContentNotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The manifest a tag or digest points at, or `None` if there is nothing. Its digest is computed, and compared with
     /// the one asked for and the one the registry names.
     ///
@@ -98,6 +118,7 @@ impl Registry {
                 .request(Method::PUT, url, action.clone())
                 .text_header(CONTENT_TYPE, &manifest.media_type)?
                 .body(manifest.bytes.clone(), manifest.bytes.len() as u64);
+            self.pace().await;
             let reply = self.send(request).await?;
             agrees_with_header(&reply, &manifest.digest, &action)?;
             Ok(reply.header(&CONTENT_DIGEST).is_some())

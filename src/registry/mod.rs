@@ -13,7 +13,9 @@ pub mod copy;
 mod error;
 mod location;
 mod manifests;
+mod pacing;
 mod redact;
+mod referrers;
 mod request;
 mod retry;
 #[cfg(test)]
@@ -22,6 +24,6 @@ mod uploads;
 
 pub use authorization::Authorization;
 pub use blob_reader::BlobReader;
-pub use client::Registry;
+pub use client::{BatchCheck, Registry};
 pub use error::{Action, Answer, RegistryError};
 pub use uploads::{Mount, UploadSession};

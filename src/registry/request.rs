@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::{
     Body, Method, Response, StatusCode, Url,
-    header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE, RETRY_AFTER},
 };
 use serde::Deserialize;
 
@@ -213,9 +213,21 @@ pub(super) async fn read_answer(response: Response, redirected_to: Option<String
     let status = response.status().as_u16();
     let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = asked.and_then(|value| retry::parse_retry_after(value, jiff::Timestamp::now()));
+    let range = response.headers().get(RANGE).and_then(|value| value.to_str().ok()).and_then(range_bytes);
     let body = tokio::time::timeout(patience, read_refusal(response)).await.unwrap_or_default();
     let (code, message) = read_reason(&body);
-    Answer { status, code, message, redirected_to, retry_after }
+    let received_bytes = range.or_else(|| last_number(&message)).filter(|_| status == 416);
+    Answer { status, code, message, redirected_to, retry_after, received_bytes }
+}
+
+/// `0-LAST` is as many bytes and one more.
+fn range_bytes(range: &str) -> Option<u64> {
+    range.split_once('-').and_then(|(_, last)| last.parse::<u64>().ok()).and_then(|last| last.checked_add(1))
+}
+
+/// ECR names the offset it expects at the end of its message.
+fn last_number(text: &str) -> Option<u64> {
+    text.rsplit(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?.parse().ok()
 }
 
 /// What there is of the body. That it breaks off is no news: the status has said what matters.
@@ -265,7 +277,11 @@ mod tests {
     fn judged(status: u16, body: &str, is_write: bool) -> RegistryError {
         let (code, message) = read_reason(body.as_bytes());
         let action = Action { verb: "try", subject: String::new(), host: "h".to_owned(), repository: "r".to_owned() };
-        judge(action, Answer { status, code, message, redirected_to: None, retry_after: None }, is_write)
+        judge(
+            action,
+            Answer { status, code, message, redirected_to: None, retry_after: None, received_bytes: None },
+            is_write,
+        )
     }
 
     fn body(code: &str, message: &str) -> String {

@@ -185,6 +185,7 @@ mod tests {
                 message: String::new(),
                 redirected_to: None,
                 retry_after: Some(seconds * SECOND),
+                received_bytes: None,
             }),
         };
         let began = tokio::time::Instant::now();

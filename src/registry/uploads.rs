@@ -1,10 +1,12 @@
-//! Uploads: a session by POST, and the whole blob by one PUT of a known length. Anything else is slower, and on ECR
-//! less well-behaved.
+//! Uploads: a session by POST, then the whole blob by one PUT of a known length, or, where a broken connection would cost
+//! too much, parts by PATCH and a PUT without a body that commits them.
+
+use std::ops::{Range, RangeInclusive};
 
 use bytes::Bytes;
 use reqwest::{
     Body, Method, StatusCode, Url,
-    header::{CONTENT_TYPE, HeaderValue, LOCATION},
+    header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION, RANGE},
 };
 
 use super::{
@@ -16,7 +18,8 @@ use super::{
 };
 use crate::domain::{digest::Digest, manifest::Descriptor};
 
-/// A place a registry has made for one blob. It serves one attempt: after a failure a new one is asked for.
+/// A place a registry has made for one blob. A whole upload uses it once: after a failure a new one is asked for. One in
+/// parts may go on in it.
 #[derive(Clone, Debug)]
 pub struct UploadSession {
     url: Url,
@@ -86,6 +89,74 @@ impl Registry {
             .watched_elsewhere();
         self.send(request).await.map(drop)
     }
+
+    /// Sends one part of a blob, which must begin where the part before it ended, one attempt. Gives the session as the
+    /// next part is to find it. 202 by the specification, 201 on ECR; what `Range` says is not believed, since on ECR it
+    /// goes on naming the first part.
+    ///
+    /// # Errors
+    /// Whatever keeps the registry from taking it; with 416, [`super::Answer::received_bytes`] may say where to go on.
+    pub(super) async fn upload_part(
+        &self,
+        repository: &str,
+        session: UploadSession,
+        digest: &Digest,
+        part: Range<u64>,
+        body: Body,
+    ) -> Result<UploadSession, RegistryError> {
+        let action = self.action("upload a part of blob", digest.as_str(), repository);
+        let request = self
+            .request(Method::PATCH, session.url, action.clone())
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
+            .text_header(CONTENT_RANGE, &format!("{}-{}", part.start, part.end.saturating_sub(1)))?
+            .body(body, part.end - part.start)
+            .watched_elsewhere();
+        let reply = self.send(request).await?;
+        self::session(&reply).map_err(|reason| bad_answer(action, reason))
+    }
+
+    /// Makes the parts a blob, one attempt.
+    ///
+    /// # Errors
+    /// Whatever keeps the registry from taking it.
+    pub(super) async fn commit_upload(
+        &self,
+        repository: &str,
+        session: UploadSession,
+        digest: &Digest,
+    ) -> Result<(), RegistryError> {
+        let action = self.action("commit blob", digest.as_str(), repository);
+        let url = location::with_digest(&session.url, digest);
+        self.send(self.request(Method::PUT, url, action).body(Bytes::new(), 0).watched_elsewhere()).await.map(drop)
+    }
+
+    /// How many bytes an upload in parts has, after one of them failed: between those that were certainly taken and the
+    /// whole. A registry that does not tell (ECR answers 404) has what is certain; `None` when it tells nonsense, as
+    /// one does that has given the session up.
+    pub(super) async fn uploaded_bytes(
+        &self,
+        repository: &str,
+        session: &UploadSession,
+        digest: &Digest,
+        possible: RangeInclusive<u64>,
+        told_bytes: Option<u64>,
+    ) -> Option<u64> {
+        if let Some(told) = told_bytes.filter(|told| possible.contains(told)) {
+            return Some(told);
+        }
+        let action = self.action("look for the upload of blob", digest.as_str(), repository);
+        match self.send(self.request(Method::GET, session.url.clone(), action)).await {
+            // A range before what is certain is ECR's, which sticks at the first part.
+            Ok(reply) => received(&reply).map(|bytes| bytes.max(*possible.start())).filter(|b| possible.contains(b)),
+            Err(_) => Some(*possible.start()),
+        }
+    }
+}
+
+/// `Range: 0-LAST`: as many bytes and one more.
+fn received(reply: &Reply) -> Option<u64> {
+    let (_, last) = reply.header(&RANGE)?.trim_start_matches("bytes=").split_once('-')?;
+    last.parse::<u64>().ok()?.checked_add(1)
 }
 
 fn session(reply: &Reply) -> Result<UploadSession, String> {

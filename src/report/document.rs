@@ -41,6 +41,7 @@ pub(super) struct Document {
     checks: Vec<Check>,
     copies: BTreeMap<String, Copy>,
     retries: Vec<Retry>,
+    resumed: Vec<Resumption>,
     verification: Option<Verification>,
     promotions: Vec<Promotion>,
     operation: Option<Operation>,
@@ -84,9 +85,21 @@ struct Copy {
     blobs_copied: u64,
     bytes_done: u64,
     digest: Option<Digest>,
+    blobs_mounted: u64,
+    tag: Option<String>,
+    referrers: Option<u64>,
+    changed: Option<bool>,
+    bytes_received: Option<u64>,
     bytes_sent: Option<u64>,
     requests: Option<u64>,
     elapsed_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Resumption {
+    what: String,
+    at_bytes: u64,
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -177,6 +190,7 @@ impl Document {
             checks: Vec::new(),
             copies: BTreeMap::new(),
             retries: Vec::new(),
+            resumed: Vec::new(),
             verification: None,
             promotions: Vec::new(),
             operation: None,
@@ -216,7 +230,7 @@ impl Document {
                 self.promotions.push(Promotion { repository, tag, previous, digest });
             }
             Event::LogLine { source, line } => self.log(LogEntry { source, line }),
-            Event::Heartbeat { .. } => (),
+            Event::Heartbeat { .. } | Event::BlobSkipped { .. } => (),
             Event::Notice { message } => self.notices.push(message),
             Event::Warning { message } => self.warnings.push(message),
             Event::CopyPlanned { destination, blobs, bytes, blobs_present, bytes_present } => {
@@ -227,9 +241,8 @@ impl Document {
                 self.copies.entry(destination).or_default().bytes_done = bytes_done;
             }
             Event::BlobCopied { destination, .. } => self.copies.entry(destination).or_default().blobs_copied += 1,
-            Event::CopyFinished { destination, digest, bytes_sent, requests, elapsed_ms } => {
-                self.copies.entry(destination).or_default().finish(digest, bytes_sent, requests, elapsed_ms);
-            }
+            Event::Resumed { what, at_bytes, bytes } => self.resumed.push(Resumption { what, at_bytes, bytes }),
+            end @ Event::CopyFinished { .. } => self.end_copy(end),
             Event::ContainerStarted { container, address, health_check, missing_secrets } => {
                 let (container, address, health_check) = (Some(container), Some(address), Some(health_check));
                 *self.verification() =
@@ -254,6 +267,31 @@ impl Document {
                 (operation.verdict, operation.reason) = (Some(verdict), reason);
             }
             end @ Event::RunFinished { .. } => self.end(end),
+        }
+    }
+
+    fn end_copy(&mut self, end: Event) {
+        if let Event::CopyFinished {
+            destination,
+            tag,
+            digest,
+            blobs_copied,
+            blobs_mounted,
+            referrers,
+            changed,
+            bytes_received,
+            bytes_sent,
+            requests,
+            elapsed_ms,
+            ..
+        } = end
+        {
+            let copy = self.copies.entry(destination).or_default();
+            (copy.tag, copy.digest) = (tag, Some(digest));
+            (copy.blobs_copied, copy.blobs_mounted) = (blobs_copied, blobs_mounted);
+            (copy.referrers, copy.changed) = (Some(referrers), Some(changed));
+            (copy.bytes_received, copy.bytes_sent) = (Some(bytes_received), Some(bytes_sent));
+            (copy.requests, copy.elapsed_ms) = (Some(requests), Some(elapsed_ms));
         }
     }
 
@@ -290,15 +328,6 @@ impl Document {
         (self.summary, self.causes, self.hint) = (summary, causes, hint);
         (self.service_url, self.elapsed_ms) = (service_url, elapsed_ms);
         self.digest = digest.or(self.digest.take());
-    }
-}
-
-impl Copy {
-    fn finish(&mut self, digest: Digest, bytes_sent: u64, requests: u64, elapsed_ms: u64) {
-        self.digest = Some(digest);
-        self.bytes_sent = Some(bytes_sent);
-        self.requests = Some(requests);
-        self.elapsed_ms = Some(elapsed_ms);
     }
 }
 

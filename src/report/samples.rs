@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Moment;
 use crate::domain::{
     digest::Digest,
-    event::{Event, LogSource, Outcome, Stage},
+    event::{BlobArrival, Event, LogSource, Outcome, Stage},
     exit_code::ExitCode,
     health::HealthCheck,
     operation::{OperationId, OperationStatus, Verdict},
@@ -61,7 +61,12 @@ pub(super) fn progress(bytes_done: u64, bytes_total: u64) -> Event {
 }
 
 pub(super) fn blob(content: &str, bytes: u64) -> Event {
-    Event::BlobCopied { destination: DESTINATION.to_owned(), digest: Digest::of(content.as_bytes()), bytes }
+    Event::BlobCopied {
+        destination: DESTINATION.to_owned(),
+        digest: Digest::of(content.as_bytes()),
+        bytes,
+        how: BlobArrival::Sent,
+    }
 }
 
 pub(super) fn retrying() -> Event {
@@ -74,7 +79,20 @@ pub(super) fn retrying() -> Event {
 }
 
 pub(super) fn copied(bytes_sent: u64, elapsed_ms: u64) -> Event {
-    Event::CopyFinished { destination: DESTINATION.to_owned(), digest: digest(), bytes_sent, requests: 21, elapsed_ms }
+    Event::CopyFinished {
+        destination: DESTINATION.to_owned(),
+        tag: None,
+        digest: digest(),
+        blobs_copied: 4,
+        blobs_mounted: 0,
+        blobs_present: 2,
+        referrers: 0,
+        changed: bytes_sent > 0,
+        bytes_received: bytes_sent,
+        bytes_sent,
+        requests: 21,
+        elapsed_ms,
+    }
 }
 
 pub(super) fn container(missing_secrets: &[&str]) -> Event {
@@ -154,6 +172,8 @@ pub(super) fn one_of_each() -> Vec<Event> {
             digest: digest(),
             media_type: "application/vnd.oci.image.index.v1+json".to_owned(),
         },
+        Event::BlobSkipped { destination: DESTINATION.to_owned(), digest: digest(), bytes: 512 },
+        Event::Resumed { what: "upload of sha256:e3b0c44298fc".to_owned(), at_bytes: 1 << 20, bytes: 1 << 28 },
         checked(Outcome::Fail, Some("create it with --create-repository")),
         planned(7, 45_000_000, 5, 32_000_000),
         progress(1_000_000, 13_000_000),
@@ -205,11 +225,13 @@ fn ordinal(event: &Event) -> usize {
         Event::Notice { .. } => 21,
         Event::Warning { .. } => 22,
         Event::RunFinished { .. } => 23,
+        Event::BlobSkipped { .. } => 24,
+        Event::Resumed { .. } => 25,
     }
 }
 
 #[test]
 fn the_samples_have_every_variant() {
     let seen: std::collections::BTreeSet<usize> = one_of_each().iter().map(ordinal).collect();
-    assert_eq!(seen, (0..24).collect());
+    assert_eq!(seen, (0..26).collect());
 }

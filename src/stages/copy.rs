@@ -3,22 +3,20 @@
 
 use tokio_util::sync::CancellationToken;
 
-pub use crate::registry::copy::{CopyDestination, CopyError, CopySource, CopySummary};
-use crate::{
-    domain::{digest::Digest, event::Emitter},
-    registry,
+pub use crate::registry::copy::{
+    CopyDestination, CopyError, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary,
 };
+use crate::{domain::event::Emitter, registry};
 
-/// Copies the image that has this digest to each destination; summaries come in the destinations' order.
+/// Copies the image to each destination; summaries come in the destinations' order.
 ///
 /// # Errors
-/// [`CopyError`]; at most unreferenced blobs, and complete images without a tag, are then at the destinations.
+/// [`CopyError`] when one of them could not be served; at most unreferenced blobs, and complete images without a tag, are
+/// then there.
 pub async fn copy(
-    source: CopySource<'_>,
-    digest: &Digest,
-    destinations: &[CopyDestination<'_>],
+    request: &CopyRequest<'_>,
     events: &Emitter,
     cancel: &CancellationToken,
 ) -> Result<Vec<CopySummary>, CopyError> {
-    registry::copy::copy(source, digest, destinations, events, cancel).await
+    registry::copy::copy(request, events, cancel).await?.into_iter().collect()
 }

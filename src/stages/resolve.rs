@@ -5,7 +5,7 @@ use crate::{
         digest::Digest,
         event::{Emitter, Event},
         image::ImageReference,
-        manifest::{Manifest, ManifestError, RawManifest},
+        manifest::{Manifest, ManifestError, RawManifest, platform_of_config},
     },
     registry::{Registry, RegistryError},
 };
@@ -111,27 +111,4 @@ pub async fn resolve_image(
         }
     };
     Ok(ResolvedImage { reference: image.clone(), manifest, platforms })
-}
-
-/// `os/architecture` of an image configuration (OCI image specification, "Image Configuration").
-fn platform_of_config(bytes: &[u8]) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Platform {
-        os: String,
-        architecture: String,
-    }
-    let platform: Platform = serde_json::from_slice(bytes).ok()?;
-    Some(format!("{}/{}", platform.os, platform.architecture))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::platform_of_config;
-
-    #[test]
-    fn a_configuration_names_its_platform() {
-        let config = br#"{"architecture":"arm64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
-        assert_eq!(platform_of_config(config).as_deref(), Some("linux/arm64"));
-        assert_eq!(platform_of_config(b"{}"), None);
-    }
 }

@@ -1,5 +1,7 @@
 //! Why an image was not copied.
 
+use std::time::Duration;
+
 use crate::{
     domain::{digest::Digest, manifest::ManifestError},
     registry::error::RegistryError,
@@ -12,12 +14,49 @@ pub enum CopyError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// The source has no such manifest.
-    #[error("there is no manifest {digest} in {repository}")]
+    #[error("there is no manifest {reference} in {repository}")]
     SourceMissing {
         /// `HOST/REPOSITORY` of the source.
         repository: String,
-        /// What was looked for.
-        digest: Digest,
+        /// What was looked for: a tag or a digest.
+        reference: String,
+    },
+    /// The image is not for this platform.
+    #[error("the image of {repository} has nothing for {platform}: it is for {}", if offered.is_empty() { "no platform it names".to_owned() } else { offered.join(", ") })]
+    NoSuchPlatform {
+        /// `HOST/REPOSITORY` of the source.
+        repository: String,
+        /// What was asked for.
+        platform: String,
+        /// What there is.
+        offered: Vec<String>,
+    },
+    /// The tag points at another image and may not be moved.
+    #[error("cannot tag {wanted} in {repository}: tag {tag} is immutable and points at {}", there.as_ref().map_or("nothing that can be seen", Digest::as_str))]
+    TagTaken {
+        /// `HOST/REPOSITORY` of the destination.
+        repository: String,
+        /// The tag.
+        tag: String,
+        /// What it points at.
+        there: Option<Digest>,
+        /// What it was to point at.
+        wanted: Digest,
+    },
+    /// A referrer could not be copied, and all were asked for.
+    #[error("cannot copy what refers to {subject}")]
+    Referrers {
+        /// The image.
+        subject: Digest,
+        /// Why.
+        #[source]
+        source: Box<CopyError>,
+    },
+    /// It took longer than it may.
+    #[error("the copy was not over after {} s", after.as_secs())]
+    DeadlinePassed {
+        /// The time it had.
+        after: Duration,
     },
     /// The source has a manifest that cannot be copied, such as Docker's schema 1.
     #[error("cannot copy an image of {repository}")]
@@ -74,7 +113,20 @@ impl CopyError {
     /// Whether it is a matter of identity or permission.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        matches!(self, Self::Registry(error) if error.is_denied())
+        match self {
+            Self::Registry(error) => error.is_denied(),
+            Self::Referrers { source, .. } => source.is_denied(),
+            Self::SourceMissing { .. }
+            | Self::NoSuchPlatform { .. }
+            | Self::TagTaken { .. }
+            | Self::DeadlinePassed { .. }
+            | Self::Manifest { .. }
+            | Self::ForeignLayer { .. }
+            | Self::SizeConflict { .. }
+            | Self::TooDeep { .. }
+            | Self::Worker(_)
+            | Self::Cancelled => false,
+        }
     }
 
     /// Whether the caller stopped it.
@@ -91,6 +143,10 @@ impl CopyError {
             Self::SourceMissing { .. } => {
                 Some("push the image again; it may have been deleted (lifecycle policy) or archived".to_owned())
             }
+            Self::NoSuchPlatform { .. } => Some("name one of those with --platform, or copy all of them without it".to_owned()),
+            Self::TagTaken { .. } => Some("use a new tag: an immutable one is never moved, not even by shipgate".to_owned()),
+            Self::Referrers { source, .. } => source.hint(),
+            Self::DeadlinePassed { .. } => Some("run the same command again, or give it more time with --timeout: what has been copied is kept and will be skipped".to_owned()),
             Self::Manifest { .. } => {
                 Some("build and push the image with a current Docker or BuildKit (OCI or Docker schema 2)".to_owned())
             }

@@ -1,16 +1,18 @@
-//! Between the one reader of a blob and each of its uploads: a short queue, and a body that is complete or fails.
+//! Between the one reader of a blob and each of its uploads: a queue bounded by bytes, and bodies that are complete or
+//! fail.
 
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream;
 use reqwest::Body;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::progress::Sending;
 
-/// Chunks a reader may be ahead of an upload. A chunk is what a connection had ready: some kilobytes, at most about 400.
-const CHUNKS_AHEAD: usize = 4;
+/// As many bytes as a reader may be ahead of an upload. Enough to keep both connections busy over a few milliseconds of
+/// unevenness; what a round trip takes, the system's own buffers hold.
+pub(super) const WINDOW_BYTES: usize = 768 * 1024;
 
 /// Why a feed ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,33 +23,67 @@ pub(super) enum FeedEnd {
     Stalled,
 }
 
+/// A chunk, and the room in the window that it takes until it is sent.
+type Queued = (Bytes, OwnedSemaphorePermit);
+
 /// The reader's end.
 pub(super) struct Feed {
-    chunks: Option<mpsc::Sender<Bytes>>,
+    queue: Option<mpsc::UnboundedSender<Queued>>,
+    window: Arc<Semaphore>,
+    /// Bytes at the beginning that the upload has had before.
+    to_skip: u64,
     end: Option<oneshot::Sender<FeedEnd>>,
 }
 
-/// A feed, the body that its upload sends, and word of the feed's end (an error when the reader failed).
-pub(super) fn feed(size_bytes: u64, sending: Arc<Sending>) -> (Feed, Body, oneshot::Receiver<FeedEnd>) {
-    let (chunks, received) = mpsc::channel(CHUNKS_AHEAD);
+/// The upload's end: gives bodies, one after the other.
+pub(super) struct Outlet {
+    queue: Arc<Mutex<Queue>>,
+    sending: Arc<Sending>,
+}
+
+struct Queue {
+    received: mpsc::UnboundedReceiver<Queued>,
+    /// The rest of a chunk that reached into the next body.
+    rest: Option<Queued>,
+}
+
+/// A feed that leaves out its first bytes, its upload's end, and word of the feed's end (an error when the reader failed).
+pub(super) fn feed(to_skip: u64, sending: Arc<Sending>) -> (Feed, Outlet, oneshot::Receiver<FeedEnd>) {
+    let (queue, received) = mpsc::unbounded_channel();
     let (end, ended) = oneshot::channel();
-    (Feed { chunks: Some(chunks), end: Some(end) }, body(received, size_bytes, sending), ended)
+    let window = Arc::new(Semaphore::new(WINDOW_BYTES));
+    let outlet = Outlet { queue: Arc::new(Mutex::new(Queue { received, rest: None })), sending };
+    (Feed { queue: Some(queue), window, to_skip, end: Some(end) }, outlet, ended)
 }
 
 impl Feed {
     /// Whether anybody is still interested.
     pub(super) fn is_open(&self) -> bool {
-        self.chunks.is_some()
+        self.queue.is_some()
     }
 
     /// Gives a chunk as soon as there is room for it. A feed whose upload has ended, or takes nothing for too long, is
     /// closed: its upload will say why.
     pub(super) async fn give(&mut self, chunk: Bytes, stall: Duration) {
-        let Some(chunks) = &self.chunks else { return };
-        match tokio::time::timeout(stall, chunks.send(chunk)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => self.chunks = None,
-            Err(_) => self.close(FeedEnd::Stalled),
+        let Some(queue) = &self.queue else { return };
+        let seen = self.to_skip.min(chunk.len() as u64);
+        self.to_skip -= seen;
+        let chunk = chunk.slice(usize::try_from(seen).unwrap_or(chunk.len())..);
+        if chunk.is_empty() {
+            return;
+        }
+        let room = u32::try_from(chunk.len().min(WINDOW_BYTES)).unwrap_or(u32::MAX);
+        tokio::select! {
+            permit = Arc::clone(&self.window).acquire_many_owned(room) => match permit {
+                Ok(permit) => {
+                    if queue.send((chunk, permit)).is_err() {
+                        self.queue = None;
+                    }
+                }
+                Err(_) => self.queue = None,
+            },
+            () = queue.closed() => self.queue = None,
+            () = tokio::time::sleep(stall) => self.close(FeedEnd::Stalled),
         }
     }
 
@@ -57,7 +93,7 @@ impl Feed {
     }
 
     fn close(&mut self, why: FeedEnd) {
-        self.chunks = None;
+        self.queue = None;
         if let Some(end) = self.end.take() {
             // Nobody listens when the upload is over already.
             end.send(why).ok();
@@ -65,20 +101,38 @@ impl Feed {
     }
 }
 
-/// The body ends only after all its bytes: if the feed closes before, it fails, and the connection with it.
-fn body(received: mpsc::Receiver<Bytes>, size_bytes: u64, sending: Arc<Sending>) -> Body {
-    Body::wrap_stream(stream::try_unfold((received, size_bytes), move |(mut received, left)| {
-        let sending = sending.clone();
-        async move {
-            match received.recv().await {
-                Some(chunk) => {
-                    let bytes = chunk.len() as u64;
-                    sending.sent(bytes);
-                    Ok(Some((chunk, (received, left.saturating_sub(bytes)))))
+impl Outlet {
+    /// A body of the next so many bytes. It ends only after all of them: if the feed closes before, it fails, and the
+    /// connection with it. Bodies must be sent one after the other.
+    pub(super) fn body(&self, size_bytes: u64) -> Body {
+        let (queue, sending) = (Arc::clone(&self.queue), Arc::clone(&self.sending));
+        Body::wrap_stream(stream::try_unfold((queue, size_bytes), move |(queue, left)| {
+            let sending = Arc::clone(&sending);
+            async move {
+                if left == 0 {
+                    return Ok(None);
                 }
-                None if left == 0 => Ok(None),
-                None => Err(io::Error::other("the source ended early")),
+                let next = queue.lock().await.next(left).await;
+                let Some(chunk) = next else { return Err(io::Error::other("the source ended early")) };
+                let bytes = chunk.len() as u64;
+                sending.sent(bytes);
+                Ok(Some((chunk, (queue, left - bytes))))
             }
+        }))
+    }
+}
+
+impl Queue {
+    /// The next bytes, at most so many.
+    async fn next(&mut self, limit: u64) -> Option<Bytes> {
+        let (mut chunk, permit) = match self.rest.take() {
+            Some(rest) => rest,
+            None => self.received.recv().await?,
+        };
+        let taken = chunk.split_to(usize::try_from(limit).unwrap_or(usize::MAX).min(chunk.len()));
+        if !chunk.is_empty() {
+            self.rest = Some((chunk, permit));
         }
-    }))
+        Some(taken)
+    }
 }

@@ -2,28 +2,29 @@
 
 use futures_util::future::join_all;
 
-use super::{
-    place::Place,
-    transfer::{Begun, Lane},
+use super::{place::Place, transfer::Begun};
+use crate::{
+    domain::{event::BlobArrival, manifest::Descriptor},
+    registry::uploads::Mount,
 };
-use crate::{domain::manifest::Descriptor, registry::uploads::Mount};
 
-/// The lanes that still need the blob sent. Those to the source's own registry are asked to mount it first; a registry
+/// What still has to be sent. Destinations in the source's own registry are asked to mount the blob first; a registry
 /// that does not answers with an upload session, which is used. That a mount is refused says nothing about an upload.
-pub(super) async fn without_mounted(lanes: Vec<Lane>, source: &Place, blob: &Descriptor) -> Vec<Begun> {
-    let begun = join_all(lanes.into_iter().map(|lane| async move {
-        if !lane.place.registry.is_same_as(&source.registry) {
-            return Some(Begun { lane, session: None });
+pub(super) async fn without_mounted(begun: Vec<Begun>, source: &Place, blob: &Descriptor) -> Vec<Begun> {
+    let begun = join_all(begun.into_iter().map(|mut begun| async move {
+        let place = &begun.lane.place;
+        if !place.registry.is_same_as(&source.registry) || place.repository == source.repository {
+            return Some(begun);
         }
-        let place = &lane.place;
         match place.registry.mount_blob(&place.repository, &blob.digest, &source.repository).await {
             Ok(Mount::Done) => {
-                lane.tally.blob_copied(blob, None);
-                None
+                begun.lane.tally.blob_arrived(blob, &begun.sending, BlobArrival::Mounted);
+                return None;
             }
-            Ok(Mount::Declined(session)) => Some(Begun { lane, session: Some(session) }),
-            Err(_) => Some(Begun { lane, session: None }),
+            Ok(Mount::Declined(session)) => begun.session = Some(session),
+            Err(_) => {}
         }
+        Some(begun)
     }));
     begun.await.into_iter().flatten().collect()
 }

@@ -2,7 +2,14 @@
 
 use std::fmt;
 
-use crate::{domain::event::Emitter, registry::client::Registry};
+use super::error::CopyError;
+use crate::{
+    domain::{
+        event::Emitter,
+        manifest::{Manifest, RawManifest},
+    },
+    registry::client::Registry,
+};
 
 /// `HOST/REPOSITORY`, with the client to reach it.
 #[derive(Clone, Debug)]
@@ -14,6 +21,17 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn new(registry: &Registry, repository: &str, events: &Emitter) -> Self {
         Self { registry: registry.observed_by(events), repository: repository.to_owned() }
+    }
+
+    /// A manifest that has to be here.
+    pub(super) async fn must_have(&self, reference: &str) -> Result<RawManifest, CopyError> {
+        let raw = self.registry.manifest(&self.repository, reference).await?;
+        raw.ok_or_else(|| CopyError::SourceMissing { repository: self.to_string(), reference: reference.to_owned() })
+    }
+
+    /// What a manifest from here says.
+    pub(super) fn parse(&self, raw: &RawManifest) -> Result<Manifest, CopyError> {
+        raw.parse().map_err(|source| CopyError::Manifest { repository: self.to_string(), source })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -10,51 +10,69 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::plan::Amount;
+use super::plan::{self, Amount, PlannedBlob};
 use crate::domain::{
-    event::{Emitter, Event},
+    event::{BlobArrival, Emitter, Event},
     manifest::Descriptor,
 };
 
 /// The least time between two [`Event::CopyProgress`].
 const BETWEEN_EVENTS: Duration = Duration::from_millis(250);
 
-/// What one destination needs, and what it has been sent.
+/// What one destination needs, and what it has been sent. The image and each of its referrers add to it.
 pub(super) struct Tally {
     destination: String,
-    wanted: Amount,
-    missing: Amount,
+    wanted: Mutex<Amount>,
+    missing: Mutex<Amount>,
     /// Bytes of blobs that are there or on their way.
     done: AtomicU64,
     /// The same, and those of failed attempts.
     sent: AtomicU64,
     copied: AtomicU64,
+    mounted: AtomicU64,
+    manifests: AtomicU64,
+    referrers: AtomicU64,
     told: Mutex<Instant>,
     events: Emitter,
 }
 
 impl Tally {
-    pub(super) fn new(destination: String, wanted: Amount, missing: Amount, events: Emitter) -> Self {
+    pub(super) fn new(destination: String, events: Emitter) -> Self {
         Self {
             destination,
-            wanted,
-            missing,
+            wanted: Mutex::default(),
+            missing: Mutex::default(),
             done: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             copied: AtomicU64::new(0),
+            mounted: AtomicU64::new(0),
+            manifests: AtomicU64::new(0),
+            referrers: AtomicU64::new(0),
             told: Mutex::new(Instant::now()),
             events,
         }
     }
 
-    pub(super) fn announce(&self) {
+    /// These blobs are wanted at the destination, which is `index` to them, and of those these are missing.
+    pub(super) fn plan(&self, index: usize, wanted: &[PlannedBlob], missing: &[PlannedBlob]) {
+        let all = add(&self.wanted, plan::amount_for(index, wanted));
+        let lacking = add(&self.missing, plan::amount_for(index, missing));
         self.events.emit(Event::CopyPlanned {
             destination: self.destination.clone(),
-            blobs: self.wanted.blobs,
-            bytes: self.wanted.bytes,
-            blobs_present: self.blobs_present(),
-            bytes_present: self.wanted.bytes - self.missing.bytes,
+            blobs: all.blobs,
+            bytes: all.bytes,
+            blobs_present: all.blobs - lacking.blobs,
+            bytes_present: all.bytes - lacking.bytes,
         });
+        let is_missing = |blob: &PlannedBlob| {
+            missing
+                .iter()
+                .any(|other| other.descriptor.digest == blob.descriptor.digest && other.lacking.contains(&index))
+        };
+        for blob in wanted.iter().filter(|blob| blob.lacking.contains(&index) && !is_missing(blob)) {
+            let (digest, bytes) = (blob.descriptor.digest.clone(), blob.descriptor.size_bytes);
+            self.events.emit(Event::BlobSkipped { destination: self.destination.clone(), digest, bytes });
+        }
     }
 
     fn sent(&self, bytes: u64) {
@@ -71,31 +89,59 @@ impl Tally {
     }
 
     /// This blob has come to the destination, or is seen to be there now.
-    pub(super) fn blob_copied(&self, blob: &Descriptor, sending: Option<&Sending>) {
-        let uncounted = blob.size_bytes.saturating_sub(sending.map_or(0, Sending::bytes));
-        let done = self.done.fetch_add(uncounted, Relaxed) + uncounted;
-        let copied = self.copied.fetch_add(1, Relaxed) + 1;
+    pub(super) fn blob_arrived(&self, blob: &Descriptor, sending: &Sending, how: BlobArrival) {
+        let done = sending.complete(blob.size_bytes);
+        let arrived = match how {
+            BlobArrival::Mounted => &self.mounted,
+            BlobArrival::Sent | BlobArrival::Found => &self.copied,
+        };
+        arrived.fetch_add(1, Relaxed);
         self.events.emit(Event::BlobCopied {
             destination: self.destination.clone(),
             digest: blob.digest.clone(),
             bytes: blob.size_bytes,
+            how,
         });
-        if copied == self.missing.blobs {
+        if self.blobs_copied() + self.blobs_mounted() == amount(&self.missing).blobs {
             self.tell(done);
         }
     }
 
     fn tell(&self, bytes_done: u64) {
-        let (destination, bytes_total) = (self.destination.clone(), self.missing.bytes);
+        let (destination, bytes_total) = (self.destination.clone(), amount(&self.missing).bytes);
         self.events.emit(Event::CopyProgress { destination, bytes_done, bytes_total });
+    }
+
+    pub(super) fn manifest_written(&self) {
+        self.manifests.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn referrer_copied(&self) {
+        self.referrers.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn destination(&self) -> &str {
+        &self.destination
     }
 
     pub(super) fn blobs_copied(&self) -> u64 {
         self.copied.load(Relaxed)
     }
 
+    pub(super) fn blobs_mounted(&self) -> u64 {
+        self.mounted.load(Relaxed)
+    }
+
     pub(super) fn blobs_present(&self) -> u64 {
-        self.wanted.blobs - self.missing.blobs
+        amount(&self.wanted).blobs - amount(&self.missing).blobs
+    }
+
+    pub(super) fn manifests_written(&self) -> u64 {
+        self.manifests.load(Relaxed)
+    }
+
+    pub(super) fn referrers(&self) -> u64 {
+        self.referrers.load(Relaxed)
     }
 
     pub(super) fn bytes_sent(&self) -> u64 {
@@ -103,29 +149,53 @@ impl Tally {
     }
 }
 
-/// One attempt to send one blob.
+fn amount(of: &Mutex<Amount>) -> Amount {
+    *of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn add(to: &Mutex<Amount>, more: Amount) -> Amount {
+    let mut amount = to.lock().unwrap_or_else(PoisonError::into_inner);
+    amount.blobs += more.blobs;
+    amount.bytes = amount.bytes.saturating_add(more.bytes);
+    *amount
+}
+
+/// One blob on its way to one destination, over all attempts.
 pub(super) struct Sending {
-    tally: Arc<Tally>,
+    lane: Arc<super::lane::Lane>,
+    /// How many of its bytes are there or on their way.
     bytes: AtomicU64,
 }
 
 impl Sending {
-    pub(super) fn new(tally: Arc<Tally>) -> Arc<Self> {
-        Arc::new(Self { tally, bytes: AtomicU64::new(0) })
+    pub(super) fn new(lane: Arc<super::lane::Lane>) -> Arc<Self> {
+        Arc::new(Self { lane, bytes: AtomicU64::new(0) })
+    }
+
+    pub(super) fn lane(&self) -> &super::lane::Lane {
+        &self.lane
     }
 
     /// These bytes have been handed to the connection.
     pub(super) fn sent(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Relaxed);
-        self.tally.sent(bytes);
+        self.lane.tally.sent(bytes);
     }
 
-    /// All that was sent was sent in vain.
-    pub(super) fn failed(&self) {
-        self.tally.done.fetch_sub(self.bytes(), Relaxed);
+    /// What was sent after this many bytes was sent in vain.
+    pub(super) fn back_to(&self, bytes: u64) {
+        let before = self.bytes.swap(bytes, Relaxed);
+        let done = &self.lane.tally.done;
+        if before > bytes {
+            done.fetch_sub(before - bytes, Relaxed);
+        } else {
+            done.fetch_add(bytes - before, Relaxed);
+        }
     }
 
-    fn bytes(&self) -> u64 {
-        self.bytes.load(Relaxed)
+    /// The whole blob is there; how many bytes have come to the destination with it.
+    fn complete(&self, bytes: u64) -> u64 {
+        self.back_to(bytes);
+        self.lane.tally.done.load(Relaxed)
     }
 }

@@ -4,11 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{
     StreamExt as _, TryStreamExt as _,
-    future::try_join_all,
+    future::join_all,
     stream::{self},
 };
 
-use super::{error::CopyError, place::Place};
+use super::{
+    error::CopyError,
+    lane::{self, Lanes},
+    place::Place,
+    subject::Subject,
+};
 use crate::domain::{
     digest::Digest,
     manifest::{Manifest, RawManifest},
@@ -36,28 +41,30 @@ pub(super) type Level = Vec<Surveyed>;
 struct Wanted {
     digest: Digest,
     said_bytes: Option<u64>,
+    /// Its content, if it has been read already.
+    raw: Option<RawManifest>,
     /// The destinations that lack the index that names it: the others have it too.
     lacking: BTreeSet<usize>,
 }
 
 /// The manifests to copy, outermost level first. A destination that has a manifest has all that hangs on it, and is not
 /// asked further; a manifest that every destination has is not read.
-pub(super) async fn survey(source: &Place, destinations: &[Place], digest: &Digest) -> Result<Vec<Level>, CopyError> {
+pub(super) async fn survey(source: &Place, lanes: &Lanes, subject: &Subject) -> Result<Vec<Level>, CopyError> {
+    let Subject { digest, raw, lacking } = subject;
     let mut levels = Vec::new();
-    let all = (0..destinations.len()).collect();
-    let mut wanted = vec![Wanted { digest: digest.clone(), said_bytes: None, lacking: all }];
+    let root = Wanted { digest: digest.clone(), said_bytes: None, raw: raw.clone(), lacking: lacking.clone() };
+    let mut wanted = if root.lacking.is_empty() { Vec::new() } else { vec![root] };
     while !wanted.is_empty() {
         if levels.len() == MAX_DEPTH {
-            let (repository, digest) = (source.to_string(), digest.clone());
-            return Err(CopyError::TooDeep { repository, digest, limit: MAX_DEPTH });
+            return Err(CopyError::TooDeep {
+                repository: source.to_string(),
+                digest: digest.clone(),
+                limit: MAX_DEPTH,
+            });
         }
-        let level: Vec<Option<Surveyed>> = stream::iter(wanted)
-            .map(|wanted| survey_one(source, destinations, wanted))
-            .buffered(MANIFESTS_IN_FLIGHT)
-            .try_collect()
-            .await?;
-        let level: Level = level.into_iter().flatten().collect();
-        wanted = members(&level);
+        let level: Vec<Surveyed> =
+            stream::iter(wanted).map(|wanted| read(source, wanted)).buffered(MANIFESTS_IN_FLIGHT).try_collect().await?;
+        wanted = without_present(members(&level), lanes).await;
         levels.push(level);
     }
     Ok(levels)
@@ -75,6 +82,7 @@ fn members(level: &[Surveyed]) -> Vec<Wanted> {
                 .or_insert_with(|| Wanted {
                     digest: descriptor.digest.clone(),
                     said_bytes: Some(descriptor.size_bytes),
+                    raw: None,
                     lacking: BTreeSet::new(),
                 })
                 .lacking
@@ -84,27 +92,43 @@ fn members(level: &[Surveyed]) -> Vec<Wanted> {
     wanted.into_values().collect()
 }
 
-async fn survey_one(source: &Place, destinations: &[Place], wanted: Wanted) -> Result<Option<Surveyed>, CopyError> {
-    let lacking = still_lacking(destinations, &wanted).await?;
-    if lacking.is_empty() {
-        return Ok(None);
-    }
-    let raw = source.registry.manifest(&source.repository, wanted.digest.as_str()).await?;
-    let repository = source.to_string();
-    let Some(raw) = raw else { return Err(CopyError::SourceMissing { repository, digest: wanted.digest }) };
-    let actual = raw.bytes.len() as u64;
-    if let Some(said) = wanted.said_bytes.filter(|said| *said != actual) {
-        return Err(CopyError::SizeConflict { repository, digest: wanted.digest, said, actual });
-    }
-    let manifest = raw.parse().map_err(|source| CopyError::Manifest { repository, source })?;
-    Ok(Some(Surveyed { raw, manifest, lacking }))
+/// What of this at least one destination lacks.
+async fn without_present(wanted: Vec<Wanted>, lanes: &Lanes) -> Vec<Wanted> {
+    let asked: Vec<Wanted> = stream::iter(wanted)
+        .map(|wanted| async {
+            let lacking = still_lacking(lanes, &wanted).await;
+            Wanted { lacking, ..wanted }
+        })
+        .buffered(MANIFESTS_IN_FLIGHT)
+        .collect()
+        .await;
+    asked.into_iter().filter(|wanted| !wanted.lacking.is_empty()).collect()
 }
 
-async fn still_lacking(destinations: &[Place], wanted: &Wanted) -> Result<BTreeSet<usize>, CopyError> {
-    let answers = try_join_all(wanted.lacking.iter().map(|index| async {
-        let place = &destinations[*index];
-        let present = place.registry.has_manifest(&place.repository, &wanted.digest).await?;
-        Ok::<_, CopyError>((!present).then_some(*index))
+/// A destination that cannot say takes no part any more.
+async fn still_lacking(lanes: &Lanes, wanted: &Wanted) -> BTreeSet<usize> {
+    let open = lane::still_open(lanes, &wanted.lacking);
+    let answers = join_all(open.into_iter().map(|index| async move {
+        let place = &lanes[index].place;
+        match place.registry.has_manifest(&place.repository, &wanted.digest).await {
+            Ok(present) => (!present).then_some(index),
+            Err(error) => {
+                lanes[index].fail(error);
+                None
+            }
+        }
     }));
-    Ok(answers.await?.into_iter().flatten().collect())
+    answers.await.into_iter().flatten().collect()
+}
+
+async fn read(source: &Place, wanted: Wanted) -> Result<Surveyed, CopyError> {
+    let raw = match wanted.raw {
+        Some(raw) => raw,
+        None => source.must_have(wanted.digest.as_str()).await?,
+    };
+    let actual = raw.bytes.len() as u64;
+    if let Some(said) = wanted.said_bytes.filter(|said| *said != actual) {
+        return Err(CopyError::SizeConflict { repository: source.to_string(), digest: wanted.digest, said, actual });
+    }
+    Ok(Surveyed { manifest: source.parse(&raw)?, raw, lacking: wanted.lacking })
 }

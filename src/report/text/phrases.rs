@@ -17,6 +17,7 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
     let line = match event {
         Event::StageStarted { .. }
         | Event::CopyProgress { .. }
+        | Event::BlobSkipped { .. }
         | Event::BlobCopied { .. }
         | Event::Heartbeat { .. }
         // What the end of their stage says again, or says better.
@@ -39,8 +40,12 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
             copy_planned(destination, (*blobs, *bytes), (*blobs_present, *bytes_present))
         }
         Event::Retrying { what, cause, attempt, delay_ms } => retrying(running, what, cause, *attempt, *delay_ms),
-        Event::CopyFinished { destination, digest, bytes_sent, elapsed_ms, .. } => {
-            copy_finished(destination, digest, *bytes_sent, *elapsed_ms)
+        Event::Resumed { what, at_bytes, bytes } => {
+            let (at, whole) = (quantity::size(*at_bytes), quantity::size(*bytes));
+            going(running).say(format!("{what} goes on after {at} of {whole}"))
+        }
+        Event::CopyFinished { destination, digest, changed, bytes_sent, requests, elapsed_ms, .. } => {
+            copy_finished(destination, digest, *changed, (*bytes_sent, *requests, *elapsed_ms))
         }
         Event::ContainerStarted { container, address, health_check, missing_secrets } => {
             return container_started(container, address, &health_check.to_string(), missing_secrets);
@@ -123,11 +128,18 @@ fn retrying(stage: Option<Stage>, what: &str, cause: &str, attempt: u32, delay_m
     Line::new(Mark::Odd, stage).say(format!("{told}; ")).with(Role::Odd, format!("attempt {attempt} in {delay}"))
 }
 
-fn copy_finished(destination: &str, digest: &Digest, bytes_sent: u64, elapsed_ms: u64) -> Line {
+fn copy_finished(
+    destination: &str,
+    digest: &Digest,
+    changed: bool,
+    (bytes_sent, requests, elapsed_ms): (u64, u64, u64),
+) -> Line {
     let rate = bytes_sent.saturating_mul(1000).checked_div(elapsed_ms).unwrap_or(bytes_sent);
+    let requests = quantity::count(requests, "request");
     let sent = match bytes_sent {
-        0 => "nothing to send".to_owned(),
-        _ => format!("{} sent, {}/s", quantity::size(bytes_sent), quantity::size(rate)),
+        0 if !changed => format!("nothing to do, {requests}"),
+        0 => format!("nothing to send, {requests}"),
+        _ => format!("{} sent, {}/s, {requests}", quantity::size(bytes_sent), quantity::size(rate)),
     };
     Line::new(Mark::Good, Some(Stage::Copy))
         .say(format!("{destination} has {} ", digest.short()))

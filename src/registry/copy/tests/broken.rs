@@ -8,12 +8,12 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{copy_between, copy_over, pair};
+use super::{at, copy_between, copy_over, made, pair, request, told as copy_telling};
 use crate::{
     domain::{digest::Digest, event::Emitter},
     registry::{
         RegistryError,
-        copy::{CopyDestination, CopyError, CopySource, copy},
+        copy::{CopyDestination, CopyError, CopyImage, copy},
         tests::{
             client,
             fake::FakeRegistry,
@@ -33,13 +33,31 @@ async fn a_corrupt_blob_is_never_committed() {
     let mut corrupt = image.blobs[1].to_vec();
     corrupt[300_000] ^= 1;
     let digest = Digest::of(&image.blobs[1]);
-    from.fault(format!("GET /v2/shop/api/blobs/{digest}"), Fault::Instead(corrupt.into()));
+    for _ in 0..2 {
+        from.fault(format!("GET /v2/shop/api/blobs/{digest}"), Fault::Instead(corrupt.clone().into()));
+    }
     let error = copy_over(&from, &to, &image.manifest.digest).await.unwrap_err();
     assert!(matches!(&error, CopyError::Registry(RegistryError::DigestMismatch { .. })), "{error}");
     assert!(error.to_string().contains(digest.as_str()), "{error}");
     assert!(to.any_blob(digest.as_str()).is_none());
     assert_eq!(to.manifests(), 0);
     to.assert_content();
+    from.assert_content();
+}
+
+#[tokio::test]
+async fn a_blob_that_came_corrupt_is_read_once_more() {
+    let (from, to) = pair().await;
+    let image = image(&[600_000]);
+    from.hold(&image);
+    let mut corrupt = image.blobs[1].to_vec();
+    corrupt[300_000] ^= 1;
+    from.fault(format!("GET /v2/shop/api/blobs/{}", Digest::of(&image.blobs[1])), Fault::Instead(corrupt.into()));
+    let summary = copy_over(&from, &to, &image.manifest.digest).await.unwrap();
+    assert!(summary.bytes_received > 600_100, "{summary:?}");
+    assert!(to.has(&image));
+    to.assert_content();
+    from.assert_content();
 }
 
 #[tokio::test]
@@ -106,15 +124,9 @@ async fn an_upload_that_is_not_taken_is_given_up_and_made_again() {
     let log = told.clone();
     let events = Emitter::new(move |event| log.lock().unwrap().push(format!("{event:?}")));
     let (source, destination) = (client(from.address()), client(&relay.address));
-    copy(
-        CopySource { registry: &source, repository: "shop/api" },
-        &image.manifest.digest,
-        &[CopyDestination { registry: &destination, repository: "shop/api" }],
-        &events,
-        &CancellationToken::new(),
-    )
-    .await
-    .unwrap();
+    copy_telling(&request(&source, CopyImage::Digest(&image.manifest.digest), &[at(&destination)]), &events)
+        .await
+        .unwrap();
     assert!(to.has(&image));
     let told = told.lock().unwrap();
     assert!(
@@ -182,13 +194,11 @@ async fn a_missing_repository_is_named() {
     let image = image(&[10]);
     from.hold(&image);
     let (source, destination) = (client(from.address()), client(to.address()));
-    let error = copy(
-        CopySource { registry: &source, repository: "shop/api" },
-        &image.manifest.digest,
-        &[CopyDestination { registry: &destination, repository: "shop/none" }],
-        &Emitter::silent(),
-        &CancellationToken::new(),
-    )
+    let error = made(&request(
+        &source,
+        CopyImage::Digest(&image.manifest.digest),
+        &[CopyDestination { repository: "shop/none", ..at(&destination) }],
+    ))
     .await
     .unwrap_err();
     assert!(matches!(&error, CopyError::Registry(RegistryError::RepositoryNotFound { .. })), "{error}");
@@ -208,15 +218,10 @@ async fn a_cancelled_copy_stops_and_commits_nothing_more() {
     // Cancelled by the first retry, which the stall brings about: no clock of the test's own is involved.
     let events = Emitter::new(move |_| stop.cancel());
     let (source, destination) = (client(from.address()), client(to.address()));
-    let error = copy(
-        CopySource { registry: &source, repository: "shop/api" },
-        &image.manifest.digest,
-        &[CopyDestination { registry: &destination, repository: "shop/api" }],
-        &events,
-        &cancel,
-    )
-    .await
-    .unwrap_err();
+    let error =
+        copy(&request(&source, CopyImage::Digest(&image.manifest.digest), &[at(&destination)]), &events, &cancel)
+            .await
+            .unwrap_err();
     assert!(error.is_cancelled());
     assert_eq!(to.manifests(), 0);
     assert!(to.any_blob(digest.as_str()).is_none());

@@ -5,13 +5,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio_util::sync::CancellationToken;
-
-use super::{copy_between, copy_over, pair};
+use super::{at, copy_between, copy_over, pair, request, told as copy_telling};
 use crate::{
     domain::event::{Emitter, Event},
     registry::{
-        copy::{CopyDestination, CopySource, copy},
+        copy::CopyImage,
         tests::{client, fake::FakeRegistry, image::image, store::Store},
     },
 };
@@ -110,15 +108,9 @@ async fn the_largest_blob_goes_first_and_everything_is_told() {
     let log = told.clone();
     let events = Emitter::new(move |event| log.lock().unwrap().push(event));
     let (source, destination) = (client(from.address()), client(to.address()));
-    copy(
-        CopySource { registry: &source, repository: "shop/api" },
-        &image.manifest.digest,
-        &[CopyDestination { registry: &destination, repository: "shop/api" }],
-        &events,
-        &CancellationToken::new(),
-    )
-    .await
-    .unwrap();
+    copy_telling(&request(&source, CopyImage::Digest(&image.manifest.digest), &[at(&destination)]), &events)
+        .await
+        .unwrap();
     let largest = crate::domain::digest::Digest::of(&image.blobs[2]);
     let heads: Vec<_> =
         to.requests().into_iter().filter(|line| line.starts_with("HEAD") && line.contains("/blobs/")).collect();

@@ -1,12 +1,10 @@
 //! Images as they are: indexes, shared blobs, and what is refused by name.
 
-use tokio_util::sync::CancellationToken;
-
-use super::{copy_over, pair};
+use super::{at, copy_over, made, pair, request};
 use crate::{
-    domain::{digest::Digest, event::Emitter, manifest::RawManifest},
+    domain::{digest::Digest, manifest::RawManifest},
     registry::{
-        copy::{CopyDestination, CopyError, CopySource, copy},
+        copy::{CopyDestination, CopyError, CopyImage},
         tests::{
             client,
             fake::FakeRegistry,
@@ -51,7 +49,10 @@ async fn a_member_that_is_missing_at_the_source_leaves_nothing_behind() {
     let outer = index(&[&member.manifest]);
     from.hold_manifest(outer.digest.as_str(), &outer);
     let error = copy_over(&from, &to, &outer.digest).await.unwrap_err();
-    assert!(matches!(&error, CopyError::SourceMissing { digest, .. } if *digest == member.manifest.digest), "{error}");
+    assert!(
+        matches!(&error, CopyError::SourceMissing { reference, .. } if *reference == member.manifest.digest.as_str()),
+        "{error}"
+    );
     assert!(to.is_empty());
     to.assert_content();
 }
@@ -120,17 +121,17 @@ async fn within_a_registry_blobs_are_mounted_or_else_uploaded_to_the_session_tha
         let image = image(&[1000, 2000]);
         server.hold(&image);
         let registry = client(server.address());
-        let summaries = copy(
-            CopySource { registry: &registry, repository: "shop/api" },
-            &image.manifest.digest,
-            &[CopyDestination { registry: &registry, repository: "shop/web" }],
-            &Emitter::silent(),
-            &CancellationToken::new(),
-        )
+        let summaries = made(&request(
+            &registry,
+            CopyImage::Digest(&image.manifest.digest),
+            &[CopyDestination { repository: "shop/web", ..at(&registry) }],
+        ))
         .await
         .unwrap();
         assert!(server.has_in("shop/web", &image));
-        assert_eq!((summaries[0].blobs_copied, summaries[0].bytes_sent), (3, if mounts { 0 } else { 3100 }));
+        let summary = &summaries[0];
+        let expected = if mounts { (0, 3, 0) } else { (3, 0, 3100) };
+        assert_eq!((summary.blobs_copied, summary.blobs_mounted, summary.bytes_sent), expected);
         // HEAD and POST a blob, and GET and PUT where it is not mounted.
         assert_eq!(summaries[0].requests, if mounts { 2 } else { 4 } * 3 + 3);
         server.assert_content();

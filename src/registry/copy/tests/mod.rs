@@ -6,7 +6,7 @@ mod images;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{CopyDestination, CopyError, CopySource, CopySummary, copy};
+use super::{CopyDestination, CopyError, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary, copy};
 use crate::{
     domain::{digest::Digest, event::Emitter},
     registry::{
@@ -19,15 +19,42 @@ pub(in crate::registry) async fn pair() -> (FakeRegistry, FakeRegistry) {
     (FakeRegistry::start().await, FakeRegistry::start().await)
 }
 
+/// `shop/api` there, without a tag.
+pub(in crate::registry) fn at(registry: &Registry) -> CopyDestination<'_> {
+    CopyDestination { registry, repository: "shop/api", tag: None }
+}
+
+/// A copy from `shop/api` here.
+pub(in crate::registry) fn request<'a>(
+    from: &'a Registry,
+    image: CopyImage<'a>,
+    destinations: &'a [CopyDestination<'a>],
+) -> CopyRequest<'a> {
+    let source = CopySource { registry: from, repository: "shop/api" };
+    CopyRequest { source, image, destinations, options: CopyOptions::default() }
+}
+
+/// Makes the copy; the first failure of a destination is its own.
+pub(in crate::registry) async fn made(request: &CopyRequest<'_>) -> Result<Vec<CopySummary>, CopyError> {
+    told(request, &Emitter::silent()).await
+}
+
+/// Makes it and listens.
+pub(in crate::registry) async fn told(
+    request: &CopyRequest<'_>,
+    events: &Emitter,
+) -> Result<Vec<CopySummary>, CopyError> {
+    copy(request, events, &CancellationToken::new()).await?.into_iter().collect()
+}
+
 /// Copies between `shop/api` here and there.
 pub(in crate::registry) async fn copy_between(
     from: &Registry,
     to: &[Registry],
     digest: &Digest,
 ) -> Result<Vec<CopySummary>, CopyError> {
-    let destinations: Vec<_> = to.iter().map(|registry| CopyDestination { registry, repository: "shop/api" }).collect();
-    let source = CopySource { registry: from, repository: "shop/api" };
-    copy(source, digest, &destinations, &Emitter::silent(), &CancellationToken::new()).await
+    let destinations: Vec<_> = to.iter().map(at).collect();
+    made(&request(from, CopyImage::Digest(digest), &destinations)).await
 }
 
 pub(in crate::registry) async fn copy_over(

@@ -1,0 +1,145 @@
+//! What refers to an image (signatures, SBOMs, attestations), copied after it: what the registry lists, and what cosign
+//! keeps under tags made of the image's digest.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use futures_util::future::join_all;
+
+use super::{
+    commit::Under,
+    error::CopyError,
+    lane,
+    run::Run,
+    subject::{self, Subject},
+};
+use crate::{
+    domain::{digest::Digest, event::Event, manifest::RawManifest, referrers::ReferrersPolicy},
+    registry::referrers::{Referrer, tag_of},
+};
+
+/// What cosign appends to the tag of an image's digest: signatures, attestations, SBOMs.
+const TAG_ENDINGS: [&str; 3] = [".sig", ".att", ".sbom"];
+
+/// As deep as referrers of referrers are followed: the signature of an attestation of an image.
+const MAX_DEPTH: usize = 2;
+
+/// Brings everything that refers to the image, or to a member of it, to the destinations that have it.
+pub(super) async fn follow(run: &Run, image: &Subject, policy: ReferrersPolicy) -> Result<(), CopyError> {
+    if policy == ReferrersPolicy::Skip {
+        return Ok(());
+    }
+    let digest = &image.digest;
+    let mut waiting: VecDeque<(Digest, usize)> = VecDeque::new();
+    let mut seen = BTreeSet::from([digest.clone()]);
+    waiting.push_back((digest.clone(), 0));
+    match members(run, image).await {
+        Ok(members) => waiting.extend(members.into_iter().filter(|m| seen.insert(m.clone())).map(|m| (m, 0))),
+        Err(error) => give_up(run, digest, policy, error)?,
+    }
+    while let Some((subject, depth)) = waiting.pop_front() {
+        let found = match attach(run, &subject, policy).await {
+            Ok(found) => found,
+            Err(error) => {
+                give_up(run, &subject, policy, error)?;
+                continue;
+            }
+        };
+        if depth < MAX_DEPTH {
+            waiting.extend(found.into_iter().filter(|f| seen.insert(f.clone())).map(|f| (f, depth + 1)));
+        }
+    }
+    Ok(())
+}
+
+/// The source failed: for all destinations, or for none that matters.
+fn give_up(run: &Run, subject: &Digest, policy: ReferrersPolicy, error: CopyError) -> Result<(), CopyError> {
+    if policy == ReferrersPolicy::Require {
+        return Err(CopyError::Referrers { subject: subject.clone(), source: Box::new(error) });
+    }
+    run.events.emit(Event::Warning { message: format!("what refers to {subject} was not copied: {error}") });
+    Ok(())
+}
+
+/// The members of an index: each may have referrers of its own.
+async fn members(run: &Run, image: &Subject) -> Result<Vec<Digest>, CopyError> {
+    let raw = match &image.raw {
+        Some(raw) => raw.clone(),
+        None => run.source.must_have(image.digest.as_str()).await?,
+    };
+    Ok(match run.source.parse(&raw)? {
+        crate::domain::manifest::Manifest::Index { members } => {
+            members.into_iter().map(|member| member.descriptor.digest).collect()
+        }
+        crate::domain::manifest::Manifest::Image { .. } => Vec::new(),
+    })
+}
+
+/// Everything that refers to one manifest, to every destination; what it was.
+async fn attach(run: &Run, subject: &Digest, policy: ReferrersPolicy) -> Result<Vec<Digest>, CopyError> {
+    let (registry, repository) = (&run.source.registry, run.source.repository.as_str());
+    let listed = registry.referrers(repository, subject).await?;
+    for referrer in &listed {
+        bring(run, subject, (&referrer.digest, None), Under::Digest, policy).await?;
+    }
+    if !listed.is_empty() {
+        keep_account(run, subject, &listed, policy).await;
+    }
+    for ending in TAG_ENDINGS {
+        let tag = format!("{}{ending}", tag_of(subject));
+        if let Some(raw) = registry.manifest(repository, &tag).await? {
+            let digest = raw.digest.clone();
+            bring(run, subject, (&digest, Some(raw)), Under::Tag(&tag), policy).await?;
+        }
+    }
+    Ok(listed.into_iter().map(|referrer| referrer.digest).collect())
+}
+
+/// Brings one referrer. That a destination does not take it is, by the policy, its failure or a warning.
+async fn bring(
+    run: &Run,
+    subject: &Digest,
+    (digest, raw): (&Digest, Option<RawManifest>),
+    under: Under<'_>,
+    policy: ReferrersPolicy,
+) -> Result<(), CopyError> {
+    let taking_part: Vec<usize> = lane::open(&run.lanes).map(|(index, _)| index).collect();
+    let reference = if let Under::Tag(tag) = under { tag } else { digest.as_str() };
+    let lacking = subject::lacking(&run.lanes, reference, digest).await;
+    let brought = run.bring(&Subject { digest: digest.clone(), raw, lacking }, under).await;
+    for index in taking_part {
+        match run.lanes[index].take_failure() {
+            Some(failure) => left_out(run, index, subject, policy, failure),
+            None if brought.is_ok() => run.lanes[index].tally.referrer_copied(),
+            None => {}
+        }
+    }
+    brought
+}
+
+fn left_out(run: &Run, index: usize, subject: &Digest, policy: ReferrersPolicy, failure: CopyError) {
+    let lane = &run.lanes[index];
+    if policy == ReferrersPolicy::Require {
+        lane.fail(CopyError::Referrers { subject: subject.clone(), source: Box::new(failure) });
+    } else {
+        let message = format!("what refers to {subject} was not copied to {lane:?}: {failure}");
+        run.events.emit(Event::Warning { message });
+    }
+}
+
+/// Where the registry does not list referrers by itself, the tag that lists them is kept up.
+async fn keep_account(run: &Run, subject: &Digest, listed: &[Referrer], policy: ReferrersPolicy) {
+    let kept = join_all(lane::open(&run.lanes).map(|(index, lane)| async move {
+        let (registry, repository) = (&lane.place.registry, lane.place.repository.as_str());
+        let kept = match registry.listed_referrers(repository, subject).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => registry.add_tagged_referrers(repository, subject, listed).await,
+            Err(error) => Err(error),
+        };
+        (index, kept)
+    }));
+    let failures: BTreeMap<usize, _> =
+        kept.await.into_iter().filter_map(|(index, kept)| kept.err().map(|error| (index, error))).collect();
+    for (index, failure) in failures {
+        left_out(run, index, subject, policy, failure.into());
+    }
+}
