@@ -1,55 +1,20 @@
 //! A blob read as a verified stream: over as many connections as it takes, hashed once, and never given away whole
 //! unless it is what it should be.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     blobs::OpenBlob,
+    checkpoints::Checkpoints,
     client::Registry,
     error::{Action, RegistryError},
     request::connection,
     retry,
 };
 use crate::domain::{digest::Digest, manifest::Descriptor};
-
-/// The least distance between two checkpoints.
-const BETWEEN_CHECKPOINTS: u64 = 8 * 1024 * 1024;
-
-/// States of the hash along a blob, so that a reading that has to begin again somewhere inside can still check the whole.
-#[derive(Default)]
-pub(super) struct Checkpoints(Mutex<Vec<(u64, Sha256)>>);
-
-impl Checkpoints {
-    fn locked(&self) -> MutexGuard<'_, Vec<(u64, Sha256)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes the state at an offset, if the last one noted is far enough before.
-    fn note(&self, offset: u64, hash: &Sha256) {
-        let mut noted = self.locked();
-        if offset >= noted.last().map_or(0, |(last, _)| *last) + BETWEEN_CHECKPOINTS {
-            noted.push((offset, hash.clone()));
-        }
-    }
-
-    /// The last state at or before an offset.
-    fn before(&self, offset: u64) -> Option<(u64, Sha256)> {
-        let noted = self.locked();
-        let after = noted.partition_point(|(at, _)| *at <= offset);
-        after.checked_sub(1).and_then(|last| noted.get(last).cloned())
-    }
-
-    /// What has been noted is wrong.
-    pub(super) fn forget(&self) {
-        self.locked().clear();
-    }
-}
 
 /// Reads one blob. The last chunk is withheld until size and digest are known to be right: whoever passes chunks on as
 /// they come has then passed on an incomplete blob, not a wrong one. A connection that breaks or stalls is made again
@@ -87,9 +52,7 @@ impl BlobReader {
     /// Begins at the last checkpoint at or before this offset, and notes more of them; says where that is. To be called
     /// before the first chunk is asked for.
     pub(super) fn go_on_from(&mut self, checkpoints: &Arc<Checkpoints>, offset: u64) -> u64 {
-        if let Some((offset, hash)) = checkpoints.before(offset) {
-            (self.offset, self.hash) = (offset, hash);
-        }
+        (self.offset, self.hash) = checkpoints.before(offset);
         self.checkpoints = Some(Arc::clone(checkpoints));
         self.offset
     }
@@ -130,20 +93,36 @@ impl BlobReader {
     }
 
     fn take_in(&mut self, chunk: &Bytes) -> Result<(), RegistryError> {
-        self.offset += chunk.len() as u64;
         self.failed = 0;
-        if self.offset > self.descriptor.size_bytes {
+        let end = self.offset + chunk.len() as u64;
+        if end > self.descriptor.size_bytes {
             return Err(RegistryError::SizeMismatch {
                 action: Box::new(self.action.clone()),
                 expected: self.descriptor.size_bytes,
-                actual: self.offset,
+                actual: end,
             });
         }
-        self.hash.update(chunk);
+        let rest = self.hash_to_last_stop(chunk.clone(), end)?;
+        self.hash.update(&rest);
+        self.offset = end;
         if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.note(self.offset, &self.hash);
+            checkpoints.reached(self.offset, &self.hash);
         }
         Ok(())
+    }
+
+    /// Hashes as far as the last checkpoint before `end`, and gives back what is left.
+    fn hash_to_last_stop(&mut self, mut rest: Bytes, end: u64) -> Result<Bytes, RegistryError> {
+        let Some(checkpoints) = &self.checkpoints else { return Ok(rest) };
+        while let Some(stop) = checkpoints.next_stop(self.offset, end) {
+            let before = rest.split_to(usize::try_from(stop - self.offset).unwrap_or(rest.len()));
+            self.hash.update(&before);
+            self.offset = stop;
+            if !checkpoints.agrees(stop, &self.hash) {
+                return Err(RegistryError::Unsteady { action: Box::new(self.action.clone()) });
+            }
+        }
+        Ok(rest)
     }
 
     fn check_digest(&self) -> Result<(), RegistryError> {

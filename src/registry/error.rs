@@ -141,6 +141,12 @@ pub enum RegistryError {
         /// What came.
         actual: Digest,
     },
+    /// The content came differently when it was read again, so that either time it was not what it should be.
+    #[error("could not {action}: the content is corrupt: two readings of it differ")]
+    Unsteady {
+        /// What was attempted.
+        action: Box<Action>,
+    },
     /// The content is not as long as its descriptor says.
     #[error("could not {action}: the content is corrupt: it has {actual} bytes, not {expected}")]
     SizeMismatch {
@@ -183,7 +189,7 @@ impl RegistryError {
     /// Whether what came is not what its digest or size promised.
     #[must_use]
     pub fn is_corrupt(&self) -> bool {
-        matches!(self, Self::DigestMismatch { .. } | Self::SizeMismatch { .. })
+        matches!(self, Self::DigestMismatch { .. } | Self::SizeMismatch { .. } | Self::Unsteady { .. })
     }
 
     /// Whether the registry knows who asks and refuses, or does not know.
@@ -207,6 +213,7 @@ impl RegistryError {
             | Self::ContentNotFound { .. }
             | Self::TagImmutable { .. }
             | Self::DigestMismatch { .. }
+            | Self::Unsteady { .. }
             | Self::SizeMismatch { .. }
             | Self::TooLarge { .. }
             | Self::BadAnswer { .. } => false,
@@ -242,6 +249,7 @@ impl RegistryError {
             | Self::Stalled { .. }
             | Self::ContentNotFound { .. }
             | Self::DigestMismatch { .. }
+            | Self::Unsteady { .. }
             | Self::SizeMismatch { .. }
             | Self::Truncated { .. }
             | Self::TooLarge { .. }
@@ -268,6 +276,7 @@ impl RegistryError {
                 Some(format!("push the image to {}/{} again: what it holds is damaged", action.host, action.repository))
             }
             Self::Setup { .. }
+            | Self::Unsteady { .. }
             | Self::Stalled { .. }
             | Self::ContentNotFound { .. }
             | Self::Refused { .. }

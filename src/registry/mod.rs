@@ -8,6 +8,7 @@ mod bearer;
 mod blob_reader;
 mod blobs;
 mod challenge;
+mod checkpoints;
 mod client;
 pub mod copy;
 mod error;

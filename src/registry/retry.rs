@@ -23,7 +23,12 @@ pub(super) struct Patience {
     pub(super) stall: Duration,
     /// How long a registry may take over the end of an upload: it verifies and stores the blob before it answers.
     pub(super) commit: Duration,
+    /// Blobs of more than two parts of this size are uploaded in such parts: as much as a broken connection may cost.
+    pub(super) part_bytes: u64,
 }
+
+/// How large a part is. Each costs a round trip: 1 % of the time at 25 MB/s and 20 ms. ECR wants at least 5 MiB.
+const PART_BYTES: u64 = 48 * 1024 * 1024;
 
 impl Default for Patience {
     fn default() -> Self {
@@ -34,6 +39,7 @@ impl Default for Patience {
             longest_asked: Duration::from_mins(2),
             stall: Duration::from_secs(30),
             commit: Duration::from_mins(5),
+            part_bytes: PART_BYTES,
         }
     }
 }

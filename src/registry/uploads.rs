@@ -141,8 +141,8 @@ impl Registry {
         possible: RangeInclusive<u64>,
         told_bytes: Option<u64>,
     ) -> Option<u64> {
-        if let Some(told) = told_bytes.filter(|told| possible.contains(told)) {
-            return Some(told);
+        if told_bytes.is_some() {
+            return told_bytes.filter(|told| possible.contains(told));
         }
         let action = self.action("look for the upload of blob", digest.as_str(), repository);
         match self.send(self.request(Method::GET, session.url.clone(), action)).await {
@@ -153,10 +153,11 @@ impl Registry {
     }
 }
 
-/// `Range: 0-LAST`: as many bytes and one more.
+/// `Range: 0-LAST`: as many bytes and one more; `0-0` is what registries say of nothing.
 fn received(reply: &Reply) -> Option<u64> {
     let (_, last) = reply.header(&RANGE)?.trim_start_matches("bytes=").split_once('-')?;
-    last.parse::<u64>().ok()?.checked_add(1)
+    let last: u64 = last.parse().ok()?;
+    if last == 0 { Some(0) } else { last.checked_add(1) }
 }
 
 fn session(reply: &Reply) -> Result<UploadSession, String> {

@@ -2,7 +2,7 @@
 //! unannounced length and no manifest whose content it lacks, and plays the faults it is told to.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -18,6 +18,7 @@ use super::{
     CREDENTIALS,
     image::TestImage,
     serve::{Fault, serve_bytes},
+    sessions::{self, Manners, Session},
 };
 use crate::domain::{
     digest::Digest,
@@ -33,9 +34,10 @@ impl Drop for AbortOnDrop {
 }
 
 #[derive(Default)]
-struct Contents {
-    repositories: HashMap<String, Repository>,
-    sessions: HashSet<String>,
+pub(super) struct Contents {
+    pub(super) repositories: HashMap<String, Repository>,
+    pub(super) sessions: HashMap<String, Session>,
+    pub(super) manners: Manners,
     requests: Vec<String>,
     complaints: Vec<String>,
     faults: Vec<(String, Fault)>,
@@ -46,8 +48,8 @@ struct Contents {
 }
 
 #[derive(Default)]
-struct Repository {
-    blobs: HashMap<String, Bytes>,
+pub(super) struct Repository {
+    pub(super) blobs: HashMap<String, Bytes>,
     manifests: HashMap<String, RawManifest>,
 }
 
@@ -80,7 +82,7 @@ impl FakeRegistry {
         &self.address
     }
 
-    fn locked(&self) -> MutexGuard<'_, Contents> {
+    pub(super) fn locked(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().unwrap()
     }
 
@@ -97,6 +99,11 @@ impl FakeRegistry {
         let mut contents = self.locked();
         contents.repositories.insert(name.to_owned(), Repository::default());
         contents.mounts = mounts;
+    }
+
+    /// How it behaves when blobs come in parts.
+    pub(in crate::registry) fn behave(&self, manners: Manners) {
+        self.locked().manners = manners;
     }
 
     /// From now on tokens are wanted, `pull` or `push` by name, from this realm.
@@ -177,7 +184,7 @@ impl FakeRegistry {
     }
 }
 
-fn refuse(status: u16, code: &str) -> Response<Body> {
+pub(super) fn refuse(status: u16, code: &str) -> Response<Body> {
     let body = format!(r#"{{"errors":[{{"code":"{code}","message":"so it is"}}]}}"#);
     Response::builder().status(status).body(Body::from(body)).unwrap()
 }
@@ -200,6 +207,8 @@ async fn answer(State(registry): State<FakeRegistry>, request: Request) -> Respo
         return match method.as_str() {
             "POST" if session.is_empty() => start_upload(&registry, repository, request.uri().query()),
             "PUT" => finish_upload(&registry, repository, session, request, fault).await,
+            "PATCH" => sessions::append(&registry, repository, session, request, fault).await,
+            "GET" => sessions::status(&registry, repository, session),
             _ => unexpected(&registry, &line),
         };
     }
@@ -254,8 +263,8 @@ fn start_upload(registry: &FakeRegistry, repository: &str, query: Option<&str>) 
         return Response::builder().status(201).body(Body::empty()).unwrap();
     }
     let session = format!("{}", contents.requests.len());
-    contents.sessions.insert(session.clone());
-    let location = format!("/v2/{repository}/blobs/uploads/{session}?_state=a%2Bb%3D");
+    contents.sessions.insert(session.clone(), Session::default());
+    let location = sessions::location(repository, &session);
     Response::builder().status(202).header("location", location).body(Body::empty()).unwrap()
 }
 
@@ -272,10 +281,10 @@ async fn finish_upload(
     request: Request,
     fault: Option<Fault>,
 ) -> Response<Body> {
-    if !registry.locked().sessions.remove(session) {
+    let Some(Session { bytes: before, .. }) = registry.locked().sessions.remove(session) else {
         registry.complain(format!("upload session {session} was used twice"));
         return refuse(404, "BLOB_UPLOAD_UNKNOWN");
-    }
+    };
     let digest = request.uri().query().and_then(|query| query.strip_prefix("_state=a%2Bb%3D&digest=sha256%3A"));
     let Some(hex) = digest.map(str::to_owned) else {
         registry.complain(format!("the session's query was lost: {}", request.uri()));
@@ -287,6 +296,10 @@ async fn finish_upload(
     let Ok(bytes) = axum::body::to_bytes(request.into_body(), usize::MAX).await else {
         return refuse(400, "SIZE_INVALID");
     };
+    if !before.is_empty() && !bytes.is_empty() {
+        registry.complain(format!("upload session {session} was used for parts and for the whole"));
+    }
+    let bytes = if before.is_empty() { bytes } else { before.into() };
     let digest = Digest::of(&bytes);
     if digest.hex() != hex {
         registry.complain(format!("a whole wrong blob arrived as {hex}"));
@@ -340,7 +353,9 @@ async fn write_manifest(
     request: Request,
 ) -> Response<Body> {
     let media_type = request.headers()["content-type"].to_str().unwrap().to_owned();
-    let bytes = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+    let Ok(bytes) = axum::body::to_bytes(request.into_body(), usize::MAX).await else {
+        return refuse(400, "MANIFEST_INVALID");
+    };
     let manifest = RawManifest::new(media_type, bytes);
     let mut contents = registry.locked();
     let Some(held) = contents.repositories.get_mut(repository) else { return refuse(404, "NAME_UNKNOWN") };

@@ -7,6 +7,7 @@ pub(super) mod image;
 mod manifests;
 pub(super) mod relay;
 pub(super) mod serve;
+pub(super) mod sessions;
 pub(super) mod store;
 mod tokens;
 

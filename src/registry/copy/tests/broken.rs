@@ -8,7 +8,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{at, copy_between, copy_over, made, pair, request, told as copy_telling};
+use super::{at, copy_between, copy_over, made, pair, parts::in_parts, request, told as copy_telling};
 use crate::{
     domain::{digest::Digest, event::Emitter},
     registry::{
@@ -20,6 +20,7 @@ use crate::{
             image::image,
             relay::{Relay, Trouble},
             serve::Fault,
+            sessions::Manners,
             store::Store,
         },
     },
@@ -234,17 +235,19 @@ async fn whatever_the_network_does_there_is_the_exact_image_or_none() {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut whole, mut failed) = (0, 0);
-    let connections = client("http://127.0.0.1:1");
-    for round in 0..150 {
+    let connections = in_parts("http://127.0.0.1:1");
+    for round in 0..300 {
         let (from, to) = pair().await;
-        let image = image(&[random.usize(0..300_000), random.usize(0..3000)]);
+        let image = image(&[random.usize(0..900_000), random.usize(0..3000)]);
+        to.behave([Manners::Plain, Manners::Ecr, Manners::Strict][random.usize(0..3)]);
+        let worst = random.usize(1..24);
         from.hold(&image);
         let mut troubles = |flips: bool| -> Vec<Trouble> {
-            (0..random.usize(0..6))
+            (0..random.usize(0..worst))
                 .map(|_| Trouble {
                     stall_up: None,
-                    cut_up: random.bool().then(|| random.usize(0..200_000)),
-                    cut_down: random.bool().then(|| random.usize(0..200_000)),
+                    cut_up: random.bool().then(|| random.usize(0..600_000)),
+                    cut_down: random.bool().then(|| random.usize(0..600_000)),
                     flip_down: (flips && random.u8(..) < 40).then(|| random.usize(0..100_000)),
                 })
                 .collect()

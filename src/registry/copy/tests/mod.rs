@@ -3,6 +3,7 @@
 mod broken;
 mod floor;
 mod images;
+pub(in crate::registry) mod parts;
 
 use tokio_util::sync::CancellationToken;
 

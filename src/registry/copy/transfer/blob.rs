@@ -23,16 +23,16 @@ use crate::{
         manifest::Descriptor,
     },
     registry::{
-        blob_reader::{BlobReader, Checkpoints},
-        error::RegistryError,
-        retry,
-        uploads::UploadSession,
+        blob_reader::BlobReader, checkpoints::Checkpoints, error::RegistryError, retry, uploads::UploadSession,
     },
 };
 
 /// Attempts to read a blob that came corrupt: a wire that flips a bit will hardly do so again, and a registry that holds
 /// the wrong bytes always does.
 const ATTEMPTS_AT_CORRUPT: u32 = 2;
+
+/// Parts begin at checkpoints, and an upload that goes on inside a part reads what is between again.
+const CHECKPOINTS_A_PART: u64 = 32;
 
 /// A blob to move.
 pub(in crate::registry::copy) struct Transfer {
@@ -63,7 +63,8 @@ impl Begun {
 
 impl Transfer {
     pub(super) fn new(source: Place, blob: Descriptor, reading: Arc<Reading>) -> Self {
-        Self { source, blob, reading, checkpoints: Arc::default() }
+        let checkpoints = Arc::new(Checkpoints::every(source.registry.patience().part_bytes / CHECKPOINTS_A_PART));
+        Self { source, blob, reading, checkpoints }
     }
 
     pub(super) fn size_bytes(&self) -> u64 {
@@ -193,7 +194,7 @@ impl Transfer {
         };
         let known = sure_bytes..=self.blob.size_bytes;
         let has = registry.uploaded_bytes(repository, &session, &self.blob.digest, known, told_bytes).await;
-        let Some(at_bytes) = has.filter(|bytes| *bytes > 0) else {
+        let Some(at_bytes) = has.filter(|bytes| *bytes > 0 && self.checkpoints.vouch_for(*bytes)) else {
             return Ok(Some(Begun::fresh(lane, sending, failed)));
         };
         sending.back_to(at_bytes);

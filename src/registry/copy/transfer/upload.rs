@@ -17,13 +17,6 @@ use crate::{
     registry::{error::RegistryError, uploads::UploadSession},
 };
 
-/// How large a part is. A broken connection costs at most one, and each costs a round trip: 2 % of the time at 25 MB/s and
-/// 20 ms. ECR wants at least 5 MiB.
-pub(super) const PART_BYTES: u64 = 48 * 1024 * 1024;
-
-/// Blobs above this size go in parts.
-pub(super) const WHOLE_BYTES: u64 = 2 * PART_BYTES;
-
 /// A destination that an attempt did not reach, and how far it came.
 pub(super) struct Failure {
     pub(super) lane: Arc<Lane>,
@@ -54,7 +47,7 @@ impl Upload {
         let patience = registry.patience();
         let mut reached = None;
         let sent = async {
-            if is_whole(blob) {
+            if blob.size_bytes <= 2 * patience.part_bytes {
                 whole(&begun, session, blob, &outlet).await
             } else {
                 in_parts(&begun, session, blob, &outlet, &mut reached).await
@@ -79,11 +72,6 @@ impl Upload {
     }
 }
 
-/// Whether a blob goes in one request.
-pub(super) fn is_whole(blob: &Descriptor) -> bool {
-    blob.size_bytes <= WHOLE_BYTES
-}
-
 async fn whole(begun: &Begun, session: UploadSession, blob: &Descriptor, outlet: &Outlet) -> Result<(), RegistryError> {
     let place = &begun.lane.place;
     place.registry.finish_upload(&place.repository, session, blob, outlet.body(blob.size_bytes)).await
@@ -97,10 +85,11 @@ async fn in_parts(
     reached: &mut Option<(UploadSession, u64)>,
 ) -> Result<(), RegistryError> {
     let place = &begun.lane.place;
+    let part_bytes = place.registry.patience().part_bytes;
     let mut at = begun.at_bytes;
     *reached = Some((session.clone(), at));
     while at < blob.size_bytes {
-        let end = blob.size_bytes.min(at + PART_BYTES);
+        let end = blob.size_bytes.min(at + part_bytes);
         let body = outlet.body(end - at);
         session = place.registry.upload_part(&place.repository, session, &blob.digest, at..end, body).await?;
         at = end;
