@@ -17,6 +17,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use super::{
     CREDENTIALS,
     image::TestImage,
+    listing,
     serve::{Fault, serve_bytes},
     sessions::{self, Manners, Session},
 };
@@ -45,12 +46,14 @@ pub(super) struct Contents {
     names_digests: bool,
     token_realm: Option<String>,
     mounts: bool,
+    pub(super) listing: Option<bool>,
+    immutable: bool,
 }
 
 #[derive(Default)]
 pub(super) struct Repository {
     pub(super) blobs: HashMap<String, Bytes>,
-    manifests: HashMap<String, RawManifest>,
+    pub(super) manifests: HashMap<String, RawManifest>,
 }
 
 /// A running fake registry.
@@ -99,6 +102,22 @@ impl FakeRegistry {
         let mut contents = self.locked();
         contents.repositories.insert(name.to_owned(), Repository::default());
         contents.mounts = mounts;
+    }
+
+    /// From now on it answers to requests for referrers: with a list, or, as older registries do, with a page of text.
+    pub(in crate::registry) fn list_referrers(&self, listed: bool) {
+        self.locked().listing = Some(listed);
+    }
+
+    /// From now on tags that exist are refused, even for the same digest, as ECR does.
+    pub(in crate::registry) fn make_tags_immutable(&self) {
+        self.locked().immutable = true;
+    }
+
+    /// The digest a reference stands for.
+    pub(in crate::registry) fn digest_of(&self, reference: &str) -> Option<Digest> {
+        let contents = self.locked();
+        contents.repositories["shop/api"].manifests.get(reference).map(|manifest| manifest.digest.clone())
     }
 
     /// How it behaves when blobs come in parts.
@@ -185,7 +204,11 @@ impl FakeRegistry {
 }
 
 pub(super) fn refuse(status: u16, code: &str) -> Response<Body> {
-    let body = format!(r#"{{"errors":[{{"code":"{code}","message":"so it is"}}]}}"#);
+    refuse_text(status, code, "so it is")
+}
+
+pub(super) fn refuse_text(status: u16, code: &str, message: &str) -> Response<Body> {
+    let body = format!(r#"{{"errors":[{{"code":"{code}","message":"{message}"}}]}}"#);
     Response::builder().status(status).body(Body::from(body)).unwrap()
 }
 
@@ -217,6 +240,9 @@ async fn answer(State(registry): State<FakeRegistry>, request: Request) -> Respo
             "GET" | "HEAD" => read_blob(&registry, repository, digest, &request, fault),
             _ => unexpected(&registry, &line),
         };
+    }
+    if let Some((repository, subject)) = path.split_once("/referrers/") {
+        return listing::referrers(&registry, repository, subject).unwrap_or_else(|| unexpected(&registry, &line));
     }
     match path.split_once("/manifests/") {
         Some((repository, reference)) => match method.as_str() {
@@ -358,6 +384,7 @@ async fn write_manifest(
     };
     let manifest = RawManifest::new(media_type, bytes);
     let mut contents = registry.locked();
+    let immutable = contents.immutable;
     let Some(held) = contents.repositories.get_mut(repository) else { return refuse(404, "NAME_UNKNOWN") };
     let complete = match manifest.parse().unwrap() {
         Manifest::Image { config, layers } => {
@@ -367,11 +394,15 @@ async fn write_manifest(
             members.iter().all(|member| held.manifests.contains_key(member.descriptor.digest.as_str()))
         }
     };
+    if immutable && !reference.starts_with("sha256:") && held.manifests.contains_key(reference) {
+        return refuse_text(400, "TAG_INVALID", "The image tag is immutable");
+    }
     if !complete || (reference.starts_with("sha256:") && reference != manifest.digest.as_str()) {
         contents.complaints.push(format!("manifest {reference} came before its content, or as another's"));
         return refuse(400, "MANIFEST_INVALID");
     }
     held.manifests.insert(reference.to_owned(), manifest.clone());
+    held.manifests.insert(manifest.digest.to_string(), manifest.clone());
     let response = Response::builder().status(201);
     let response = if contents.names_digests {
         response.header("docker-content-digest", manifest.digest.as_str())

@@ -45,3 +45,29 @@ pub(in crate::registry) fn index(members: &[&RawManifest]) -> RawManifest {
     let json = format!("{{\"schemaVersion\":2,\"mediaType\":\"{INDEX}\",\n\"manifests\":[{}]}}", listed.join(","));
     RawManifest::new(INDEX, json.into())
 }
+
+/// Something that refers to a manifest: an artifact with a layer of its own.
+pub(in crate::registry) fn artifact(subject: &RawManifest) -> TestImage {
+    let (config, layer) = (random_bytes(2), random_bytes(200));
+    let json = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{IMAGE}","artifactType":"application/vnd.example.sbom","config":{},"layers":[{}],"subject":{}}}"#,
+        described("application/vnd.oci.empty.v1+json", &config),
+        described("application/vnd.example.sbom", &layer),
+        described(&subject.media_type, &subject.bytes),
+    );
+    TestImage { manifest: RawManifest::new(IMAGE, json.into()), blobs: vec![config, layer] }
+}
+
+/// An index that names a platform for each member.
+pub(in crate::registry) fn index_for(members: &[(&RawManifest, &str, &str)]) -> RawManifest {
+    let listed: Vec<String> = members
+        .iter()
+        .map(|(member, os, architecture)| {
+            let described = described(&member.media_type, &member.bytes);
+            let platform = format!(r#","platform":{{"os":"{os}","architecture":"{architecture}"}}}}"#);
+            described.trim_end_matches('}').to_owned() + &platform
+        })
+        .collect();
+    let json = format!("{{\"schemaVersion\":2,\"mediaType\":\"{INDEX}\",\n\"manifests\":[{}]}}", listed.join(","));
+    RawManifest::new(INDEX, json.into())
+}

@@ -4,6 +4,7 @@
 mod blobs;
 pub(super) mod fake;
 pub(super) mod image;
+mod listing;
 mod manifests;
 pub(super) mod relay;
 pub(super) mod serve;

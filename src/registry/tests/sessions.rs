@@ -4,7 +4,7 @@ use axum::{body::Body, extract::Request, response::Response};
 use futures_util::StreamExt as _;
 
 use super::{
-    fake::{FakeRegistry, refuse},
+    fake::{FakeRegistry, refuse, refuse_text},
     serve::Fault,
 };
 
@@ -102,8 +102,7 @@ fn take(registry: &FakeRegistry, session: &str, part: &[u8], is_whole: bool) {
 
 fn out_of_place(first: usize, there: usize) -> Response<Body> {
     let message = format!("First byte of the layer part is {first} instead of {there}");
-    let body = format!(r#"{{"errors":[{{"code":"BLOB_UPLOAD_INVALID","message":"{message}"}}]}}"#);
-    Response::builder().status(416).body(Body::from(body)).unwrap()
+    refuse_text(416, "BLOB_UPLOAD_INVALID", &message)
 }
 
 /// GET: how far the upload is.

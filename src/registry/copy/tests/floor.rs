@@ -7,8 +7,12 @@ use std::{
 
 use super::{at, copy_between, copy_over, pair, request, told as copy_telling};
 use crate::{
-    domain::event::{Emitter, Event},
+    domain::{
+        digest::Digest,
+        event::{Emitter, Event},
+    },
     registry::{
+        BatchCheck,
         copy::CopyImage,
         tests::{client, fake::FakeRegistry, image::image, store::Store},
     },
@@ -38,6 +42,49 @@ async fn a_cold_copy_makes_no_more_requests_than_it_must() {
     assert_nothing_twice(&from);
     assert_nothing_twice(&to);
     from.assert_content();
+    to.assert_content();
+}
+
+/// ECR: a redirect a blob, and a hundred blobs in one question.
+#[tokio::test]
+async fn where_blobs_are_asked_for_in_batches_the_floor_is_four_requests_a_blob() {
+    let (from, to) = pair().await;
+    let store = Store::behind(&from).await;
+    let image = image(&(0..120).collect::<Vec<_>>());
+    from.hold(&image);
+    let present = Digest::of(&image.blobs[7]);
+    to.hold_blob(present.as_str(), image.blobs[7].clone());
+    let held = to.clone();
+    let batches: BatchCheck = Arc::new(move |repository, digests| {
+        assert!(repository == "shop/api" && (1..=100).contains(&digests.len()), "{}", digests.len());
+        let present = digests.into_iter().filter(|digest| held.any_blob(digest.as_str()).is_some()).collect();
+        Box::pin(async { Ok(present) })
+    });
+    let (source, destination) = (client(from.address()), client(to.address()).with_batch_check(batches));
+    let destinations = [at(&destination)];
+    let copying = request(&source, CopyImage::Digest(&image.manifest.digest), &destinations);
+    let summary = copy_telling(&copying, &Emitter::silent()).await.unwrap().remove(0);
+    let blobs = 120;
+    // The one that is there costs nothing more; the empty one is not read.
+    assert_eq!((summary.requests, store.requests()), (4 * blobs + 3 + 2 - 2, blobs - 1));
+    assert_eq!((summary.blobs_copied, summary.blobs_present), (blobs, 1));
+    assert!(to.requests().iter().all(|line| !line.starts_with("HEAD") || line.contains("/manifests/")));
+    assert!(to.has(&image));
+    to.assert_content();
+}
+
+/// An identity that may not ask that way can still copy.
+#[tokio::test]
+async fn a_batch_that_is_refused_is_asked_one_by_one() {
+    let (from, to) = pair().await;
+    let image = image(&[10, 20]);
+    from.hold(&image);
+    let refused: BatchCheck = Arc::new(|_, _| Box::pin(async { Err("AccessDenied".to_owned()) }));
+    let (source, destination) = (client(from.address()), client(to.address()).with_batch_check(refused));
+    let destinations = [at(&destination)];
+    let copying = request(&source, CopyImage::Digest(&image.manifest.digest), &destinations);
+    copy_telling(&copying, &Emitter::silent()).await.unwrap();
+    assert!(to.has(&image));
     to.assert_content();
 }
 

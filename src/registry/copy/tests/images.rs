@@ -8,7 +8,7 @@ use crate::{
         tests::{
             client,
             fake::FakeRegistry,
-            image::{TestImage, image, image_of, index, random_bytes},
+            image::{TestImage, image, image_of, index, index_for, random_bytes},
         },
     },
 };
@@ -136,4 +136,48 @@ async fn within_a_registry_blobs_are_mounted_or_else_uploaded_to_the_session_tha
         assert_eq!(summaries[0].requests, if mounts { 2 } else { 4 } * 3 + 3);
         server.assert_content();
     }
+}
+
+async fn for_platform(
+    from: &FakeRegistry,
+    to: &FakeRegistry,
+    digest: &Digest,
+    platform: &str,
+) -> Result<(), CopyError> {
+    let (source, destination) = (client(from.address()), client(to.address()));
+    let destinations = [at(&destination)];
+    let mut request = request(&source, CopyImage::Digest(digest), &destinations);
+    request.options.platform = Some(platform.to_owned());
+    made(&request).await.map(drop)
+}
+
+/// Never an index that names what is not there.
+#[tokio::test]
+async fn one_platform_is_copied_under_its_own_digest() {
+    let (from, to) = pair().await;
+    let (intel, arm) = (image(&[100]), image(&[200]));
+    let outer = index_for(&[(&arm.manifest, "linux", "arm64"), (&intel.manifest, "linux", "amd64")]);
+    from.hold(&intel);
+    from.hold(&arm);
+    from.hold_manifest(outer.digest.as_str(), &outer);
+    for_platform(&from, &to, &outer.digest, "linux/amd64").await.unwrap();
+    assert!(to.has(&intel) && !to.has(&arm));
+    assert_eq!(to.manifests(), 1);
+    to.assert_content();
+
+    let error = for_platform(&from, &to, &outer.digest, "windows/amd64").await.unwrap_err();
+    assert!(matches!(&error, CopyError::NoSuchPlatform { .. }), "{error}");
+    assert!(error.to_string().contains("linux/arm64, linux/amd64") && error.hint().is_some(), "{error}");
+    assert_eq!(to.manifests(), 1);
+}
+
+/// Its configuration, which is random here, names no platform at all.
+#[tokio::test]
+async fn a_single_image_is_taken_for_no_other_platform_than_its_own() {
+    let (from, to) = pair().await;
+    let image = image(&[100]);
+    from.hold(&image);
+    let error = for_platform(&from, &to, &image.manifest.digest, "linux/amd64").await.unwrap_err();
+    assert!(matches!(&error, CopyError::NoSuchPlatform { .. }), "{error}");
+    assert!(to.is_empty());
 }

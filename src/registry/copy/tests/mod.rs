@@ -4,6 +4,8 @@ mod broken;
 mod floor;
 mod images;
 pub(in crate::registry) mod parts;
+mod referrers;
+mod tags;
 
 use tokio_util::sync::CancellationToken;
 
