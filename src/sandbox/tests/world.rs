@@ -62,11 +62,15 @@ pub(super) struct Plain {
 impl Plain {
     /// Logged in as the role, at the registry of the account.
     pub(super) async fn login(sandbox: &Sandbox, role: &str, account: &str) -> Self {
-        let ecr = aws_sdk_ecr::Client::new(&assumed(sandbox, role).await);
-        let answer = ecr.get_authorization_token().send().await.unwrap();
-        let token = answer.authorization_data()[0].authorization_token().unwrap().to_owned();
         let account: AccountId = account.parse().unwrap();
-        let base = format!("http://{}", sandbox.registry_address(&account).unwrap());
+        let address = sandbox.registry_address(&account, sandbox.region()).unwrap();
+        Self::login_at(&assumed(sandbox, role).await, format!("http://{address}")).await
+    }
+
+    /// Logged in with the token of this configuration's region, at this address.
+    pub(super) async fn login_at(config: &SdkConfig, base: String) -> Self {
+        let answer = aws_sdk_ecr::Client::new(config).get_authorization_token().send().await.unwrap();
+        let token = answer.authorization_data()[0].authorization_token().unwrap().to_owned();
         let client = Client::builder().redirect(Policy::none()).build().unwrap();
         Self { client, base, token }
     }
