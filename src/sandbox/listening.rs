@@ -198,7 +198,7 @@ fn build(
         region: seed.region.clone(),
         ecr_manners: seed.ecr_manners,
         identities,
-        issuer: Issuer::new(),
+        issuer: Issuer::new().map_err(|_| SandboxError::SigningKey)?,
         role_propagation: SignedDuration::from_secs(seed.role_propagation_seconds.into()),
         images,
         uploads: Uploads::default(),

@@ -87,6 +87,9 @@ pub enum SandboxError {
         /// What App Runner answered.
         reason: String,
     },
+    /// The key of the OIDC issuer cannot be made.
+    #[error("cannot make a key for OIDC tokens: the system gives no randomness")]
+    SigningKey,
     /// The directory cannot be made or written to.
     #[error("cannot keep anything in {}", path.display())]
     Directory {
@@ -127,7 +130,11 @@ impl SandboxError {
             Self::State { .. } => {
                 Some("put back what was changed in the directory, or start with an empty one".to_owned())
             }
-            Self::Directory { .. } | Self::CacheRule { .. } | Self::Service { .. } | Self::Trust(_) => None,
+            Self::Directory { .. }
+            | Self::SigningKey
+            | Self::CacheRule { .. }
+            | Self::Service { .. }
+            | Self::Trust(_) => None,
         }
     }
 }

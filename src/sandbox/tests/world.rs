@@ -34,8 +34,12 @@ pub(super) async fn base(sandbox: &Sandbox) -> SdkConfig {
 }
 
 pub(super) async fn config(sandbox: &Sandbox, keys: Credentials) -> SdkConfig {
+    config_in(sandbox, keys, sandbox.region().as_str()).await
+}
+
+async fn config_in(sandbox: &Sandbox, keys: Credentials, region: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new("ap-northeast-1"))
+        .region(Region::new(region.to_owned()))
         .endpoint_url(sandbox.endpoint())
         .credentials_provider(keys)
         .retry_config(aws_config::retry::RetryConfig::disabled())
@@ -45,11 +49,17 @@ pub(super) async fn config(sandbox: &Sandbox, keys: Credentials) -> SdkConfig {
 
 /// The same after assuming a role.
 pub(super) async fn assumed(sandbox: &Sandbox, role: &str) -> SdkConfig {
+    assumed_in(sandbox, role, sandbox.region().as_str()).await
+}
+
+/// The same for another region.
+pub(super) async fn assumed_in(sandbox: &Sandbox, role: &str, region: &str) -> SdkConfig {
     let sts = aws_sdk_sts::Client::new(&base(sandbox).await);
     let answer = sts.assume_role().role_arn(role).role_session_name("test").send().await.unwrap();
     let keys = answer.credentials.unwrap();
     let token = Some(keys.session_token);
-    config(sandbox, Credentials::new(keys.access_key_id, keys.secret_access_key, token, None, "a role")).await
+    let keys = Credentials::new(keys.access_key_id, keys.secret_access_key, token, None, "a role");
+    config_in(sandbox, keys, region).await
 }
 
 /// A plain client of one account's registry that follows nothing by itself.
