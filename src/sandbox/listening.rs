@@ -1,4 +1,4 @@
-//! The listeners of a sandbox: the control plane, a registry an account and region, and the second address of the blobs.
+//! The listeners of a sandbox: the control plane, a registry for each account and region, and the second address of the blobs.
 
 use std::{
     collections::BTreeMap,

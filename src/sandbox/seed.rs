@@ -212,16 +212,16 @@ impl Seed {
         let of_users = self.users.iter().map(|user| user.account.clone());
         let of_roles = self.roles.iter().map(|role| role.arn.account().clone());
         let of_repositories = self.repositories.iter().map(|repository| repository.account.clone());
-        let of_rules = self.pull_through_cache_rules.iter().map(|rule| rule.account.clone());
-        named.chain(of_users).chain(of_roles).chain(of_repositories).chain(of_rules).collect()
+        let of_caches = self.pull_through_cache_rules.iter().map(|rule| rule.account.clone());
+        named.chain(of_users).chain(of_roles).chain(of_repositories).chain(of_caches).collect()
     }
 
     /// The regions beside the main one that have registries: those named, and those that anything of ECR lives in.
     #[must_use]
     pub fn further_regions(&self) -> BTreeSet<Region> {
         let of_repositories = self.repositories.iter().filter_map(|repository| repository.region.clone());
-        let of_rules = self.pull_through_cache_rules.iter().filter_map(|rule| rule.region.clone());
-        let all = self.regions.iter().cloned().chain(of_repositories).chain(of_rules);
+        let of_caches = self.pull_through_cache_rules.iter().filter_map(|rule| rule.region.clone());
+        let all = self.regions.iter().cloned().chain(of_repositories).chain(of_caches);
         all.filter(|region| *region != self.region).collect()
     }
 

@@ -180,7 +180,7 @@ class PullThrough(Judging):
         put(self.upstream, f"judges/{self.name}", self.name, "v1")
         self.begin()
         cached = {"repositoryName": f"{self.name}/judges/{self.name}", "imageIds": [{"imageTag": "v1"}]}
-        said = f"assumed-role/cache-reader/ecr-pull-through-cache is not authorized to perform: ecr:BatchGetImage"
+        said = "assumed-role/cache-reader/ecr-pull-through-cache is not authorized to perform: ecr:BatchGetImage"
         self.refused("UnableToGetUpstreamImageException", said, self.cache.batch_get_image, **cached)
         missing = {"repositoryNames": [cached["repositoryName"]]}
         self.refused("RepositoryNotFoundException", "", self.cache.describe_repositories, **missing)

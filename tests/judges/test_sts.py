@@ -113,10 +113,10 @@ class Sts(Judging):
         signed, _, signature = token.rpartition(".")
         header, claims = (json.loads(decoded(part)) for part in signed.split("."))
         self.assertEqual((header["alg"], claims["iss"], claims["sub"]), ("ES256", ENDPOINT, "anybody"))
-        x, y = (int.from_bytes(decoded(keys[header["kid"]][half])) for half in "xy")
+        x, y = (int.from_bytes(decoded(keys[header["kid"]][half]), "big") for half in "xy")
         key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
         raw = decoded(signature)
-        halves = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
+        halves = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
         key.verify(halves, signed.encode(), ec.ECDSA(hashes.SHA256()))
         with self.assertRaises(InvalidSignature):
             key.verify(halves, signed.encode() + b"x", ec.ECDSA(hashes.SHA256()))

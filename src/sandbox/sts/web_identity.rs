@@ -38,8 +38,8 @@ impl Claims {
                 format!("Token expired: current date/time {now} must be before the expiration date/time {expires}");
             return Err(ApiError::new(400, "ExpiredTokenException", message));
         }
-        let issued = claims["iat"].as_i64().ok_or_else(malformed)?;
-        let begins = claims.get("nbf").map_or(Some(issued), Value::as_i64).ok_or_else(malformed)?.max(issued);
+        let minted = claims["iat"].as_i64().ok_or_else(malformed)?;
+        let begins = claims.get("nbf").map_or(Some(minted), Value::as_i64).ok_or_else(malformed)?.max(minted);
         if begins > now.as_second() {
             let now = now.as_second();
             return Err(invalid(&format!(

@@ -179,12 +179,15 @@ async fn who_may_not_import_or_create_gets_nothing_and_nothing_is_made() {
     }
 }
 
+/// Something that is changed in a seed.
+type Change<'a> = &'a dyn Fn(&mut Seed);
+
 #[tokio::test]
 async fn a_rule_whose_role_cannot_read_the_upstream_brings_nothing() {
     let role_without = |seed: &mut Seed| seed.roles[4].policies = Some(Vec::new());
     let role_untrusting = |seed: &mut Seed| seed.roles[4].assumed_by = vec![WORKLOAD.to_owned()];
     let upstream_closed = |seed: &mut Seed| seed.repositories[0].policy = None;
-    let changes: [(&dyn Fn(&mut Seed), bool, &str); 3] = [
+    let changes: [(Change<'_>, bool, &str); 3] = [
         (&role_without, true, "no identity-based policy allows the ecr:BatchGetImage action"),
         (&role_untrusting, false, "cannot be assumed by pullthroughcache.ecr.amazonaws.com"),
         (&upstream_closed, true, "no resource-based policy allows the ecr:BatchGetImage action"),

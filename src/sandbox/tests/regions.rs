@@ -1,4 +1,4 @@
-//! Several regions: a registry an account in each, with the AWS SDK and plain HTTP as the clients.
+//! Several regions: a registry for each account in each, with the AWS SDK and plain HTTP as the clients.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 

@@ -195,9 +195,9 @@ pub(in super::super) fn update(rules: &Rules, request: &Request<'_>) -> Result<V
     let ask = Ask { caller: request.caller, input: request.input };
     let id = ask.id()?;
     rules.get(&id).ok_or_else(|| not_found(&id))?;
-    let role = ask.role(&id.account)?.ok_or_else(|| null_member("customRoleArn"))?;
+    let arn = ask.role(&id.account)?.ok_or_else(|| null_member("customRoleArn"))?;
     let change = |rule: &mut Rule| {
-        rule.custom_role_arn = Some(role);
+        rule.custom_role_arn = Some(arn);
         rule.updated = Timestamp::now();
     };
     let rule = rules.change(&id, change).ok_or_else(|| not_found(&id))?;

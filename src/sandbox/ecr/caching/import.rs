@@ -80,7 +80,9 @@ pub(crate) fn import(
     match read {
         Ok(Some(bundle)) => {
             deposit(cloud, id, &bundle, tag, now);
-            tag.into_iter().for_each(|tag| cloud.cache_rules.has_looked(id, tag, now));
+            if let Some(tag) = tag {
+                cloud.cache_rules.has_looked(id, tag, now);
+            }
             Ok(())
         }
         Ok(None) => Ok(()),
@@ -110,8 +112,8 @@ fn read(
     if let Some(problem) = problem(cloud, rule, now) {
         return Err(NotImported::Upstream(told(rule, &problem)));
     }
-    if let Some(role) = &rule.custom_role_arn {
-        let session = session_of(role);
+    if let Some(arn) = &rule.custom_role_arn {
+        let session = session_of(arn);
         for action in READING {
             authorization::repository(cloud, &session, action, upstream)
                 .map_err(|denied| NotImported::Upstream(told(rule, &denied.message)))?;
@@ -130,9 +132,9 @@ pub(super) fn problem(cloud: &Cloud, rule: &Rule, now: Timestamp) -> Option<Stri
     if served.is_none() {
         return Some(format!("the sandbox serves no registry '{}'", rule.upstream_registry_url));
     }
-    let role = rule.custom_role_arn.as_ref()?;
-    let usable = authorization::can_be_assumed_by(cloud, role.as_str(), SERVICE, now);
-    (!usable).then(|| format!("the role '{role}' cannot be assumed by {SERVICE}"))
+    let arn = rule.custom_role_arn.as_ref()?;
+    let usable = authorization::can_be_assumed_by(cloud, arn.as_str(), SERVICE, now);
+    (!usable).then(|| format!("the role '{arn}' cannot be assumed by {SERVICE}"))
 }
 
 /// Whom ECR is when it has assumed the role of a rule.
@@ -149,12 +151,16 @@ fn session_of(role: &RoleArn) -> Principal {
 
 /// Puts it into the repository, which is made if it is not there: it is never seen without what it was made for.
 fn deposit(cloud: &Cloud, id: &RepositoryId, bundle: &Bundle, tag: Option<&str>, now: Timestamp) {
-    if cloud.images.with(id, |repository| bundle.put_into(repository, tag, now)).is_ok() {
+    let put = |repository: &mut Repository| bundle.put_into(repository, tag, now);
+    if cloud.images.with(id, put).is_ok() {
         return;
     }
     let mut repository = Repository::new(now, Mutability::default());
-    bundle.put_into(&mut repository, tag, now);
-    cloud.images.create(id.clone(), repository);
+    put(&mut repository);
+    if !cloud.images.create(id.clone(), repository) {
+        // Somebody else has made it meanwhile. If it is gone again, so is what would be in it.
+        drop(cloud.images.with(id, put));
+    }
 }
 
 /// An image after its members, and theirs.
