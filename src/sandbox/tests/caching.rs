@@ -272,6 +272,24 @@ async fn rules_are_kept_and_one_that_was_deleted_stays_deleted() {
 }
 
 #[tokio::test]
+async fn the_page_shows_rules_and_the_registries_of_every_region() {
+    let sandbox = sandbox(|seed| {
+        caching(seed);
+        seed.regions = vec!["us-east-1".parse().unwrap()];
+    })
+    .await;
+    let page = reqwest::get(sandbox.endpoint()).await.unwrap().text().await.unwrap();
+    let address = sandbox.registry_address(&WORKLOAD.parse().unwrap(), &"us-east-1".parse().unwrap()).unwrap();
+    for shown in [
+        format!(", in us-east-1 <code>{address}</code>"),
+        format!("caches <code>cache/ in ap-northeast-1</code> from <code>{UPSTREAM}/</code>"),
+    ] {
+        assert!(page.contains(&shown), "{shown}\n{page}");
+    }
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_rule_that_ecr_would_refuse_is_none_for_the_seed() {
     let mut options = Options::default();
     caching(&mut options.seed);

@@ -47,9 +47,10 @@ impl RuleId {
         format!("pull-through-cache-rule:{}:{}:{}", self.region, self.account, self.prefix)
     }
 
-    /// As the page has it: `REGION PREFIX/`.
+    /// As the page has it: `PREFIX/`, with the region that it holds in.
     pub(crate) fn place(&self) -> String {
-        format!("{} {}/", self.region, self.prefix)
+        let root = self.prefix == ROOT;
+        format!("{}/ in {}", if root { "" } else { &self.prefix }, self.region)
     }
 
     /// What is left of a repository's name behind the prefix, if the rule covers it.
@@ -77,7 +78,8 @@ impl Rule {
 
     /// As the page has it.
     pub(crate) fn shown(&self) -> String {
-        format!("{}/{}/", self.upstream_registry_url, self.upstream_prefix)
+        let url = &self.upstream_registry_url;
+        if self.upstream_prefix == ROOT { format!("{url}/") } else { format!("{url}/{}/", self.upstream_prefix) }
     }
 
     fn repository(&self, rest: &str) -> Option<RepositoryId> {
