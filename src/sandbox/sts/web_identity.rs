@@ -82,7 +82,8 @@ mod tests {
         assert_eq!(Claims::read(&issuer, &good, later).unwrap_err().code, "ExpiredTokenException");
         let forged = Issuer::new().unwrap().mint(&claims, now).unwrap();
         let (_, signature) = good.rsplit_once('.').unwrap();
-        let (other, _) = forged.rsplit_once('.').unwrap();
+        let another = issuer.mint(&json!({"sub": "repo:other/api"}), now).unwrap();
+        let (other, _) = another.rsplit_once('.').unwrap();
         let patched = format!("{other}.{signature}");
         for bad in ["", "a.b.c", "no dots", forged.as_str(), patched.as_str()] {
             assert_eq!(Claims::read(&issuer, bad, now).unwrap_err().code, "InvalidIdentityToken", "{bad}");
