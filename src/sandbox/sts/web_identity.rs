@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_algorithm_and_the_key_are_those_of_the_issuer() {
+    fn a_header_that_was_changed_is_refused() {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
         let (issuer, now) = (Issuer::new().unwrap(), Timestamp::from_second(1000).unwrap());
         let good = issuer.mint(&json!({}), now).unwrap();
