@@ -11,7 +11,7 @@ use super::{
     caller::Caller,
     cloud::Cloud,
     control::protocol::Service,
-    ecr::repository::RepositoryId,
+    ecr::{caching, repository::RepositoryId},
     iam::{Context, Policies, Policy, Question, Subject, decide},
     identities::{Need, Principal, context_of_request},
 };
@@ -70,6 +70,9 @@ fn ecr(cloud: &Cloud, principal: &Principal, caller: &Caller, action: &str, inpu
     if action == "GetAuthorizationToken" {
         return plain(cloud, principal, caller, "ecr:GetAuthorizationToken", "*");
     }
+    if action.contains("PullThroughCacheRule") {
+        return cache_rule(cloud, principal, caller, action, input);
+    }
     if let Some(arn) = input["resourceArn"].as_str() {
         return plain(cloud, principal, caller, &format!("ecr:{action}"), arn);
     }
@@ -84,6 +87,27 @@ fn ecr(cloud: &Cloud, principal: &Principal, caller: &Caller, action: &str, inpu
         let id = RepositoryId { account: account.clone(), region: caller.region.clone(), name: name.to_owned() };
         repository(cloud, principal, action, &id)
     })
+}
+
+/// What an action on a pull-through cache rule needs: rules have no ARN. Whoever names a role hands it to ECR.
+fn cache_rule(
+    cloud: &Cloud,
+    principal: &Principal,
+    caller: &Caller,
+    action: &str,
+    input: &Value,
+) -> Result<(), ApiError> {
+    let account = input["registryId"].as_str().and_then(|id| id.parse().ok());
+    let account: AccountId = account.unwrap_or_else(|| caller.account.clone());
+    let context = context_of_request(caller.region.as_str(), Timestamp::now());
+    allow(cloud, principal, &format!("ecr:{action}"), "*", &account, None, context.clone())?;
+    match input["customRoleArn"].as_str() {
+        None => Ok(()),
+        Some(role) => {
+            let context = context.with("iam:PassedToService", caching::SERVICE);
+            allow(cloud, principal, "iam:PassRole", role, &caller.account, None, context)
+        }
+    }
 }
 
 /// What an action on a repository needs, on either face of ECR.
@@ -157,7 +181,7 @@ fn pass_roles(
 }
 
 /// Whether the role is there, can be used already, and trusts the service.
-fn can_be_assumed_by(cloud: &Cloud, arn: &str, service: &str, now: Timestamp) -> bool {
+pub(crate) fn can_be_assumed_by(cloud: &Cloud, arn: &str, service: &str, now: Timestamp) -> bool {
     let Some(known) = cloud.identities.role(arn, now) else { return false };
     let context = context_of_request(cloud.region.as_str(), now);
     let policies = Policies {

@@ -1,13 +1,13 @@
 //! Everything there is in one sandbox, shared by all of its listeners.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use jiff::SignedDuration;
 
 use super::{
     apprunner::AppRunner,
     control::calls::Calls,
-    ecr::{rate::Rate, store::Store, tokens::Tokens, upload::Uploads},
+    ecr::{caching::rules::Rules, rate::Rate, store::Store, tokens::Tokens, upload::Uploads},
     faults::Faults,
     identities::Identities,
     logs::store::LogStore,
@@ -18,7 +18,7 @@ use crate::domain::account::{AccountId, Region};
 
 /// The state of a sandbox.
 pub(crate) struct Cloud {
-    /// The region whose registries are served.
+    /// The main region: where things live that name none.
     pub(crate) region: Region,
     /// Whether the registries have ECR's own manners.
     pub(crate) ecr_manners: bool,
@@ -32,6 +32,8 @@ pub(crate) struct Cloud {
     pub(crate) images: Arc<Store>,
     /// Uploads under way.
     pub(crate) uploads: Uploads,
+    /// Rules of the pull-through cache.
+    pub(crate) cache_rules: Rules,
     /// How fast images may be put.
     pub(crate) rate: Rate,
     /// Registry logins.
@@ -48,14 +50,14 @@ pub(crate) struct Cloud {
     pub(crate) calls: Calls,
     /// Whether a process before this one kept its state where this one does.
     pub(crate) has_former_lives: bool,
-    /// Where the registry of each account listens.
-    pub(crate) registries: HashMap<AccountId, SocketAddr>,
+    /// Where the registry of each account listens in each region.
+    pub(crate) registries: BTreeMap<(AccountId, Region), SocketAddr>,
 }
 
 impl Cloud {
     /// The registry of an account in a region: `http://ADDRESS`.
     pub(crate) fn registry_url(&self, account: &AccountId, region: &Region) -> Option<String> {
-        let address = self.registries.get(account).filter(|_| *region == self.region)?;
+        let address = self.registries.get(&(account.clone(), region.clone()))?;
         Some(format!("http://{address}"))
     }
 }

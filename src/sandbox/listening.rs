@@ -1,8 +1,9 @@
-//! The listeners of a sandbox: the control plane, a registry an account, and the second address of the blobs.
+//! The listeners of a sandbox: the control plane, a registry for each account and region, and the second address of the blobs.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     future::{Future, IntoFuture as _},
+    iter,
     net::SocketAddr,
     sync::Arc,
     time::Duration,
@@ -19,11 +20,11 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{
     Options, SandboxError, apprunner::AppRunner, cloud::Cloud, control, control::calls::Calls, directory::Directory,
-    ecr::rate::Rate, ecr::store::Store, ecr::tokens::Tokens, ecr::upload::Uploads, faults::Faults,
-    identities::Identities, logs::store::LogStore, registry, registry::Registry, registry::links::Links, state::Keeper,
-    state::life::LIFE, state::life::Life, sts::issuer::Issuer,
+    ecr::caching::rules::Rules, ecr::rate::Rate, ecr::store::Store, ecr::tokens::Tokens, ecr::upload::Uploads,
+    faults::Faults, identities::Identities, logs::store::LogStore, registry, registry::Registry,
+    registry::links::Links, seed::Seed, state::Keeper, state::life::LIFE, state::life::Life, sts::issuer::Issuer,
 };
-use crate::domain::account::AccountId;
+use crate::domain::account::{AccountId, Region};
 
 /// The tasks that serve. They end when this is dropped.
 pub(crate) struct Listeners {
@@ -98,17 +99,16 @@ pub(crate) async fn open(
     let keeper = options.state.as_deref().map(Keeper::open).transpose()?.map(Arc::new);
     let mut life = read_life(keeper.as_deref())?;
     let (second, second_address) = listen_again(free, life.second).await?;
-    let mut registries: Vec<(AccountId, TcpListener, SocketAddr)> = Vec::new();
-    for account in options.seed.all_accounts() {
-        let port = life.registries.get(&account).copied().unwrap_or_default();
-        let (listener, address) = listen_again(free, port).await?;
-        registries.push((account, listener, address));
-    }
-    let addresses = registries.iter().map(|(account, _, address)| (account.clone(), *address)).collect();
+    let registries = listen_for_registries(&options.seed, &life, free).await?;
+    let addresses = registries.iter().map(|(place, _, address)| (place.clone(), *address)).collect();
     let cloud = Arc::new(build(options, directory, keeper.clone(), &mut life, (second_address, addresses))?);
     if let Some(keeper) = &keeper {
         life.second = second_address.port();
-        life.registries = registries.iter().map(|(account, _, address)| (account.clone(), address.port())).collect();
+        life.registries.clear();
+        life.further_registries.clear();
+        for ((account, region), _, address) in &registries {
+            life.remember(account, region, &cloud.region, address.port());
+        }
         life.former_lives += 1;
         keeper.keep(LIFE, &life);
         cloud.app_runner.restore(keeper).await?;
@@ -123,11 +123,27 @@ pub(crate) async fn open(
         let cloud = Arc::clone(&shared);
         async move { registry::links::serve(&cloud, request).await }
     });
-    for (account, listener, _) in registries {
-        let registry = Registry { cloud: Arc::clone(&cloud), account };
+    for ((account, region), listener, _) in registries {
+        let registry = Registry { cloud: Arc::clone(&cloud), account, region };
         listeners.serve(listener, move |request| registry::serve(registry.clone(), request));
     }
     Ok((cloud, listeners, address))
+}
+
+/// A registry about to be served: whose and where it is, its listener, and the listener's address.
+type Opened = ((AccountId, Region), TcpListener, SocketAddr);
+
+/// A listener for each account in each region.
+async fn listen_for_registries(seed: &Seed, life: &Life, free: SocketAddr) -> Result<Vec<Opened>, SandboxError> {
+    let regions: Vec<Region> = iter::once(seed.region.clone()).chain(seed.further_regions()).collect();
+    let mut registries = Vec::new();
+    for account in seed.all_accounts() {
+        for region in &regions {
+            let (listener, address) = listen_again(free, life.port(&account, region, &seed.region)).await?;
+            registries.push(((account.clone(), region.clone()), listener, address));
+        }
+    }
+    Ok(registries)
 }
 
 /// Listens on a port that was had before, or else on a free one.
@@ -154,7 +170,7 @@ fn build(
     directory: &Directory,
     keeper: Option<Arc<Keeper>>,
     life: &mut Life,
-    (second_address, registries): (SocketAddr, HashMap<AccountId, SocketAddr>),
+    (second_address, registries): (SocketAddr, BTreeMap<(AccountId, Region), SocketAddr>),
 ) -> Result<Cloud, SandboxError> {
     let seed = &options.seed;
     let path = directory.blobs();
@@ -167,6 +183,11 @@ fn build(
         identities.restore(keeper)?;
     }
     images.seed(seed, life);
+    let cache_rules = Rules::new(seed.pull_through_cache_seconds, keeper.clone());
+    if let Some(keeper) = &keeper {
+        cache_rules.restore(keeper)?;
+    }
+    cache_rules.seed(seed, life)?;
     let mut app_runner = options.app_runner.clone();
     app_runner.secrets.extend(seed.secrets.clone());
     // The ids of a former life are not given out again.
@@ -177,10 +198,11 @@ fn build(
         region: seed.region.clone(),
         ecr_manners: seed.ecr_manners,
         identities,
-        issuer: Issuer::new(),
+        issuer: Issuer::new().map_err(|_| SandboxError::SigningKey)?,
         role_propagation: SignedDuration::from_secs(seed.role_propagation_seconds.into()),
         images,
         uploads: Uploads::default(),
+        cache_rules,
         rate: Rate::default(),
         tokens: Tokens::default(),
         links: Links::new(second_address, seed.link_lifetime_seconds),

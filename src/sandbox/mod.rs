@@ -26,6 +26,7 @@ mod tests;
 mod wildcard;
 
 use std::{
+    collections::BTreeMap,
     io,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -74,12 +75,21 @@ pub enum SandboxError {
     /// A role's trust policy in the seed makes no sense.
     #[error("a role of the seed cannot be trusted as it is written")]
     Trust(#[source] iam::policy::InvalidPolicy),
+    /// A pull-through cache rule of the seed is none that ECR would create.
+    #[error("a pull-through cache rule of the seed is refused: {reason}")]
+    CacheRule {
+        /// What ECR answered.
+        reason: String,
+    },
     /// A service of the seed is none that App Runner would create.
     #[error("a service of the seed is refused: {reason}")]
     Service {
         /// What App Runner answered.
         reason: String,
     },
+    /// The key of the OIDC issuer cannot be made.
+    #[error("cannot make a key for OIDC tokens: the system gives no randomness")]
+    SigningKey,
     /// The directory cannot be made or written to.
     #[error("cannot keep anything in {}", path.display())]
     Directory {
@@ -120,7 +130,11 @@ impl SandboxError {
             Self::State { .. } => {
                 Some("put back what was changed in the directory, or start with an empty one".to_owned())
             }
-            Self::Directory { .. } | Self::Service { .. } | Self::Trust(_) => None,
+            Self::Directory { .. }
+            | Self::SigningKey
+            | Self::CacheRule { .. }
+            | Self::Service { .. }
+            | Self::Trust(_) => None,
         }
     }
 }
@@ -150,7 +164,8 @@ pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
 async fn create_services(cloud: &Cloud, seed: &Seed) -> Result<(), SandboxError> {
     for service in &seed.services {
         let arn = format!("arn:aws:iam::{}:root", service.account);
-        let owner = caller::Caller { account: service.account.clone(), region: seed.region.clone(), arn };
+        let region = service.region.as_ref().unwrap_or(&seed.region).clone();
+        let owner = caller::Caller { account: service.account.clone(), region, arn };
         let created = cloud.app_runner.call(&owner, "CreateService", service.create.clone()).await;
         match created {
             Ok(_) => {}
@@ -190,22 +205,19 @@ impl Sandbox {
         &self.endpoint
     }
 
-    /// Where the registry of an account listens: what stands in the place of `A.dkr.ecr.R.amazonaws.com`.
+    /// Where the registry of an account listens in a region: what stands in the place of `A.dkr.ecr.R.amazonaws.com`.
     #[must_use]
-    pub fn registry_address(&self, account: &AccountId) -> Option<SocketAddr> {
-        self.cloud.registries.get(account).copied()
+    pub fn registry_address(&self, account: &AccountId, region: &Region) -> Option<SocketAddr> {
+        self.cloud.registries.get(&(account.clone(), region.clone())).copied()
     }
 
-    /// Every account with the address of its registry, by account.
+    /// The address of each account's registry in each region, by account and region.
     #[must_use]
-    pub fn registries(&self) -> Vec<(AccountId, SocketAddr)> {
-        let mut all: Vec<_> =
-            self.cloud.registries.iter().map(|(account, address)| (account.clone(), *address)).collect();
-        all.sort();
-        all
+    pub fn registries(&self) -> &BTreeMap<(AccountId, Region), SocketAddr> {
+        &self.cloud.registries
     }
 
-    /// The region whose registries are served.
+    /// The main region: where things live that name none.
     #[must_use]
     pub fn region(&self) -> &Region {
         &self.cloud.region

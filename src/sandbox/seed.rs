@@ -24,8 +24,10 @@ const CI_ACCOUNT: &str = "333333333333";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Seed {
-    /// The region whose registries are served.
+    /// The main region: where things live that name none.
     pub region: Region,
+    /// Further regions: every account has a registry in each.
+    pub regions: Vec<Region>,
     /// Accounts that exist even if nothing below lives in them.
     pub accounts: Vec<AccountId>,
     /// IAM users with long-lived access keys. The first is the one [`super::Sandbox::environment`] speaks for.
@@ -51,6 +53,23 @@ pub struct Seed {
     pub services: Vec<ServiceSeed>,
     /// Whether services run without containers and images: deployments then succeed unless a script says otherwise.
     pub scripted: bool,
+    /// Rules of ECR's pull-through cache.
+    pub pull_through_cache_rules: Vec<CacheRuleSeed>,
+    /// How long a cached tag is served without a look at the upstream: 0 looks at every pull, AWS once in 24 hours.
+    pub pull_through_cache_seconds: u32,
+}
+
+/// A rule of ECR's pull-through cache.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheRuleSeed {
+    /// The account whose registry caches.
+    pub account: AccountId,
+    /// The region of that registry: the main one if it is not named.
+    #[serde(default)]
+    pub region: Option<Region>,
+    /// The input of `CreatePullThroughCacheRule`, as the API takes it.
+    pub create: Value,
 }
 
 /// An App Runner service.
@@ -59,6 +78,9 @@ pub struct Seed {
 pub struct ServiceSeed {
     /// The account it lives in.
     pub account: AccountId,
+    /// Its region: the main one if it is not named.
+    #[serde(default)]
+    pub region: Option<Region>,
     /// The input of `CreateService`, as the API takes it.
     pub create: Value,
 }
@@ -125,6 +147,9 @@ pub struct WebIdentity {
 pub struct RepositorySeed {
     /// The account it lives in.
     pub account: AccountId,
+    /// Its region: the main one if it is not named.
+    #[serde(default)]
+    pub region: Option<Region>,
     /// Its name, such as `shop/api`.
     pub name: String,
     /// Whether tags may move.
@@ -187,7 +212,17 @@ impl Seed {
         let of_users = self.users.iter().map(|user| user.account.clone());
         let of_roles = self.roles.iter().map(|role| role.arn.account().clone());
         let of_repositories = self.repositories.iter().map(|repository| repository.account.clone());
-        named.chain(of_users).chain(of_roles).chain(of_repositories).collect()
+        let of_caches = self.pull_through_cache_rules.iter().map(|rule| rule.account.clone());
+        named.chain(of_users).chain(of_roles).chain(of_repositories).chain(of_caches).collect()
+    }
+
+    /// The regions beside the main one that have registries: those named, and those that anything of ECR lives in.
+    #[must_use]
+    pub fn further_regions(&self) -> BTreeSet<Region> {
+        let of_repositories = self.repositories.iter().filter_map(|repository| repository.region.clone());
+        let of_caches = self.pull_through_cache_rules.iter().filter_map(|rule| rule.region.clone());
+        let all = self.regions.iter().cloned().chain(of_repositories).chain(of_caches);
+        all.filter(|region| *region != self.region).collect()
     }
 
     /// The value of a secret.
@@ -216,6 +251,7 @@ fn default_seed() -> Result<Seed, Box<dyn std::error::Error>> {
     let (registry, workload, ci) = (REGISTRY_ACCOUNT.parse()?, WORKLOAD_ACCOUNT.parse()?, CI_ACCOUNT.parse()?);
     Ok(Seed {
         region: "ap-northeast-1".parse()?,
+        regions: Vec::new(),
         roles: vec![
             role(&registry, "shipgate-pull", &ci_root)?,
             role(&workload, "shipgate-deploy", &ci_root)?,
@@ -239,6 +275,8 @@ fn default_seed() -> Result<Seed, Box<dyn std::error::Error>> {
         scripts: Vec::new(),
         services: Vec::new(),
         scripted: false,
+        pull_through_cache_rules: Vec::new(),
+        pull_through_cache_seconds: 0,
     })
 }
 
@@ -257,6 +295,7 @@ fn role(account: &AccountId, name: &str, assumed_by: &str) -> Result<Role, crate
 fn repository(account: &AccountId) -> RepositorySeed {
     RepositorySeed {
         account: account.clone(),
+        region: None,
         name: "shop/api".to_owned(),
         tag_mutability: TagMutability::Mutable,
         mutability_exclusions: Vec::new(),
@@ -277,6 +316,18 @@ mod tests {
         assert_eq!(seed.repositories[0].tag_mutability, TagMutability::Immutable);
         assert_eq!(seed.secret("arn:x").as_deref(), Some("y"));
         assert_eq!((seed.roles.len(), seed.all_accounts().len()), (4, 4));
+        assert!(seed.further_regions().is_empty());
+    }
+
+    #[test]
+    fn a_region_has_registries_when_it_is_named_or_lived_in() {
+        let seed = Seed::from_yaml(
+            "regions: [us-east-1, ap-northeast-1]\n\
+             repositories: [{account: '444444444444', region: eu-west-1, name: a/b}]\n",
+        )
+        .unwrap();
+        let regions: Vec<String> = seed.further_regions().iter().map(ToString::to_string).collect();
+        assert_eq!(regions, ["eu-west-1", "us-east-1"]);
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn judge(modules: &[&str]) {
 
 #[test]
 fn boto3_finds_every_answer_as_its_models_say() {
-    judge(&["test_sts", "test_ecr", "test_logs", "test_apprunner", "test_supported"]);
+    judge(&["test_sts", "test_ecr", "test_pull_through", "test_logs", "test_apprunner", "test_supported"]);
 }
 
 #[test]

@@ -52,6 +52,7 @@ fn programs_are_told_in_one_line() {
         let told: Value = serde_json::from_str(&lines[0]).unwrap();
         assert_eq!(told["environment"]["AWS_ENDPOINT_URL"], told["endpoint"]);
         assert_eq!(told["region"], "ap-northeast-1");
+        assert_eq!(told["regions"]["ap-northeast-1"], told["registries"]);
         assert_eq!(told["credentials"]["access_key_id"], told["environment"]["AWS_ACCESS_KEY_ID"]);
         for account in ["111111111111", "222222222222", "333333333333"] {
             let address = told["registries"][account].as_str().unwrap();

@@ -1,14 +1,35 @@
 """STS by boto3."""
 
+import base64
 import json
 import unittest
+import urllib.request
 from datetime import datetime, timedelta, timezone
 
 import boto3
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from sandbox import ACCOUNT, CONFIG, ROLE, Judging, client, control, session_of, watched
+from sandbox import ACCOUNT, CONFIG, ENDPOINT, ROLE, Judging, client, control, session_of, watched
 
 TRUSTED = f"arn:aws:iam::{ACCOUNT}:role/pipeline"
+
+
+def decoded(text):
+    """The bytes of a part of a token."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def encoded(claims):
+    """Claims as a part of a token."""
+    return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+
+
+def header_of(token):
+    """The first part of a token, as it is."""
+    return token.partition(".")[0]
 
 
 class Sts(Judging):
@@ -81,6 +102,30 @@ class Sts(Judging):
         self.refused("InvalidIdentityToken", "", call, WebIdentityToken="none.of.yours", **name)
         old = control("/_sandbox/oidc/token", {"sub": "repo:shop/api", "exp": 1_600_000_000})["value"]
         self.refused("ExpiredTokenException", "", call, WebIdentityToken=old, **name)
+
+    def test_anybody_can_verify_a_token(self):
+        said = control("/.well-known/openid-configuration")
+        self.assertEqual(said["issuer"], ENDPOINT)
+        self.assertEqual(said["id_token_signing_alg_values_supported"], ["ES256"])
+        with urllib.request.urlopen(said["jwks_uri"], timeout=30) as answer:
+            keys = {key["kid"]: key for key in json.load(answer)["keys"]}
+        token = control("/_sandbox/oidc/token", {"iss": ENDPOINT, "sub": "anybody"})["value"]
+        signed, _, signature = token.rpartition(".")
+        header, claims = (json.loads(decoded(part)) for part in signed.split("."))
+        self.assertEqual((header["alg"], claims["iss"], claims["sub"]), ("ES256", ENDPOINT, "anybody"))
+        x, y = (int.from_bytes(decoded(keys[header["kid"]][half]), "big") for half in "xy")
+        key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+        raw = decoded(signature)
+        halves = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+        key.verify(halves, signed.encode(), ec.ECDSA(hashes.SHA256()))
+        with self.assertRaises(InvalidSignature):
+            key.verify(halves, signed.encode() + b"x", ec.ECDSA(hashes.SHA256()))
+        name = {"RoleArn": TRUSTED, "RoleSessionName": "run-1"}
+        early = control("/_sandbox/oidc/token", {"nbf": 4_000_000_000})["value"]
+        call = self.sts.assume_role_with_web_identity
+        self.refused("InvalidIdentityToken", "not yet valid", call, WebIdentityToken=early, **name)
+        tampered = ".".join((header_of(token), encoded({**claims, "sub": "repo:shop/api:x"}), signature))
+        self.refused("InvalidIdentityToken", "verification key", call, WebIdentityToken=tampered, **name)
 
     def test_a_wrong_key_and_a_wrong_secret(self):
         for key, secret, code in (

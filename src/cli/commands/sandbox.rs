@@ -2,7 +2,7 @@
 
 mod guide;
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,7 @@ use crate::{
         console::{complain, print_data, say},
         signals,
     },
-    domain::exit_code::ExitCode,
+    domain::{account::Region, exit_code::ExitCode},
     sandbox::{
         self, Options, Sandbox,
         apprunner::{Options as AppRunnerOptions, Pace},
@@ -83,11 +83,11 @@ fn with_source(error: &dyn std::error::Error) -> String {
 fn introduce(sandbox: &Sandbox, seed: &Seed, output: OutputFormat) {
     let environment: Map<_, _> =
         sandbox.environment().into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-    let registries: Map<_, _> = sandbox
-        .registries()
-        .into_iter()
-        .map(|(account, address)| (account.to_string(), format!("http://{address}").into()))
-        .collect();
+    let mut regions: BTreeMap<&Region, Map<String, Value>> = BTreeMap::new();
+    for ((account, region), address) in sandbox.registries() {
+        let of_region = regions.entry(region).or_default();
+        of_region.insert(account.to_string(), format!("http://{address}").into());
+    }
     let credentials = seed.users.first().map(|user| {
         json!({
             "account": user.account,
@@ -98,7 +98,8 @@ fn introduce(sandbox: &Sandbox, seed: &Seed, output: OutputFormat) {
     let told = json!({
         "endpoint": sandbox.endpoint(),
         "region": sandbox.region(),
-        "registries": registries,
+        "registries": regions.get(sandbox.region()),
+        "regions": regions,
         "credentials": credentials,
         "environment": environment,
     });

@@ -8,7 +8,15 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Received, percent};
-use crate::sandbox::{apprunner::Order, cloud::Cloud, faults::Fault};
+use crate::sandbox::{apprunner::Order, cloud::Cloud, faults::Fault, sts::issuer::Issuer};
+
+/// Where an OIDC issuer tells about itself (OpenID Connect Discovery 1.0, 4).
+const CONFIGURATION: &str = "/.well-known/openid-configuration";
+
+/// Whether a path is one of these.
+pub(crate) fn has(path: &str) -> bool {
+    path.starts_with("/_sandbox/") || path == CONFIGURATION
+}
 
 /// Answers:
 /// - `/_sandbox/faults` GET, POST: see [`crate::sandbox::faults`];
@@ -16,7 +24,8 @@ use crate::sandbox::{apprunner::Order, cloud::Cloud, faults::Fault};
 /// - `/_sandbox/apprunner` GET: services with what they run, and the scripts that wait; POST: one order or a list of
 ///   them, see [`crate::sandbox::apprunner::Order`]. An order that cannot be carried out ends the list with 400;
 /// - `/_sandbox/roles` POST: makes a role, written as in the seed. It can be used after `role_propagation_seconds`;
-/// - `/_sandbox/oidc/token` GET, POST: see [`crate::sandbox::sts::issuer`].
+/// - `/_sandbox/oidc/token` GET, POST, `/_sandbox/oidc/jwks` GET and `/.well-known/openid-configuration` GET: see
+///   [`crate::sandbox::sts::issuer`].
 pub(crate) fn serve(cloud: &Cloud, received: &Received) -> Response<Body> {
     let (status, body) = match (received.method.as_str(), received.path.as_str()) {
         ("GET", "/_sandbox/faults") => (StatusCode::OK, json!(cloud.faults.list())),
@@ -31,6 +40,11 @@ pub(crate) fn serve(cloud: &Cloud, received: &Received) -> Response<Body> {
         ("POST", "/_sandbox/roles") => put_role(cloud, &received.body),
         ("POST", "/_sandbox/oidc/token") => mint(cloud, serde_json::from_slice(&received.body)),
         ("GET", "/_sandbox/oidc/token") => mint(cloud, Ok(claims_of_query(&received.query))),
+        ("GET", "/_sandbox/oidc/jwks") => (StatusCode::OK, cloud.issuer.key_set()),
+        ("GET", CONFIGURATION) => {
+            let address = format!("http://{}", received.header("host").unwrap_or_default());
+            (StatusCode::OK, Issuer::configuration(&address))
+        }
         _ => (StatusCode::NOT_FOUND, json!({"error": "no such path in the sandbox's control interface"})),
     };
     let mut response = Response::new(Body::from(body.to_string()));
@@ -68,8 +82,9 @@ fn put_role(cloud: &Cloud, body: &[u8]) -> (StatusCode, Value) {
 }
 
 fn mint(cloud: &Cloud, claims: serde_json::Result<Value>) -> (StatusCode, Value) {
-    match claims {
-        Ok(claims) => (StatusCode::OK, json!({"value": cloud.issuer.mint(&claims, Timestamp::now())})),
+    match claims.map(|claims| cloud.issuer.mint(&claims, Timestamp::now())) {
+        Ok(Ok(token)) => (StatusCode::OK, json!({ "value": token })),
+        Ok(Err(_)) => (StatusCode::INTERNAL_SERVER_ERROR, json!({"error": "the token cannot be signed"})),
         Err(error) => (StatusCode::BAD_REQUEST, json!({"error": error.to_string()})),
     }
 }

@@ -82,7 +82,7 @@ pub(crate) async fn serve(cloud: Arc<Cloud>, request: Request) -> Response<Body>
     if let Some(page) = page::answer(&cloud, &received) {
         return page;
     }
-    if received.path.starts_with("/_sandbox/") {
+    if interface::has(&received.path) {
         return interface::serve(&cloud, &received);
     }
     let (service, action) = name_call(&received);

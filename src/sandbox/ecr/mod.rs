@@ -1,6 +1,7 @@
 //! Elastic Container Registry, the control plane. The registries themselves are in `super::registry`.
 
 mod attributes;
+pub(crate) mod caching;
 mod contents;
 mod images;
 mod kept;
@@ -60,7 +61,10 @@ pub(crate) async fn call(
         "DeleteLifecyclePolicy" => attributes::delete_lifecycle(&request),
         "ListImages" => images::list(&request),
         "DescribeImages" => images::describe(&request),
-        "BatchGetImage" => images::batch_get(&request),
+        "BatchGetImage" => {
+            caching::import_each(cloud, principal, &request)?;
+            images::batch_get(&request)
+        }
         "BatchDeleteImage" => images::batch_delete(&request),
         "PutImage" => images::put(cloud, &request),
         "BatchCheckLayerAvailability" => layers::check_availability(&request),
@@ -68,6 +72,11 @@ pub(crate) async fn call(
         "InitiateLayerUpload" => layer_upload::initiate(cloud, &request).await,
         "UploadLayerPart" => layer_upload::part(cloud, &request).await,
         "CompleteLayerUpload" => layer_upload::complete(cloud, &request).await,
+        "CreatePullThroughCacheRule" => caching::calls::create(&cloud.cache_rules, &request),
+        "DescribePullThroughCacheRules" => caching::calls::describe(&cloud.cache_rules, &request),
+        "UpdatePullThroughCacheRule" => caching::calls::update(&cloud.cache_rules, &request),
+        "ValidatePullThroughCacheRule" => caching::calls::validate(cloud, &request),
+        "DeletePullThroughCacheRule" => caching::calls::delete(&cloud.cache_rules, &request),
         "PutAccountSetting" => settings::put(&request),
         "GetAccountSetting" => settings::get(&request),
         _ => {
@@ -97,14 +106,7 @@ impl Request<'_> {
 
     /// The registry that is asked for: the caller's, or the one named.
     fn account(&self) -> Result<AccountId, ApiError> {
-        match self.input["registryId"].as_str() {
-            None => Ok(self.caller.account.clone()),
-            Some(id) => id.parse().map_err(|_| {
-                invalid(format!(
-                    "Invalid parameter at 'registryId' failed to satisfy constraint: '{id}' is not 12 digits"
-                ))
-            }),
-        }
+        registry(self.caller, self.input)
     }
 
     /// The repository that is asked for.
@@ -148,6 +150,16 @@ impl Request<'_> {
                 .map_err(|_| invalid("Invalid parameter at 'nextToken' failed to satisfy constraint: 'not a token'"))?,
         };
         Ok((from, limit))
+    }
+}
+
+/// The registry that is asked for: the caller's, or the one named.
+fn registry(caller: &Caller, input: &Value) -> Result<AccountId, ApiError> {
+    match input["registryId"].as_str() {
+        None => Ok(caller.account.clone()),
+        Some(id) => id.parse().map_err(|_| {
+            invalid(format!("Invalid parameter at 'registryId' failed to satisfy constraint: '{id}' is not 12 digits"))
+        }),
     }
 }
 

@@ -140,7 +140,8 @@ impl Store {
     /// The repositories of the seed, empty, save those that it has brought in before.
     pub(crate) fn seed(&self, seed: &Seed, life: &mut Life) {
         for one in &seed.repositories {
-            let id = RepositoryId { account: one.account.clone(), region: seed.region.clone(), name: one.name.clone() };
+            let region = one.region.as_ref().unwrap_or(&seed.region).clone();
+            let id = RepositoryId { account: one.account.clone(), region, name: one.name.clone() };
             let mutability = Mutability { kind: one.tag_mutability, exclusions: one.mutability_exclusions.clone() };
             let policy = one.policy.as_ref().map(|policy| policy.0.clone());
             if life.seeded.insert(id.arn()) {

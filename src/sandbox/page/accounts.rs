@@ -19,11 +19,23 @@ fn one(html: &mut Html, account: &Account) {
                 html.text("registry ");
                 html.leaf("code", &[], registry);
             }
+            for (region, registry) in &account.further_registries {
+                html.text(&format!(", in {region} "));
+                html.leaf("code", &[], registry);
+            }
             for user in &account.users {
                 html.text(", user ");
                 html.leaf("code", &[], user);
             }
         });
+        for (prefix, upstream) in &account.cache_rules {
+            html.element("p", &[("class", "quiet")], |html| {
+                html.text("caches ");
+                html.leaf("code", &[], prefix);
+                html.text(" from ");
+                html.leaf("code", &[], upstream);
+            });
+        }
         if account.roles.is_empty() {
             return;
         }

@@ -11,7 +11,7 @@ use super::{
     view::{Account, Image, Instance, Operation, Phase, Repository, Role, Service, View},
 };
 use crate::{
-    domain::account::AccountId,
+    domain::account::{AccountId, Region},
     sandbox::{
         cloud::Cloud,
         ecr::repository::{self, RepositoryId},
@@ -49,14 +49,8 @@ pub(super) fn view(cloud: &Cloud, query: &Query, now: Timestamp) -> View {
 
 fn accounts(cloud: &Cloud) -> Vec<Account> {
     let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
-    let empty = |id: &AccountId| Account {
-        id: id.to_string(),
-        registry: cloud.registries.get(id).map(ToString::to_string),
-        users: Vec::new(),
-        roles: Vec::new(),
-    };
-    for id in cloud.registries.keys() {
-        accounts.insert(id.clone(), empty(id));
+    for (id, _) in cloud.registries.keys() {
+        accounts.entry(id.clone()).or_insert_with(|| empty(cloud, id));
     }
     for arn in cloud.identities.users() {
         let Some((id, name)) = arn.rsplit_once(":user/").and_then(|(head, name)| Some((head.get(13..)?, name))) else {
@@ -68,9 +62,27 @@ fn accounts(cloud: &Cloud) -> Vec<Account> {
     }
     for known in cloud.identities.roles() {
         let id = known.role.arn.account();
-        accounts.entry(id.clone()).or_insert_with(|| empty(id)).roles.push(role(&known.role));
+        accounts.entry(id.clone()).or_insert_with(|| empty(cloud, id)).roles.push(role(&known.role));
     }
     accounts.into_values().collect()
+}
+
+/// An account without users and roles.
+fn empty(cloud: &Cloud, id: &AccountId) -> Account {
+    let mut registries: BTreeMap<&Region, String> = cloud
+        .registries
+        .iter()
+        .filter(|((account, _), _)| account == id)
+        .map(|((_, region), address)| (region, address.to_string()))
+        .collect();
+    Account {
+        id: id.to_string(),
+        registry: registries.remove(&cloud.region),
+        further_registries: registries.into_iter().map(|(region, address)| (region.to_string(), address)).collect(),
+        cache_rules: cloud.cache_rules.of_account(id).iter().map(|(rule, to)| (rule.place(), to.shown())).collect(),
+        users: Vec::new(),
+        roles: Vec::new(),
+    }
 }
 
 fn role(role: &seed::Role) -> Role {

@@ -54,7 +54,14 @@ fn view(service: Service) -> View {
         more: 1,
     };
     let role = Role { name: name(), assumed_by: vec![name()], needs_external_id: true, policies: Some(2) };
-    let account = Account { id: name(), registry: Some(name()), users: vec![name()], roles: vec![role] };
+    let account = Account {
+        id: name(),
+        registry: Some(name()),
+        further_registries: vec![(name(), name())],
+        cache_rules: vec![(name(), name())],
+        users: vec![name()],
+        roles: vec![role],
+    };
     View {
         now: Timestamp::UNIX_EPOCH,
         region: name(),

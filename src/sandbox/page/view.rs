@@ -6,7 +6,7 @@ use jiff::Timestamp;
 pub(super) struct View {
     /// When it was looked.
     pub(super) now: Timestamp,
-    /// The region of the registries.
+    /// The main region.
     pub(super) region: String,
     /// By number.
     pub(super) accounts: Vec<Account>,
@@ -42,8 +42,12 @@ pub(super) enum Source {
 /// An account.
 pub(super) struct Account {
     pub(super) id: String,
-    /// `HOST:PORT` of its registry.
+    /// `HOST:PORT` of its registry in the main region.
     pub(super) registry: Option<String>,
+    /// Its registries in further regions: region and `HOST:PORT`.
+    pub(super) further_registries: Vec<(String, String)>,
+    /// The prefixes of its pull-through cache rules, with what each leads to.
+    pub(super) cache_rules: Vec<(String, String)>,
     pub(super) users: Vec<String>,
     pub(super) roles: Vec<Role>,
 }

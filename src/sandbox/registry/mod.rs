@@ -1,5 +1,5 @@
-//! The OCI registry of one account: `/v2/…` as the distribution specification has it, with ECR's manners where the
-//! sandbox is told to have them. Each account's registry has a listener of its own.
+//! The OCI registry of one account in one region: `/v2/…` as the distribution specification has it, with ECR's manners where the
+//! sandbox is told to have them. Each registry has a listener of its own.
 
 mod blobs;
 pub(crate) mod links;
@@ -24,12 +24,13 @@ use super::{
     cloud::Cloud,
     control::calls::Call,
     ecr::{
+        caching,
         repository::RepositoryId,
         tokens::{Holder, Login},
     },
     faults::Trouble,
 };
-use crate::domain::account::AccountId;
+use crate::domain::account::{AccountId, Region};
 
 /// A registry.
 #[derive(Clone)]
@@ -38,6 +39,8 @@ pub(crate) struct Registry {
     pub(crate) cloud: Arc<Cloud>,
     /// Whose it is.
     pub(crate) account: AccountId,
+    /// Where it is.
+    pub(crate) region: Region,
 }
 
 /// A request whose route is known.
@@ -115,7 +118,7 @@ impl Registry {
                 Err(Refusal::new(StatusCode::FORBIDDEN, "DENIED", message))
             }
             Login::Unknown => {
-                let realm = self.cloud.registry_url(&self.account, &self.cloud.region).unwrap_or_default();
+                let realm = self.cloud.registry_url(&self.account, &self.region).unwrap_or_default();
                 let challenge = format!("Basic realm=\"{realm}/\",service=\"ecr.amazonaws.com\"");
                 Err(Refusal::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "Not Authorized")
                     .with(header::WWW_AUTHENTICATE, challenge))
@@ -128,7 +131,8 @@ impl Registry {
         match (route, asked.method.as_str()) {
             (Route::Ping, _) if get => Ok(Response::new(Body::from("{}"))),
             (Route::Manifest { name, reference }, "GET" | "HEAD") => {
-                let id = self.repository(holder, "BatchGetImage", &name)?;
+                let id = self.permitted(holder, "BatchGetImage", &name)?;
+                caching::import(&self.cloud, &holder.principal, &id, &reference).map_err(Refusal::not_imported)?;
                 manifests::get(self, &id, &reference, &asked)
             }
             (Route::Manifest { name, reference }, "PUT") => {
@@ -181,23 +185,28 @@ impl Registry {
         }
     }
 
-    /// The repository, when the caller may do this to it.
+    /// The repository, when it is there and the caller may do this to it.
     fn repository(&self, holder: &Holder, action: &str, name: &str) -> Result<RepositoryId, Refusal> {
-        let id =
-            RepositoryId { account: self.account.clone(), region: self.cloud.region.clone(), name: name.to_owned() };
-        if holder.region != self.cloud.region {
-            let message = format!("the token is for {}, the registry is in {}", holder.region, self.cloud.region);
+        let id = self.permitted(holder, action, name)?;
+        self.cloud.images.look(&id, |_| ()).map_err(|missing| Refusal::no_repository(&missing))?;
+        Ok(id)
+    }
+
+    /// The repository, there or not, when the caller may do this to it.
+    fn permitted(&self, holder: &Holder, action: &str, name: &str) -> Result<RepositoryId, Refusal> {
+        let id = RepositoryId { account: self.account.clone(), region: self.region.clone(), name: name.to_owned() };
+        if holder.region != self.region {
+            let message = format!("the token is for {}, the registry is in {}", holder.region, self.region);
             return Err(Refusal::new(StatusCode::FORBIDDEN, "DENIED", &message));
         }
         authorization::repository(&self.cloud, &holder.principal, action, &id)
             .map_err(|denied| Refusal::new(StatusCode::FORBIDDEN, "DENIED", &denied.message))?;
-        self.cloud.images.look(&id, |_| ()).map_err(|missing| Refusal::no_repository(&missing))?;
         Ok(id)
     }
 
     /// The address a `Location` header is to name: whole on ECR, a path on the plain registry.
     fn location(&self, path: &str) -> String {
-        let own = self.cloud.registry_url(&self.account, &self.cloud.region).filter(|_| self.cloud.ecr_manners);
+        let own = self.cloud.registry_url(&self.account, &self.region).filter(|_| self.cloud.ecr_manners);
         format!("{}{path}", own.unwrap_or_default())
     }
 }

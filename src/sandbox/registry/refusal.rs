@@ -6,7 +6,10 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::{domain::digest::Digest, sandbox::ecr::store::NoRepository};
+use crate::{
+    domain::digest::Digest,
+    sandbox::ecr::{caching::NotImported, store::NoRepository},
+};
 
 /// An error answer.
 #[derive(Debug)]
@@ -37,6 +40,12 @@ impl Refusal {
     /// There is no such repository.
     pub(crate) fn no_repository(missing: &NoRepository) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", &missing.to_string())
+    }
+
+    /// The pull-through cache has not got what is asked for.
+    pub(crate) fn not_imported(why: NotImported) -> Self {
+        let (NotImported::Denied(message) | NotImported::Upstream(message)) = why;
+        Self::new(StatusCode::FORBIDDEN, "DENIED", &message)
     }
 
     /// There is no such manifest.

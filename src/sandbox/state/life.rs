@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::account::AccountId;
+use crate::domain::account::{AccountId, Region};
 
 /// The document `sandbox.json`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -12,12 +12,33 @@ use crate::domain::account::AccountId;
 pub(crate) struct Life {
     /// How often it has been started before.
     pub(crate) former_lives: u64,
-    /// The ports of the registries, to be had again if they are free.
+    /// The ports of the main region's registries, to be had again if they are free.
     pub(crate) registries: BTreeMap<AccountId, u16>,
+    /// Those of the registries of further regions.
+    #[serde(default)]
+    pub(crate) further_registries: BTreeMap<Region, BTreeMap<AccountId, u16>>,
     /// The port of the blobs' second address.
     pub(crate) second: u16,
-    /// The repositories that a seed has brought in, by ARN: one that was deleted since does not come back.
+    /// The repositories and cache rules that a seed has brought in, by ARN: one that was deleted since does not come back.
     pub(crate) seeded: BTreeSet<String>,
+}
+
+impl Life {
+    /// The port that a registry had; 0, which stands for any free one, if it had none.
+    pub(crate) fn port(&self, account: &AccountId, region: &Region, main: &Region) -> u16 {
+        let of_region = if region == main { Some(&self.registries) } else { self.further_registries.get(region) };
+        of_region.and_then(|ports| ports.get(account)).copied().unwrap_or_default()
+    }
+
+    /// Remembers the port of a registry.
+    pub(crate) fn remember(&mut self, account: &AccountId, region: &Region, main: &Region, port: u16) {
+        let of_region = if region == main {
+            &mut self.registries
+        } else {
+            self.further_registries.entry(region.clone()).or_default()
+        };
+        of_region.insert(account.clone(), port);
+    }
 }
 
 /// Its name.

@@ -7,7 +7,7 @@
 //! - `lock`: held by the process that uses the directory, with its number in it;
 //! - `sandbox.json`: [`life::Life`];
 //! - `blobs/sha256/HEX`: layers and configurations, moved there when their digest has been verified;
-//! - `repositories/`, `mounting/`, `roles/`, `services/`: a document each;
+//! - `repositories/`, `cache-rules/`, `mounting/`, `roles/`, `services/`: a document each;
 //! - `logs/GROUP.json` and `logs/GROUP-STREAM.lines`: a log group with its streams, and lines.
 //!
 //! Not kept: what a client holds of this process (sessions, registry logins, links, uploads under way, OIDC tokens),
@@ -29,7 +29,7 @@ use super::{SandboxError, locking::lock};
 use crate::domain::digest::Digest;
 
 /// The folders of documents.
-const ROOMS: [&str; 5] = ["repositories", "mounting", "roles", "services", "logs"];
+const ROOMS: [&str; 6] = ["repositories", "cache-rules", "mounting", "roles", "services", "logs"];
 
 /// Writes documents and reads them back.
 pub(crate) struct Keeper {

@@ -1,10 +1,12 @@
 //! The sandbox seen by clients that are not its own: the AWS SDK and plain HTTP.
 
+mod caching;
 mod ecr;
 mod faults;
 mod iam;
 mod logs;
 mod page;
+mod regions;
 mod registry;
 mod sts;
 mod world;

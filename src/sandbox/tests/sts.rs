@@ -2,9 +2,10 @@
 
 use aws_credential_types::Credentials;
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata as _};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use super::world::{DEPLOY, PULL, assumed, base, config, sandbox, set_faults};
+use super::world::{DEPLOY, PULL, answer_json, assumed, base, config, sandbox, set_faults};
 
 #[tokio::test]
 async fn a_role_answers_with_its_own_account() {
@@ -70,6 +71,21 @@ async fn wrong_keys_are_told_apart() {
         let error = aws_sdk_ecr::Client::new(&config).describe_repositories().send().await.unwrap_err();
         assert_eq!(error.into_service_error().code(), Some(ecr_code));
     }
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_issuer_says_where_its_key_is() {
+    let sandbox = sandbox(|_| ()).await;
+    let get = async |url: String| answer_json(reqwest::get(url).await.unwrap()).await;
+    let configuration = get(format!("{}/.well-known/openid-configuration", sandbox.endpoint())).await;
+    assert_eq!(configuration["issuer"], sandbox.endpoint());
+    let keys = get(configuration["jwks_uri"].as_str().unwrap().to_owned()).await;
+    let minted = get(format!("{}/_sandbox/oidc/token", sandbox.endpoint())).await;
+    let (header, _) = minted["value"].as_str().unwrap().split_once('.').unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+    assert_eq!((&header["alg"], &header["kid"]), (&json!("ES256"), &keys["keys"][0]["kid"]));
+    assert!(keys["keys"][0].get("d").is_none(), "the private half is nobody's business");
     sandbox.shutdown().await;
 }
 

@@ -34,8 +34,12 @@ pub(super) async fn base(sandbox: &Sandbox) -> SdkConfig {
 }
 
 pub(super) async fn config(sandbox: &Sandbox, keys: Credentials) -> SdkConfig {
+    config_in(sandbox, keys, sandbox.region().as_str()).await
+}
+
+async fn config_in(sandbox: &Sandbox, keys: Credentials, region: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new("ap-northeast-1"))
+        .region(Region::new(region.to_owned()))
         .endpoint_url(sandbox.endpoint())
         .credentials_provider(keys)
         .retry_config(aws_config::retry::RetryConfig::disabled())
@@ -45,11 +49,17 @@ pub(super) async fn config(sandbox: &Sandbox, keys: Credentials) -> SdkConfig {
 
 /// The same after assuming a role.
 pub(super) async fn assumed(sandbox: &Sandbox, role: &str) -> SdkConfig {
+    assumed_in(sandbox, role, sandbox.region().as_str()).await
+}
+
+/// The same for another region.
+pub(super) async fn assumed_in(sandbox: &Sandbox, role: &str, region: &str) -> SdkConfig {
     let sts = aws_sdk_sts::Client::new(&base(sandbox).await);
     let answer = sts.assume_role().role_arn(role).role_session_name("test").send().await.unwrap();
     let keys = answer.credentials.unwrap();
     let token = Some(keys.session_token);
-    config(sandbox, Credentials::new(keys.access_key_id, keys.secret_access_key, token, None, "a role")).await
+    let keys = Credentials::new(keys.access_key_id, keys.secret_access_key, token, None, "a role");
+    config_in(sandbox, keys, region).await
 }
 
 /// A plain client of one account's registry that follows nothing by itself.
@@ -62,11 +72,15 @@ pub(super) struct Plain {
 impl Plain {
     /// Logged in as the role, at the registry of the account.
     pub(super) async fn login(sandbox: &Sandbox, role: &str, account: &str) -> Self {
-        let ecr = aws_sdk_ecr::Client::new(&assumed(sandbox, role).await);
-        let answer = ecr.get_authorization_token().send().await.unwrap();
-        let token = answer.authorization_data()[0].authorization_token().unwrap().to_owned();
         let account: AccountId = account.parse().unwrap();
-        let base = format!("http://{}", sandbox.registry_address(&account).unwrap());
+        let address = sandbox.registry_address(&account, sandbox.region()).unwrap();
+        Self::login_at(&assumed(sandbox, role).await, format!("http://{address}")).await
+    }
+
+    /// Logged in with the token of this configuration's region, at this address.
+    pub(super) async fn login_at(config: &SdkConfig, base: String) -> Self {
+        let answer = aws_sdk_ecr::Client::new(config).get_authorization_token().send().await.unwrap();
+        let token = answer.authorization_data()[0].authorization_token().unwrap().to_owned();
         let client = Client::builder().redirect(Policy::none()).build().unwrap();
         Self { client, base, token }
     }

@@ -1,39 +1,46 @@
 //! How to point clients at a sandbox, in words and in lines to paste.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use crate::{
-    domain::{account::AccountId, arn::RoleArn},
+    domain::{
+        account::{AccountId, Region},
+        arn::RoleArn,
+    },
     sandbox::{Sandbox, seed::Seed},
 };
 
 /// What the words are about.
 pub(super) struct Guide {
     endpoint: String,
-    region: String,
+    region: Region,
     accounts: Vec<Account>,
     exports: String,
 }
 
 struct Account {
     id: AccountId,
-    registry: SocketAddr,
+    /// By region.
+    registries: BTreeMap<Region, SocketAddr>,
     /// The role by which the first user comes into the account, if it is not its own.
     role: Option<RoleArn>,
 }
 
 impl Guide {
     pub(super) fn new(sandbox: &Sandbox, seed: &Seed) -> Self {
-        let accounts = sandbox
-            .registries()
+        let mut registries: BTreeMap<&AccountId, BTreeMap<Region, SocketAddr>> = BTreeMap::new();
+        for ((id, region), address) in sandbox.registries() {
+            registries.entry(id).or_default().insert(region.clone(), *address);
+        }
+        let accounts = registries
             .into_iter()
-            .map(|(id, registry)| Account { role: way_in(seed, &id), id, registry })
+            .map(|(id, registries)| Account { role: way_in(seed, id), id: id.clone(), registries })
             .collect();
         let exports =
             sandbox.environment().iter().map(|(name, value)| format!("export {name}={value}\n")).collect::<Vec<_>>();
         Self {
             endpoint: sandbox.endpoint().to_owned(),
-            region: seed.region.to_string(),
+            region: seed.region.clone(),
             accounts,
             exports: exports.concat(),
         }
@@ -92,15 +99,23 @@ impl Guide {
     }
 
     fn logins(&self) -> String {
-        let login = |account: &Account| {
+        let logins = self.accounts.iter().flat_map(|account| {
             let profile =
                 account.role.as_ref().map(|_| format!(" --profile sandbox-{}", account.id)).unwrap_or_default();
-            format!(
-                "aws ecr get-login-password{profile} | docker login --username AWS --password-stdin {}   # {}\n",
-                account.registry, account.id
-            )
-        };
-        self.accounts.iter().map(login).collect()
+            account.registries.iter().map(move |(region, address)| {
+                let id = &account.id;
+                let (elsewhere, place) = if *region == self.region {
+                    (String::new(), id.to_string())
+                } else {
+                    (format!(" --region {region}"), format!("{id} in {region}"))
+                };
+                format!(
+                    "aws ecr get-login-password{profile}{elsewhere} | docker login --username AWS --password-stdin \
+                     {address}   # {place}\n"
+                )
+            })
+        });
+        logins.collect()
     }
 }
 
@@ -116,19 +131,33 @@ fn way_in(seed: &Seed, account: &AccountId) -> Option<RoleArn> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::{Account, Guide, Seed, way_in};
 
     fn guide() -> Guide {
         let seed = Seed::default();
         let account = |id: &str, port: u16| {
             let id = id.parse().unwrap();
-            Account { role: way_in(&seed, &id), id, registry: ([127, 0, 0, 1], port).into() }
+            let registries = BTreeMap::from([(seed.region.clone(), ([127, 0, 0, 1], port).into())]);
+            Account { role: way_in(&seed, &id), id, registries }
         };
         let accounts =
             vec![account("111111111111", 4001), account("222222222222", 4002), account("333333333333", 4003)];
         let endpoint = "http://127.0.0.1:4566".to_owned();
         let exports = format!("export AWS_ENDPOINT_URL={endpoint}\n");
-        Guide { endpoint, region: "ap-northeast-1".to_owned(), accounts, exports }
+        Guide { endpoint, region: seed.region.clone(), accounts, exports }
+    }
+
+    #[test]
+    fn a_registry_of_another_region_wants_a_token_of_that_region() {
+        let mut guide = guide();
+        guide.accounts.truncate(1);
+        let elsewhere = "us-east-1".parse().unwrap();
+        guide.accounts[0].registries.insert(elsewhere, ([127, 0, 0, 1], 4004).into());
+        let second = "aws ecr get-login-password --profile sandbox-111111111111 --region us-east-1 | docker login \
+                      --username AWS --password-stdin 127.0.0.1:4004   # 111111111111 in us-east-1";
+        assert_eq!(guide.logins().lines().nth(1), Some(second));
     }
 
     #[test]
