@@ -145,6 +145,10 @@ impl Registry {
                 let id = self.repository(holder, action, &name)?;
                 blobs::get(self, &id, &digest, asked).await
             }
+            (Route::Blob { name, digest }, "DELETE") => {
+                let id = self.repository(holder, "BatchDeleteImage", &name)?;
+                blobs::delete(self, &id, &digest)
+            }
             (Route::StartUpload { name }, "POST") => {
                 let id = self.repository(holder, "InitiateLayerUpload", &name)?;
                 uploads::start(self, &id, asked).await
