@@ -75,3 +75,8 @@ fn the_registry_keeps_to_the_distribution_specification() {
 fn the_registry_has_the_manners_of_ecr() {
     judge_with(&format!("{SEED}link_lifetime_seconds: 3\n"), &["test_manners"]);
 }
+
+#[test]
+fn boto3_moves_a_layer_of_one_gibibyte() {
+    judge(&["test_large"]);
+}

@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod clients;
 mod documents;
 mod evidence;
 mod exit_codes;
