@@ -13,6 +13,7 @@ mod evidence;
 mod exit_codes;
 mod identity;
 mod judges;
+mod load;
 mod output;
 mod page;
 mod pointing;
