@@ -57,7 +57,7 @@ fn program(name: &str, folder: &Path) -> Command {
 
 /// Runs it to a good end; what it has said.
 fn run(mut command: Command) -> String {
-    let shown = format!("{:?} {:?}", command.get_program(), command.get_args().collect::<Vec<_>>());
+    let shown = format!("{command:?}");
     let ran: Ran =
         command.output().unwrap_or_else(|error| panic!("{shown}: {error}; scripts/setup installs it")).into();
     assert_eq!(ran.code, 0, "{shown}\n{}", ran.said());

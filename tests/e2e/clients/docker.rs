@@ -121,7 +121,7 @@ fn docker_moves_a_layer_of_one_gibibyte() {
     let docker = Docker::login(&world);
     let layout = Layout::new(world.folder().join("made"));
     let layer = layout.large(GIBIBYTE);
-    let image = layout.name(&layout.image("amd64", &[layer.clone()]));
+    let image = layout.name(&layout.image("amd64", std::slice::from_ref(&layer)));
     skopeo::push(&world, &layout, "large");
     docker.run(&["pull", "--quiet", &docker.access.image("large")]);
     assert_eq!(docker.id("large"), format!("{} amd64", config(&world, "large")));

@@ -89,11 +89,14 @@ async fn upload(ecr: &Client, layout: &Layout, digest: &Digest) {
     loop {
         let mut bytes = Vec::new();
         io::Read::by_ref(&mut file).take(part_size).read_to_end(&mut bytes).unwrap();
-        let Some(last) = (bytes.len() as i64).checked_sub(1).filter(|last| *last >= 0) else { break };
+        if bytes.is_empty() {
+            break;
+        }
+        let last = first + i64::try_from(bytes.len()).unwrap() - 1;
         let part = ecr.upload_layer_part().repository_name(REPOSITORY).upload_id(id);
-        let part = part.part_first_byte(first).part_last_byte(first + last).layer_part_blob(Blob::new(bytes));
-        assert_eq!(part.send().await.unwrap().last_byte_received(), Some(first + last));
-        first += last + 1;
+        let part = part.part_first_byte(first).part_last_byte(last).layer_part_blob(Blob::new(bytes));
+        assert_eq!(part.send().await.unwrap().last_byte_received(), Some(last));
+        first = last + 1;
     }
     let done = ecr.complete_layer_upload().repository_name(REPOSITORY).upload_id(id);
     let done = done.layer_digests(digest.to_string()).send().await.unwrap();
