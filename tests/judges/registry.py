@@ -26,11 +26,11 @@ CODES = {
 
 
 class Registry:
-    """One repository of the judges' account, and what its registry answers about it."""
+    """One repository, of the judges' account unless a client of another is given, and what its registry answers."""
 
-    def __init__(self, name, **settings):
+    def __init__(self, name, ecr=None, **settings):
         self.name = name
-        self.ecr = client("ecr", role())
+        self.ecr = ecr or client("ecr", role())
         self.ecr.create_repository(repositoryName=name, **settings)
         login = self.ecr.get_authorization_token()["authorizationData"][0]
         self.endpoint = login["proxyEndpoint"]

@@ -7,7 +7,7 @@ import time
 from botocore.exceptions import ClientError
 
 from registry import INDEX, MANIFEST, NOWHERE, Distribution, Registry, basic, descriptor
-from sandbox import CONFIG, digest, eventually, role
+from sandbox import CONFIG, client, digest, eventually, role
 
 MEBIBYTE = 1024 * 1024
 # As large as a part must be to be followed by another.
@@ -138,8 +138,9 @@ class Mount(Distribution):
     def switch(self, value):
         self.repository.ecr.put_account_setting(name="BLOB_MOUNTING", value=value)
 
-    def mount(self, blob):
-        return self.other.ask("POST", f"blobs/uploads/?mount={blob}&from={self.repository.name}")
+    def mount(self, blob, source=None):
+        source = source or self.repository
+        return self.other.ask("POST", f"blobs/uploads/?mount={blob}&from={source.name}")
 
     def is_an_upload(self, answer, blob):
         self.assertEqual(answer.status_code, 202, answer.text)
@@ -159,6 +160,13 @@ class Mount(Distribution):
         blob = self.layer()
         self.switch("DISABLED")
         self.is_an_upload(self.mount(blob), blob)
+
+    def test_only_within_an_account(self):
+        elsewhere = Registry(self.named("-3"), client("ecr"))
+        elsewhere.ecr.put_account_setting(name="BLOB_MOUNTING", value="ENABLED")
+        blob = json.loads(elsewhere.push_image("v1"))["layers"][0]["digest"]
+        self.assertNotEqual(elsewhere.endpoint, self.other.endpoint)
+        self.is_an_upload(self.mount(blob, elsewhere), blob)
 
     def test_only_what_a_manifest_refers_to(self):
         blob = self.repository.push_blob(b"of no image")["digest"]
