@@ -138,6 +138,12 @@ class PushOfBlobs(Distribution):
             self.refuses(404, "BLOB_UPLOAD_UNKNOWN", answer)
         self.absent(f"blobs/{digest(self.data)}")
 
+    def test_a_refusal_does_not_cost_the_connection(self):
+        # A connection that is closed upon an unread body fails the next request on it, which clients do not send again.
+        for _ in range(50):
+            self.refuses(404, "BLOB_UPLOAD_UNKNOWN", self.repository.patch("blobs/uploads/nowhere", bytes(1000_000)))
+            self.answers(200, "GET", "/v2/")
+
     def test_an_upload_belongs_to_its_repository(self):
         other = Registry(self.named("-2"))
         upload = self.repository.start().rsplit("/", 1)[1]
