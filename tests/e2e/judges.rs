@@ -22,10 +22,14 @@ fn write(folder: &Path, image: &PackedImage) {
     }
 }
 
-/// Runs modules of tests in their order, in an environment of the sandbox and nothing else.
 fn judge(modules: &[&str]) {
+    judge_with(SEED, modules);
+}
+
+/// Runs modules of tests in their order, in an environment of the sandbox and nothing else.
+fn judge_with(seed: &str, modules: &[&str]) {
     assert!(Path::new(PYTHON).exists(), "{PYTHON} is missing: run make test, or scripts/setup python");
-    let world = World::with_seed(SEED);
+    let world = World::with_seed(seed);
     let images = world.folder().join("images");
     for version in ["v1", "v2"] {
         write(&images.join(version), &layer().image(&[("DEMO_VERSION", version)]));
@@ -60,4 +64,19 @@ fn the_aws_cli_does_a_whole_deployment() {
 #[test]
 fn moto_answers_alike_or_the_difference_is_listed() {
     judge(&["test_moto"]);
+}
+
+#[test]
+fn the_registry_keeps_to_the_distribution_specification() {
+    judge_with(&format!("{SEED}ecr_manners: false\n"), &["test_distribution", "test_discovery"]);
+}
+
+#[test]
+fn the_registry_has_the_manners_of_ecr() {
+    judge_with(&format!("{SEED}link_lifetime_seconds: 3\n"), &["test_manners"]);
+}
+
+#[test]
+fn boto3_moves_a_layer_of_one_gibibyte() {
+    judge(&["test_large"]);
 }

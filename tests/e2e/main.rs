@@ -7,11 +7,13 @@
 )]
 
 mod architecture;
+mod clients;
 mod documents;
 mod evidence;
 mod exit_codes;
 mod identity;
 mod judges;
+mod load;
 mod output;
 mod page;
 mod pointing;

@@ -289,7 +289,12 @@ impl World {
 
     /// App Runner of the workload account, through AWS's own client.
     pub(crate) fn app_runner<T>(&self, ask: impl AsyncFnOnce(aws_sdk_apprunner::Client) -> T) -> T {
-        self.runtime.block_on(async { ask(aws_sdk_apprunner::Client::new(&self.session(DEPLOY).await)).await })
+        self.app_runner_of(DEPLOY, ask)
+    }
+
+    /// App Runner of the account that a role is in.
+    pub(crate) fn app_runner_of<T>(&self, role: &str, ask: impl AsyncFnOnce(aws_sdk_apprunner::Client) -> T) -> T {
+        self.runtime.block_on(async { ask(aws_sdk_apprunner::Client::new(&self.session(role).await)).await })
     }
 
     /// ECR and CloudWatch Logs of the workload account, without second attempts.

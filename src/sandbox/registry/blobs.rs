@@ -1,4 +1,4 @@
-//! Blobs: GET and HEAD, with ranges.
+//! Blobs: GET and HEAD, with ranges; DELETE where the registry is a plain one.
 
 use std::io::SeekFrom;
 
@@ -42,13 +42,26 @@ pub(crate) async fn get(
     file(&registry.cloud, &parsed, &asked.method, asked.header("range")).await
 }
 
-/// The blob's bytes, or those of the range that is asked for.
+/// DELETE: takes the blob out of this repository. ECR cannot be asked for it.
+pub(crate) fn delete(registry: &Registry, id: &RepositoryId, digest: &str) -> Result<Response<Body>, Refusal> {
+    if registry.cloud.ecr_manners {
+        return Err(Refusal::unsupported());
+    }
+    let parsed: Digest = digest.parse().map_err(|_| Refusal::digest_invalid(digest, None))?;
+    // The file stays: other repositories may have it too.
+    let gone = registry.cloud.images.with(id, |repository| repository.layers.remove(&parsed));
+    let gone = gone.map_err(|missing| Refusal::no_repository(&missing))?;
+    gone.map(|_| empty(StatusCode::ACCEPTED, &[])).ok_or_else(|| Refusal::blob_unknown(digest))
+}
+
+/// The blob's bytes, or those of the range that is asked for. A unit that is not bytes is passed over (RFC 9110, 14.2).
 pub(crate) async fn file(
     cloud: &Cloud,
     digest: &Digest,
     method: &Method,
     range: Option<&str>,
 ) -> Result<Response<Body>, Refusal> {
+    let range = range.filter(|range| range.starts_with("bytes="));
     let mut file = File::open(cloud.images.blob_path(digest)).await.map_err(|error| Refusal::disk(&error))?;
     let size = file.metadata().await.map_err(|error| Refusal::disk(&error))?.len();
     let part = match range {

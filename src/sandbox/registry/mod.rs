@@ -6,6 +6,7 @@ pub(crate) mod links;
 mod listing;
 mod manifests;
 mod refusal;
+mod rest;
 mod route;
 mod uploads;
 
@@ -64,6 +65,7 @@ impl Asked {
 /// Answers one request.
 pub(crate) async fn serve(registry: Registry, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
+    let (body, rest) = rest::share(body);
     let route = Route::read(&super::control::percent::decode(head.uri.path()));
     let asked = Asked {
         query: super::control::percent::pairs(head.uri.query().unwrap_or_default(), true),
@@ -75,7 +77,13 @@ pub(crate) async fn serve(registry: Registry, request: Request) -> Response<Body
     let resource = route.resource();
     let trouble = registry.cloud.faults.trouble("registry", &action, registry.account.as_str());
     let (holder, result) = registry.answer(&trouble, route, asked).await;
-    let mut response = result.unwrap_or_else(Refusal::into_response);
+    let mut response = match result {
+        Ok(response) => response,
+        Err(refusal) => {
+            rest.read().await;
+            refusal.into_response()
+        }
+    };
     let version = HeaderValue::from_static("registry/2.0");
     response.headers_mut().insert("docker-distribution-api-version", version);
     registry.cloud.calls.record(Call {
@@ -148,6 +156,10 @@ impl Registry {
                 let action = if looks { "BatchCheckLayerAvailability" } else { "GetDownloadUrlForLayer" };
                 let id = self.repository(holder, action, &name)?;
                 blobs::get(self, &id, &digest, asked).await
+            }
+            (Route::Blob { name, digest }, "DELETE") => {
+                let id = self.repository(holder, "BatchDeleteImage", &name)?;
+                blobs::delete(self, &id, &digest)
             }
             (Route::StartUpload { name }, "POST") => {
                 let id = self.repository(holder, "InitiateLayerUpload", &name)?;

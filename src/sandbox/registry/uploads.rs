@@ -30,8 +30,9 @@ pub(crate) async fn start(registry: &Registry, id: &RepositoryId, asked: Asked) 
         return Ok(mounted);
     }
     let cloud = &registry.cloud;
+    let whole = asked.query("digest").map(announced).transpose()?.is_some();
     let upload_id = cloud.uploads.start(&cloud.images, id).await.map_err(|error| Refusal::disk(&error))?;
-    if asked.query("digest").is_some() {
+    if whole {
         return finish(registry, id, &upload_id, asked).await;
     }
     Ok(progress(registry, id, &upload_id, StatusCode::ACCEPTED, 0))
@@ -158,6 +159,10 @@ pub(crate) async fn cancel(
     Ok(empty(StatusCode::NO_CONTENT, &[]))
 }
 
+fn announced(digest: &str) -> Result<Digest, Refusal> {
+    digest.parse().map_err(|_| Refusal::digest_invalid(digest, None))
+}
+
 /// PUT: takes what is left of the body and makes it a blob, if its digest is the one announced.
 pub(crate) async fn finish(
     registry: &Registry,
@@ -165,8 +170,7 @@ pub(crate) async fn finish(
     id: &str,
     asked: Asked,
 ) -> Result<Response<Body>, Refusal> {
-    let announced = asked.query("digest").unwrap_or_default().to_owned();
-    let digest: Digest = announced.parse().map_err(|_| Refusal::digest_invalid(&announced, None))?;
+    let digest = announced(asked.query("digest").unwrap_or_default())?;
     let shared = find(registry, repository, id)?;
     let mut upload = shared.lock().await;
     receive(registry, repository, id, &mut upload, asked).await?;
@@ -178,7 +182,7 @@ pub(crate) async fn finish(
         NotStored::Mismatch(_) if cloud.ecr_manners => {
             Refusal::new(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", MISMATCH)
         }
-        NotStored::Mismatch(actual) => Refusal::digest_invalid(&announced, Some(&actual)),
+        NotStored::Mismatch(actual) => Refusal::digest_invalid(digest.as_str(), Some(&actual)),
     })?;
     Ok(created(registry, repository, &digest))
 }
