@@ -153,7 +153,11 @@ fn region(
 }
 
 /// A registry role of another account than the image's would read another registry, or be refused.
-pub(super) fn refuse_foreign_registry(image: &ImageReference, (role, at): &(Role, Location), problems: &mut Vec<Problem>) {
+pub(super) fn refuse_foreign_registry(
+    image: &ImageReference,
+    (role, at): &(Role, Location),
+    problems: &mut Vec<Problem>,
+) {
     let of_role = role.0.last().map(|hop| hop.role.account());
     let of_image = image.ecr().map(|host| host.account);
     if let (Some(of_role), Some(of_image)) = (of_role, &of_image)

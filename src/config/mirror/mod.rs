@@ -19,8 +19,8 @@ use super::{
     tree::Node,
 };
 use crate::domain::{
-    access::Access, digest::Digest, image::ImageReference, referrers::ReferrersPolicy,
-    repository::RepositorySettings, tag_pattern::TagPattern,
+    access::Access, digest::Digest, image::ImageReference, referrers::ReferrersPolicy, repository::RepositorySettings,
+    tag_pattern::TagPattern,
 };
 
 /// Everything the file asks for. Well-formed; nothing in it was asked of a registry.

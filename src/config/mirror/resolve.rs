@@ -91,10 +91,9 @@ fn image_of(
 ) -> Option<MirrorImage> {
     let names_none = is_empty(&image.tags) && is_empty(&image.digests);
     if names_none {
-        problems.push(
-            Problem::new(at, "the image has neither `tags` nor `digests`")
-                .with_hint("say which images of the repository: `tags: [v1, \"1.27.*\"]`, or all of them: `tags: [\"*\"]`"),
-        );
+        problems.push(Problem::new(at, "the image has neither `tags` nor `digests`").with_hint(
+            "say which images of the repository: `tags: [v1, \"1.27.*\"]`, or all of them: `tags: [\"*\"]`",
+        ));
     }
     let source = image.source.required(problems, || Problem::new(at, "the image has no `source`"))?.0;
     let own = image.registry_role.located();
@@ -102,7 +101,10 @@ fn image_of(
         if let Some(role) = own.as_ref().or(general) {
             refuse_foreign_registry(&source, role, problems);
         }
-        Access { hops: own.as_ref().or(general).map(|(role, _)| role.0.clone()).unwrap_or_default(), region: host.region }
+        Access {
+            hops: own.as_ref().or(general).map(|(role, _)| role.0.clone()).unwrap_or_default(),
+            region: host.region,
+        }
     });
     if let (None, Some((_, at))) = (&access, &own) {
         problems.push(Problem::new(at, format!("`registry_role` is for ECR, and {} is not", source.host())));
@@ -287,7 +289,8 @@ fn resource_tags(
 ) -> BTreeMap<String, String> {
     let Some((tags, at)) = given.located() else { return BTreeMap::new() };
     if tags.len() > MOST_TAGS {
-        problems.push(Problem::new(&at, format!("{} tags are more than the {MOST_TAGS} a resource can have", tags.len())));
+        problems
+            .push(Problem::new(&at, format!("{} tags are more than the {MOST_TAGS} a resource can have", tags.len())));
     }
     let tags = tags.into_iter().filter_map(|(key, value)| Some((key, value.located()?)));
     let mut values = BTreeMap::new();

@@ -33,7 +33,9 @@ impl Scalar for Source {
 
     fn complaint(text: &str) -> String {
         match text.parse::<ImageReference>() {
-            Ok(_) => format!("`{text}` is one image: a source is a repository, its images are named by `tags` and `digests`"),
+            Ok(_) => {
+                format!("`{text}` is one image: a source is a repository, its images are named by `tags` and `digests`")
+            }
             Err(error) => error.to_string(),
         }
     }
