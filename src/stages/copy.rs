@@ -20,3 +20,15 @@ pub async fn copy(
 ) -> Result<Vec<CopySummary>, CopyError> {
     registry::copy::copy(request, events, cancel).await?.into_iter().collect()
 }
+
+/// Copies the image to each destination, whatever becomes of the others; what it came to comes in their order.
+///
+/// # Errors
+/// [`CopyError`] when no destination can be served.
+pub async fn copy_each(
+    request: &CopyRequest<'_>,
+    events: &Emitter,
+    cancel: &CancellationToken,
+) -> Result<Vec<Result<CopySummary, CopyError>>, CopyError> {
+    registry::copy::copy(request, events, cancel).await
+}
