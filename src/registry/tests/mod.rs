@@ -8,6 +8,7 @@ mod manifests;
 pub(super) mod relay;
 pub(super) mod serve;
 pub(super) mod store;
+mod tags;
 mod tokens;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod contents;
+mod encryption;
 mod images;
 mod kept;
 mod layer_upload;
