@@ -12,6 +12,7 @@ mod evidence;
 mod exit_codes;
 mod identity;
 mod judges;
+mod mirror;
 mod output;
 mod page;
 mod pointing;
