@@ -1,13 +1,23 @@
 //! ECR's control plane: the registry's address and token, and its repositories. Blobs and manifests are `registry`'s.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ecr::{
     Client,
-    types::{ImageTagMutability, Repository},
+    error::BuildError,
+    types::{EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability, Repository, Tag},
 };
 use base64::Engine as _;
 
 use super::{fault::AwsFault, session::Session};
-use crate::domain::{mutability::TagMutability, secret::Secret};
+use crate::domain::{
+    mutability::TagMutability,
+    repository::{Encryption, ExistingRepository, RepositorySettings},
+    secret::Secret,
+};
+
+/// Repositories that one question may name (ECR API reference, DescribeRepositories).
+const REPOSITORIES_IN_A_QUESTION: usize = 100;
 
 /// How to dial an account's registry. The token lives twelve hours (ECR user guide, "Private registry
 /// authentication").
@@ -79,18 +89,85 @@ impl Ecr {
         }
     }
 
-    /// Creates a repository with ECR's defaults. One that exists is as good; says whether it was created.
+    /// Those of these repositories that exist, by name: in one question a hundred where all of them do.
+    ///
+    /// # Errors
+    /// [`AwsFault`] for any answer but "they exist" and "one does not".
+    pub async fn repositories(&self, names: &[String]) -> Result<BTreeMap<String, ExistingRepository>, AwsFault> {
+        let mut found = BTreeMap::new();
+        for names in names.chunks(REPOSITORIES_IN_A_QUESTION) {
+            match self.described(names).await? {
+                Some(all) => found.extend(all),
+                // The answer names one that is missing, and says nothing of the others.
+                None => {
+                    for name in names {
+                        found.extend(self.described(std::slice::from_ref(name)).await?.unwrap_or_default());
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// These repositories; `None` when one of them does not exist.
+    async fn described(&self, names: &[String]) -> Result<Option<BTreeMap<String, ExistingRepository>>, AwsFault> {
+        let answer = self.client.describe_repositories().set_repository_names(Some(names.to_vec())).send().await;
+        match answer.map_err(|error| AwsFault::new("ecr:DescribeRepositories", &error)) {
+            Ok(answer) => Ok(Some(answer.repositories().iter().filter_map(existing).collect())),
+            Err(fault) if fault.has_code("RepositoryNotFoundException") => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Creates a repository. One that exists is as good, whatever it is like; says whether it was created.
     ///
     /// # Errors
     /// [`AwsFault`] when it could not be created.
-    pub async fn create_repository(&self, name: &str) -> Result<bool, AwsFault> {
-        let answer = self.client.create_repository().repository_name(name).send().await;
-        match answer.map_err(|error| AwsFault::new("ecr:CreateRepository", &error)) {
+    pub async fn create_repository(&self, name: &str, settings: &RepositorySettings) -> Result<bool, AwsFault> {
+        const ACTION: &str = "ecr:CreateRepository";
+        let unusable = |error: BuildError| AwsFault { action: ACTION, code: None, message: error.to_string() };
+        let tags: Result<Vec<Tag>, BuildError> =
+            settings.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+        let tags = Some(tags.map_err(unusable)?).filter(|tags| !tags.is_empty());
+        let encryption = settings.encryption.as_ref().map(encryption_of).transpose().map_err(unusable)?;
+        let scanning = settings.scan_on_push.map(|yes| ImageScanningConfiguration::builder().scan_on_push(yes).build());
+        let mutability = settings
+            .immutable_tags
+            .map(|immutable| if immutable { ImageTagMutability::Immutable } else { ImageTagMutability::Mutable });
+        let request = self
+            .client
+            .create_repository()
+            .repository_name(name)
+            .set_image_tag_mutability(mutability)
+            .set_image_scanning_configuration(scanning)
+            .set_encryption_configuration(encryption)
+            .set_tags(tags);
+        match request.send().await.map_err(|error| AwsFault::new(ACTION, &error)) {
             Ok(_) => Ok(true),
             Err(fault) if fault.has_code("RepositoryAlreadyExistsException") => Ok(false),
             Err(fault) => Err(fault),
         }
     }
+}
+
+fn encryption_of(wanted: &Encryption) -> Result<EncryptionConfiguration, BuildError> {
+    let builder = EncryptionConfiguration::builder();
+    match wanted {
+        Encryption::Aes256 => builder.encryption_type(EncryptionType::Aes256).build(),
+        Encryption::Kms(key) => builder.encryption_type(EncryptionType::Kms).set_kms_key(key.clone()).build(),
+    }
+}
+
+fn existing(repository: &Repository) -> Option<(String, ExistingRepository)> {
+    let encryption = repository.encryption_configuration().and_then(|found| match found.encryption_type() {
+        EncryptionType::Aes256 => Some(Encryption::Aes256),
+        EncryptionType::Kms => Some(Encryption::Kms(found.kms_key().map(str::to_owned))),
+        // Two layers of encryption, and whatever else there will be: not one that can be asked for here.
+        _ => None,
+    });
+    let scan_on_push = repository.image_scanning_configuration().is_some_and(ImageScanningConfiguration::scan_on_push);
+    let found = ExistingRepository { mutability: mutability(repository), scan_on_push, encryption };
+    Some((repository.repository_name()?.to_owned(), found))
 }
 
 fn mutability(repository: &Repository) -> TagMutability {

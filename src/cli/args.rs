@@ -25,12 +25,18 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
+    /// Copy many images into the registries of several accounts and regions
+    Mirror(MirrorArgs),
     /// Run the embedded AWS as a server for any AWS client
     Sandbox(SandboxArgs),
     /// Watch the main job, start to end, on the sandbox and the local Docker engine
     Demo(DemoArgs),
     /// Print the JSON Schema of the configuration file
-    Schema,
+    Schema {
+        /// Of the file of `shipgate mirror` instead
+        #[arg(long)]
+        mirror: bool,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -60,6 +66,16 @@ pub struct WaitArgs {
     /// Which service it is of
     #[command(flatten)]
     pub target: TargetArgs,
+    /// How to tell
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `mirror`.
+#[derive(Debug, Args)]
+pub struct MirrorArgs {
+    /// Which images go where (YAML)
+    pub file: PathBuf,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,

@@ -29,14 +29,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ProcessExitCode {
 /// The verbs that need no runtime are answered without one.
 fn in_runtime(command: Command) -> ProcessExitCode {
     match command {
-        Command::Schema => commands::schema::run().into(),
+        Command::Schema { mirror } => commands::schema::run(mirror).into(),
         Command::Completions { shell } => commands::completions::run(shell).into(),
-        Command::Deploy(_) | Command::Wait(_) | Command::Sandbox(_) | Command::Demo(_) | Command::DemoApp => {
-            match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(dispatch(command)),
-                Err(error) => console::complain(&format!("cannot start: {error}")).into(),
-            }
-        }
+        Command::Deploy(_)
+        | Command::Wait(_)
+        | Command::Mirror(_)
+        | Command::Sandbox(_)
+        | Command::Demo(_)
+        | Command::DemoApp => match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(dispatch(command)),
+            Err(error) => console::complain(&format!("cannot start: {error}")).into(),
+        },
     }
 }
 
@@ -44,10 +47,11 @@ async fn dispatch(command: Command) -> ProcessExitCode {
     match command {
         Command::Deploy(args) => Box::pin(commands::deploy::run(args)).await.into(),
         Command::Wait(args) => Box::pin(commands::wait::run(args)).await.into(),
+        Command::Mirror(args) => Box::pin(commands::mirror::run(args)).await.into(),
         Command::Sandbox(args) => Box::pin(commands::sandbox::run(args)).await.into(),
         Command::Demo(args) => Box::pin(commands::demo::run(args)).await.into(),
         Command::DemoApp => commands::demo_app::run().await,
-        Command::Schema => commands::schema::run().into(),
+        Command::Schema { mirror } => commands::schema::run(mirror).into(),
         Command::Completions { shell } => commands::completions::run(shell).into(),
     }
 }

@@ -1,6 +1,10 @@
 //! The only place that builds clients. Whatever decides where AWS, a registry or a Docker engine is, decides it here.
 
+mod mirror;
+
 use aws_config::SdkConfig;
+
+pub use self::mirror::connect_mirror;
 
 use crate::{
     aws::{
@@ -17,7 +21,7 @@ use crate::{
     docker::{DockerEnvironment, Engine},
     domain::{
         event::{Emitter, Event},
-        image::{EcrHost, ImageReference},
+        image::EcrHost,
     },
     pipeline::{deploy::Adapters, failure::Failure},
     registry::{Authorization, Registry, RegistryError},
@@ -112,7 +116,7 @@ async fn connect_source(
 ) -> Result<(Registry, Option<RegistryLogin>, Option<Session>), Failure> {
     let image = &deployment.image;
     if image.ecr().is_none() {
-        let registry = Registry::new(image.host(), &address_of(image), Authorization::Anonymous);
+        let registry = Registry::new(image.host(), &address_of(image.host()), Authorization::Anonymous);
         return Ok((registry.map_err(Failure::Registry)?, None, None));
     }
     let session = Session::open(base, &deployment.registry, "registry").await.map_err(identity)?;
@@ -148,8 +152,7 @@ pub fn registry(host: &str, login: &RegistryLogin) -> Result<Registry, RegistryE
 }
 
 /// Registries on loopback addresses speak plain HTTP, as Docker has it; all others HTTPS.
-fn address_of(image: &ImageReference) -> String {
-    let host = image.host();
+fn address_of(host: &str) -> String {
     let name = host.split(':').next().unwrap_or_default();
     let scheme = if name == "localhost" || name.starts_with("127.") { "http" } else { "https" };
     format!("{scheme}://{host}")

@@ -2,12 +2,14 @@
 //! problem told at once and each with its place. It reads one file and the environment, and asks nothing of AWS.
 //!
 //! `tree` (YAML with places) → `overrides` (flags laid over it) → `shape` (typed, key by key; `read`, `scalars`, `role` are
-//! how) → `resolve` (defaults, rules between keys). `schema` comes from the types of `shape`.
+//! how) → `resolve` (defaults, rules between keys). `schema` comes from the types of `shape`. `mirror` is the same for the
+//! file of `shipgate mirror`, which has no flags.
 
 mod create;
 pub mod deployment;
 pub mod environment;
 mod interpolate;
+pub mod mirror;
 pub mod overrides;
 pub mod problem;
 mod read;

@@ -90,12 +90,29 @@ impl<T> Given<T> {
         }
     }
 
+    /// Where the key's value is.
+    pub(super) fn place(&self) -> Option<&Location> {
+        match self {
+            Self::Is { location, .. } => Some(location),
+            Self::Absent | Self::Faulty => None,
+        }
+    }
+
     /// The value; if the key is not there, that is a problem.
     pub(super) fn required(self, problems: &mut Vec<Problem>, missing: impl FnOnce() -> Problem) -> Option<T> {
+        self.required_located(problems, missing).map(|(value, _)| value)
+    }
+
+    /// The value and its place; if the key is not there, that is a problem.
+    pub(super) fn required_located(
+        self,
+        problems: &mut Vec<Problem>,
+        missing: impl FnOnce() -> Problem,
+    ) -> Option<(T, Location)> {
         if let Self::Absent = self {
             problems.push(missing());
         }
-        self.value()
+        self.located()
     }
 }
 
@@ -258,8 +275,8 @@ macro_rules! mappings {
         $(#[$about])*
         #[derive(Default, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields, default)]
-        pub(super) struct $name {
-            $($(#[$about_key])* pub(super) $key: $crate::config::read::Given<$type>,)*
+        pub(in crate::config) struct $name {
+            $($(#[$about_key])* pub(in crate::config) $key: $crate::config::read::Given<$type>,)*
         }
 
         impl $crate::config::read::Shape for $name {

@@ -104,7 +104,8 @@ fn target_of(
     })
 }
 
-fn hops(role: Option<(Role, Location)>) -> Vec<Hop> {
+/// The roles to assume, one after the other; none where none is given.
+pub(super) fn hops(role: Option<(Role, Location)>) -> Vec<Hop> {
     role.map(|(role, _)| role.0).unwrap_or_default()
 }
 
@@ -152,7 +153,11 @@ fn region(
 }
 
 /// A registry role of another account than the image's would read another registry, or be refused.
-fn refuse_foreign_registry(image: &ImageReference, (role, at): &(Role, Location), problems: &mut Vec<Problem>) {
+pub(super) fn refuse_foreign_registry(
+    image: &ImageReference,
+    (role, at): &(Role, Location),
+    problems: &mut Vec<Problem>,
+) {
     let of_role = role.0.last().map(|hop| hop.role.account());
     let of_image = image.ecr().map(|host| host.account);
     if let (Some(of_role), Some(of_image)) = (of_role, &of_image)

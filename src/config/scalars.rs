@@ -93,7 +93,7 @@ impl Scalar for Protocol {
 macro_rules! values {
     ($($(#[$about:meta])* $name:ident($inner:ty) is $expected:literal, $parse:expr, $schema:tt)*) => {$(
         $(#[$about])*
-        pub(super) struct $name(pub(super) $inner);
+        pub(in crate::config) struct $name(pub(in crate::config) $inner);
 
         impl Scalar for $name {
             const EXPECTED: &'static str = $expected;
@@ -128,6 +128,8 @@ macro_rules! in_schema {
         }
     )*};
 }
+
+pub(super) use {in_schema, values};
 
 in_schema!(ImageReference, RoleArn, Region, ServiceName, Protocol);
 

@@ -3,10 +3,15 @@
 //! An event is a fact that has happened, with the evidence for it. Renderers may leave things out; they must not
 //! know anything that is not here.
 
-use std::{fmt, sync::Arc, time::Duration};
+mod emitter;
+mod stage;
 
 use serde::Serialize;
 
+pub use self::{
+    emitter::{Emitter, milliseconds},
+    stage::{Outcome, Stage},
+};
 use super::{
     account::AccountId,
     digest::Digest,
@@ -14,55 +19,6 @@ use super::{
     health::HealthCheck,
     operation::{OperationId, OperationStatus, Verdict},
 };
-
-/// The stages of a deployment, in order. Copy and verify run side by side.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// Configuration to plan: every name, account, digest and verb decided.
-    Resolve,
-    /// Read-only checks.
-    Preflight,
-    /// Registry to registry, by digest.
-    Copy,
-    /// The image under App Runner's rules in a local container.
-    Verify,
-    /// The tag moves.
-    Promote,
-    /// The service is told.
-    Release,
-    /// The operation is followed to its verdict.
-    Gate,
-    /// What is done once there is a verdict.
-    Aftercare,
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Resolve => "resolve",
-            Self::Preflight => "preflight",
-            Self::Copy => "copy",
-            Self::Verify => "verify",
-            Self::Promote => "promote",
-            Self::Release => "release",
-            Self::Gate => "gate",
-            Self::Aftercare => "aftercare",
-        })
-    }
-}
-
-/// How a stage or a check came out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Done, and good.
-    Ok,
-    /// Not needed, or not asked for.
-    Skip,
-    /// Done, and bad.
-    Fail,
-}
 
 /// Where log lines come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -99,7 +55,7 @@ pub enum Event {
         verb: String,
         /// The version of shipgate.
         version: String,
-        /// What it is about: an image reference as the user wrote it.
+        /// What it is about, as the user wrote it: an image reference, or a mirror's file.
         image: String,
         /// The target's name, where there is one.
         target: Option<String>,
@@ -238,6 +194,41 @@ pub enum Event {
         /// How long it took.
         elapsed_ms: u64,
     },
+    /// An image did not come to one destination, or to any: the others are served all the same.
+    CopyFailed {
+        /// `HOST/REPOSITORY:TAG` of the destination; of the source, when it is the source's fault.
+        destination: String,
+        /// Why: the chain of causes in one line.
+        reason: String,
+        /// How to mend it.
+        hint: Option<String>,
+    },
+    /// A repository that was missing was created.
+    RepositoryCreated {
+        /// `HOST/REPOSITORY`.
+        repository: String,
+    },
+    /// What a mirror came to: each image at each destination is counted once.
+    Mirrored {
+        /// Images that were to be brought.
+        images: u64,
+        /// Registries that each of them was to be brought to.
+        registries: u64,
+        /// Images that came to a registry.
+        copied: u64,
+        /// Images that a registry had.
+        present: u64,
+        /// Images that did not come to a registry.
+        failed: u64,
+        /// Bytes of blobs read from sources.
+        bytes_received: u64,
+        /// Bytes of blobs sent to destinations.
+        bytes_sent: u64,
+        /// Requests made to registries.
+        requests: u64,
+        /// How long it took.
+        elapsed_ms: u64,
+    },
     /// A local container runs the image.
     ContainerStarted {
         /// The container's id.
@@ -357,38 +348,4 @@ pub enum Event {
         /// How long it took.
         elapsed_ms: u64,
     },
-}
-
-/// Takes events. Cheap to clone; shared by everything that has something to say.
-#[derive(Clone)]
-pub struct Emitter(Arc<dyn Fn(Event) + Send + Sync>);
-
-impl Emitter {
-    /// An emitter that hands every event to this function.
-    pub fn new(take: impl Fn(Event) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(take))
-    }
-
-    /// An emitter nobody listens to.
-    #[must_use]
-    pub fn silent() -> Self {
-        Self::new(|_| ())
-    }
-
-    /// Tells what happened.
-    pub fn emit(&self, event: Event) {
-        (self.0)(event);
-    }
-}
-
-impl fmt::Debug for Emitter {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Emitter")
-    }
-}
-
-/// A duration as events carry it: whole milliseconds.
-#[must_use]
-pub fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -15,5 +15,7 @@ pub mod operation;
 pub mod reason;
 pub mod referrers;
 pub mod release;
+pub mod repository;
 pub mod secret;
 pub mod service;
+pub mod tag_pattern;

@@ -24,6 +24,7 @@ use crate::{
         account::AccountId,
         event::{Emitter, Event, Stage},
         mask::Mask,
+        repository::RepositorySettings,
         secret::Secret,
         service::LiveService,
     },
@@ -226,7 +227,7 @@ async fn copy_image<T>(
     cancel: &CancellationToken,
 ) -> Result<Told<()>, Failure> {
     if deployment.target.create_repository {
-        let create = adapters.ecr.create_repository(plan.repository()).await;
+        let create = adapters.ecr.create_repository(plan.repository(), &RepositorySettings::default()).await;
         let doing = || format!("cannot create {}", plan.repository());
         if create.map_err(|source: AwsFault| Failure::Aws { doing: doing(), source })? {
             events.emit(Event::Notice { message: format!("repository {} was created", plan.repository()) });

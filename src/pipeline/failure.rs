@@ -4,7 +4,7 @@ mod telling;
 #[cfg(test)]
 mod tests;
 
-use super::cancellation::Signal;
+use super::{cancellation::Signal, mirror::MirrorFailure};
 use crate::{
     aws::{fault::AwsFault, identity::IdentityError},
     config::problem::ConfigError,
@@ -144,6 +144,17 @@ pub enum Failure {
     /// The operation cannot be followed any more.
     #[error("the deployment cannot be followed")]
     GateLost(#[source] TargetError),
+    /// Some images of a mirror were not copied; all others were.
+    #[error(transparent)]
+    Mirror(MirrorFailure),
+    /// A mirror was stopped by a signal.
+    #[error("cancelled")]
+    MirrorStopped {
+        /// Which signal.
+        signal: Signal,
+        /// Where things are now.
+        world: String,
+    },
     /// Stopped by a signal.
     #[error("cancelled during {stage}")]
     Cancelled {
@@ -190,7 +201,7 @@ impl Failure {
             | Self::NoOperation { .. }
             | Self::Unverifiable(VerifyError::WrongPlatform { .. }) => ExitCode::Preflight,
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
-            Self::Copy(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,
+            Self::Copy(_) | Self::Mirror(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,
             Self::Promote(PromoteError::Unknown { .. }) => ExitCode::DeploymentFailed,
             Self::Changed(_) => ExitCode::Busy,
             Self::TagTaken { deployed, .. } | Self::TagUnseen { deployed, .. } => {
@@ -209,7 +220,7 @@ impl Failure {
                 Verdict::Deployed => ExitCode::Internal,
             },
             Self::GateTimeout { .. } | Self::GateLost(_) => ExitCode::GateTimeout,
-            Self::Cancelled { signal, .. } => signal.exit_code(),
+            Self::Cancelled { signal, .. } | Self::MirrorStopped { signal, .. } => signal.exit_code(),
         }
     }
 }

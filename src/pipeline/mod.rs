@@ -1,9 +1,10 @@
 //! The pipeline: what is going to happen (`plan`), the order it happens in (`deploy`), how it can fail (`failure`), how
-//! it is told (`narrator`), how it is stopped (`cancellation`).
+//! it is told (`narrator`), how it is stopped (`cancellation`). `mirror` is an order of its own.
 
 pub mod cancellation;
 pub mod deploy;
 pub mod failure;
+pub mod mirror;
 pub mod narrator;
 pub mod plan;
 pub mod progress;

@@ -15,10 +15,12 @@ mod error;
 mod location;
 mod manifests;
 mod pacing;
+mod paging;
 mod redact;
 mod referrers;
 mod request;
 mod retry;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod uploads;

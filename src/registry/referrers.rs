@@ -3,7 +3,7 @@
 
 use reqwest::{
     Method, Url,
-    header::{ACCEPT, HeaderValue, LINK},
+    header::{ACCEPT, HeaderValue},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     client::Registry,
     error::{Action, RegistryError},
-    location,
+    paging,
     request::bad_answer,
     retry,
 };
@@ -89,8 +89,7 @@ impl Registry {
         let request = self.request(Method::GET, url, action.clone()).header(ACCEPT, HeaderValue::from_static(INDEX));
         let mut reply = self.send(request).await?;
         let bytes = self.read_whole(&mut reply, action, MAX_MANIFEST_BYTES).await?;
-        let next = reply.header(&LINK).and_then(next_of).map(|link| location::follow(&reply.url, link)).transpose();
-        let next = next.map_err(|reason| bad_answer(action.clone(), reason))?;
+        let next = paging::next_page(&reply).map_err(|reason| bad_answer(action.clone(), reason))?;
         Ok((read_list(&bytes).map_err(|reason| bad_answer(action.clone(), reason))?, next))
     }
 
@@ -136,31 +135,4 @@ fn read_list(bytes: &[u8]) -> Result<Vec<Referrer>, String> {
         digest.map(|digest| Referrer { digest, descriptor }).map_err(|error| format!("its list: {error}"))
     };
     list.manifests.into_iter().map(referrer).collect()
-}
-
-/// The target of `<TARGET>; rel="next"` (RFC 8288).
-fn next_of(link: &str) -> Option<&str> {
-    link.split(',').find_map(|link| {
-        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-        let is_next = parameters.split(';').any(|parameter| matches!(parameter.trim(), r#"rel="next""# | "rel=next"));
-        is_next.then_some(target)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_of;
-
-    #[test]
-    fn the_next_page() {
-        let table = [
-            (r#"</v2/a/referrers/x?last=b>; rel="next""#, Some("/v2/a/referrers/x?last=b")),
-            ("</first>; rel=first, </second>; rel=next", Some("/second")),
-            (r#"</x>; rel="prev""#, None),
-            ("", None),
-        ];
-        for (link, next) in table {
-            assert_eq!(next_of(link), next, "{link}");
-        }
-    }
 }

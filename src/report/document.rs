@@ -40,6 +40,8 @@ pub(super) struct Document {
     stages: Vec<StageEntry>,
     checks: Vec<Check>,
     copies: BTreeMap<String, Copy>,
+    repositories_created: Vec<String>,
+    mirror: Option<Mirror>,
     retries: Vec<Retry>,
     resumed: Vec<Resumption>,
     verification: Option<Verification>,
@@ -93,6 +95,22 @@ struct Copy {
     bytes_sent: Option<u64>,
     requests: Option<u64>,
     elapsed_ms: Option<u64>,
+    failure: Option<String>,
+    hint: Option<String>,
+}
+
+/// What a mirror came to.
+#[derive(Serialize)]
+struct Mirror {
+    images: u64,
+    registries: u64,
+    copied: u64,
+    present: u64,
+    failed: u64,
+    bytes_received: u64,
+    bytes_sent: u64,
+    requests: u64,
+    elapsed_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -189,6 +207,8 @@ impl Document {
             stages: Vec::new(),
             checks: Vec::new(),
             copies: BTreeMap::new(),
+            repositories_created: Vec::new(),
+            mirror: None,
             retries: Vec::new(),
             resumed: Vec::new(),
             verification: None,
@@ -243,6 +263,12 @@ impl Document {
             Event::BlobCopied { destination, .. } => self.copies.entry(destination).or_default().blobs_copied += 1,
             Event::Resumed { what, at_bytes, bytes } => self.resumed.push(Resumption { what, at_bytes, bytes }),
             end @ Event::CopyFinished { .. } => self.end_copy(end),
+            Event::CopyFailed { destination, reason, hint } => {
+                let copy = self.copies.entry(destination).or_default();
+                (copy.failure, copy.hint) = (Some(reason), hint);
+            }
+            Event::RepositoryCreated { repository } => self.repositories_created.push(repository),
+            end @ Event::Mirrored { .. } => self.end_mirror(&end),
             Event::ContainerStarted { container, address, health_check, missing_secrets } => {
                 let (container, address, health_check) = (Some(container), Some(address), Some(health_check));
                 *self.verification() =
@@ -292,6 +318,33 @@ impl Document {
             (copy.referrers, copy.changed) = (Some(referrers), Some(changed));
             (copy.bytes_received, copy.bytes_sent) = (Some(bytes_received), Some(bytes_sent));
             (copy.requests, copy.elapsed_ms) = (Some(requests), Some(elapsed_ms));
+        }
+    }
+
+    fn end_mirror(&mut self, end: &Event) {
+        if let &Event::Mirrored {
+            images,
+            registries,
+            copied,
+            present,
+            failed,
+            bytes_received,
+            bytes_sent,
+            requests,
+            elapsed_ms,
+        } = end
+        {
+            self.mirror = Some(Mirror {
+                images,
+                registries,
+                copied,
+                present,
+                failed,
+                bytes_received,
+                bytes_sent,
+                requests,
+                elapsed_ms,
+            });
         }
     }
 

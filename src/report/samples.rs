@@ -95,6 +95,20 @@ pub(super) fn copied(bytes_sent: u64, elapsed_ms: u64) -> Event {
     }
 }
 
+pub(super) fn mirrored() -> Event {
+    Event::Mirrored {
+        images: 4,
+        registries: 3,
+        copied: 8,
+        present: 3,
+        failed: 1,
+        bytes_received: 13_000_000,
+        bytes_sent: 39_000_000,
+        requests: 210,
+        elapsed_ms: 9_000,
+    }
+}
+
 pub(super) fn container(missing_secrets: &[&str]) -> Event {
     Event::ContainerStarted {
         container: "4f5e6d7c8b9a00112233445566778899".to_owned(),
@@ -180,6 +194,13 @@ pub(super) fn one_of_each() -> Vec<Event> {
         blob("layer", 9_000_000),
         retrying(),
         copied(13_000_000, 8_200),
+        Event::CopyFailed {
+            destination: format!("{DESTINATION}:v1"),
+            reason: "tag v1 is immutable".to_owned(),
+            hint: Some("use a new tag".to_owned()),
+        },
+        Event::RepositoryCreated { repository: DESTINATION.to_owned() },
+        mirrored(),
         container(&["DATABASE_URL"]),
         probed(1, false, "connection refused", 20),
         Event::ContainerExited { exit_code: 137, out_of_memory: true },
@@ -227,11 +248,14 @@ fn ordinal(event: &Event) -> usize {
         Event::RunFinished { .. } => 23,
         Event::BlobSkipped { .. } => 24,
         Event::Resumed { .. } => 25,
+        Event::CopyFailed { .. } => 26,
+        Event::RepositoryCreated { .. } => 27,
+        Event::Mirrored { .. } => 28,
     }
 }
 
 #[test]
 fn the_samples_have_every_variant() {
     let seen: std::collections::BTreeSet<usize> = one_of_each().iter().map(ordinal).collect();
-    assert_eq!(seen, (0..26).collect());
+    assert_eq!(seen, (0..29).collect());
 }

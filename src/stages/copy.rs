@@ -4,7 +4,7 @@
 use tokio_util::sync::CancellationToken;
 
 pub use crate::registry::copy::{
-    CopyDestination, CopyError, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary,
+    CopyDestination, CopyError, CopyImage, CopyMemory, CopyOptions, CopyRequest, CopySource, CopySummary,
 };
 use crate::{domain::event::Emitter, registry};
 
@@ -19,4 +19,16 @@ pub async fn copy(
     cancel: &CancellationToken,
 ) -> Result<Vec<CopySummary>, CopyError> {
     registry::copy::copy(request, events, cancel).await?.into_iter().collect()
+}
+
+/// Copies the image to each destination, whatever becomes of the others; what it came to comes in their order.
+///
+/// # Errors
+/// [`CopyError`] when no destination can be served.
+pub async fn copy_each(
+    request: &CopyRequest<'_>,
+    events: &Emitter,
+    cancel: &CancellationToken,
+) -> Result<Vec<Result<CopySummary, CopyError>>, CopyError> {
+    registry::copy::copy(request, events, cancel).await
 }

@@ -14,6 +14,7 @@ mod exit_codes;
 mod identity;
 mod judges;
 mod load;
+mod mirror;
 mod output;
 mod page;
 mod pointing;

@@ -93,6 +93,9 @@ fn the_schema_is_json_and_completions_are_scripts() {
     assert!(schema.status.success());
     let schema: Value = serde_json::from_slice(&schema.stdout).unwrap();
     assert!(schema["properties"]["targets"].is_object());
+    let of_mirror = shipgate().args(["schema", "--mirror"]).output().unwrap();
+    let of_mirror: Value = serde_json::from_slice(&of_mirror.stdout).unwrap();
+    assert!(of_mirror["properties"]["destinations"].is_object());
     for shell in ["bash", "zsh", "fish"] {
         let script = shipgate().args(["completions", shell]).output().unwrap();
         assert!(script.status.success() && String::from_utf8(script.stdout).unwrap().contains("shipgate"), "{shell}");

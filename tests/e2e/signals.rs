@@ -12,14 +12,13 @@ use crate::world::{LIVE, Ran, World, signal};
 /// Runs `shipgate deploy` with JSON output until this event comes, then sends the first signal, and each further one
 /// when the last has been noticed.
 pub(crate) fn signalled_at(world: &World, version: &str, event: &str, names: &[&str]) -> (i32, Vec<Value>) {
-    let mut child: Child = world
-        .shipgate()
-        .env("VERSION", version)
-        .args(["deploy", "--output", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut command = world.shipgate();
+    signalled_while(command.env("VERSION", version).args(["deploy", "--output", "json"]), event, names)
+}
+
+/// The same of any command that tells its events as JSON.
+pub(crate) fn signalled_while(command: &mut Command, event: &str, names: &[&str]) -> (i32, Vec<Value>) {
+    let mut child: Child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut events = Vec::new();
     let mut awaited = event;

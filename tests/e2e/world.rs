@@ -254,11 +254,16 @@ impl World {
         minted["value"].as_str().expect("a token").to_owned()
     }
 
-    /// The calls that changed something in App Runner, so far.
-    pub(crate) fn orders(&self) -> Vec<String> {
+    /// The calls so far.
+    pub(crate) fn calls(&self) -> Vec<Value> {
         let url = format!("{}/_sandbox/calls", self.endpoint);
         let text = self.runtime.block_on(async { reqwest::get(url).await.unwrap().text().await.unwrap() });
-        let calls: Vec<Value> = serde_json::from_str(&text).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The calls that changed something in App Runner, so far.
+    pub(crate) fn orders(&self) -> Vec<String> {
+        let calls = self.calls();
         let action = |call: &Value| call["action"].as_str().unwrap().to_owned();
         let changes = |action: &String| {
             ["CreateService", "StartDeployment", "UpdateService", "DeleteService"].contains(&action.as_str())
@@ -295,6 +300,11 @@ impl World {
     /// App Runner of the account that a role is in.
     pub(crate) fn app_runner_of<T>(&self, role: &str, ask: impl AsyncFnOnce(aws_sdk_apprunner::Client) -> T) -> T {
         self.runtime.block_on(async { ask(aws_sdk_apprunner::Client::new(&self.session(role).await)).await })
+    }
+
+    /// ECR as a role sees it.
+    pub(crate) fn ecr<T>(&self, role: &str, ask: impl AsyncFnOnce(aws_sdk_ecr::Client) -> T) -> T {
+        self.runtime.block_on(async { ask(aws_sdk_ecr::Client::new(&self.session(role).await)).await })
     }
 
     /// ECR and CloudWatch Logs of the workload account, without second attempts.

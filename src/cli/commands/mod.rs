@@ -4,6 +4,7 @@ pub mod completions;
 pub mod demo;
 pub mod demo_app;
 pub mod deploy;
+pub mod mirror;
 pub mod sandbox;
 pub mod schema;
 pub mod wait;

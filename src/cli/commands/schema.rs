@@ -1,9 +1,10 @@
-//! `shipgate schema`: the JSON Schema of the configuration file, on standard output.
+//! `shipgate schema`: the JSON Schema of a configuration file, on standard output.
 
-use crate::{cli::console, config, domain::exit_code::ExitCode};
+use crate::{cli::console, config::schema, domain::exit_code::ExitCode};
 
-/// Prints it.
+/// Prints that of `shipgate.yaml`, or that of a mirror's file.
 #[must_use]
-pub fn run() -> ExitCode {
-    console::print_data(&format!("{:#}", config::schema::schema()))
+pub fn run(mirror: bool) -> ExitCode {
+    let schema = if mirror { schema::mirror_schema() } else { schema::schema() };
+    console::print_data(&format!("{schema:#}"))
 }

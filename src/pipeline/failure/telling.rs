@@ -49,6 +49,8 @@ impl Failure {
             Self::Copy(_) => {
                 "no tag was moved and nothing was deployed; unreferenced blobs may be left in the workload registry"
             }
+            Self::Mirror(failure) => failure.world(),
+            Self::MirrorStopped { world, .. } => world,
             Self::Unhealthy { .. } | Self::Unverifiable(_) | Self::NoEngine(_) | Self::Changed(_) => {
                 "no tag was moved and nothing was deployed"
             }
@@ -117,6 +119,10 @@ impl Failure {
             Self::NoOperation { .. } => Some("check the operation's id and the service's name".to_owned()),
             Self::NoService { .. } => Some("check the service's name, the region and the role".to_owned()),
             Self::Configuration(error) => error.hint(),
+            Self::Mirror(failure) => failure.hint(),
+            Self::MirrorStopped { .. } => {
+                Some("run the same command again: what has been copied is kept and will be skipped".to_owned())
+            }
             Self::Aws { .. }
             | Self::Service { .. }
             | Self::Release(_)
@@ -130,6 +136,7 @@ impl Failure {
         let mut causes = vec![self.to_string()];
         match self {
             Self::Configuration(error) => causes.extend(error.problems.iter().map(ToString::to_string)),
+            Self::Mirror(failure) => causes.extend(failure.reasons()),
             Self::Preflight(checks) => {
                 causes.extend(failed(checks).map(|check| format!("{}: {}", check.name, check.detail)));
             }
@@ -164,6 +171,7 @@ impl Failure {
             | Self::NoEngine(_)
             | Self::GateTimeout { .. }
             | Self::GateLost(_)
+            | Self::MirrorStopped { .. }
             | Self::Cancelled { .. } => {
                 causes.extend(sources(self));
             }

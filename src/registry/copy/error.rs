@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{digest::Digest, manifest::ManifestError},
+    domain::{digest::Digest, event::Event, manifest::ManifestError},
     registry::error::RegistryError,
 };
 
@@ -127,6 +127,24 @@ impl CopyError {
             | Self::Worker(_)
             | Self::Cancelled => false,
         }
+    }
+
+    /// That this is what became of the copy to one destination.
+    #[must_use]
+    pub fn as_event(&self, destination: String) -> Event {
+        Event::CopyFailed { destination, reason: self.chain(), hint: self.hint() }
+    }
+
+    /// The failure and its causes in one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut texts = vec![self.to_string()];
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            texts.push(cause.to_string());
+            source = cause.source();
+        }
+        texts.join(": ")
     }
 
     /// Whether the caller stopped it.

@@ -26,7 +26,9 @@ mod transfer;
 use tokio_util::sync::CancellationToken;
 
 pub use error::CopyError;
-pub use request::{CopyDestination, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary, DEFAULT_DEADLINE};
+pub use request::{
+    CopyDestination, CopyImage, CopyMemory, CopyOptions, CopyRequest, CopySource, CopySummary, DEFAULT_DEADLINE,
+};
 
 use self::run::Run;
 use crate::domain::event::Emitter;

@@ -1,7 +1,10 @@
 //! What a copy is asked to do: from where, what, where to, and how.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use tokio::sync::Semaphore;
+
+use super::transfer::BUDGET_BYTES;
 use crate::{
     domain::{
         digest::Digest,
@@ -60,7 +63,7 @@ pub struct CopyDestination<'a> {
 }
 
 /// How an image is copied.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct CopyOptions {
     /// Of an index, only the image for this platform (`linux/amd64`), under its own digest. Otherwise all of it.
     pub platform: Option<String>,
@@ -68,11 +71,25 @@ pub struct CopyOptions {
     pub referrers: ReferrersPolicy,
     /// How long it may take in all.
     pub deadline: Duration,
+    /// What its blobs may take of the memory.
+    pub memory: CopyMemory,
 }
 
 impl Default for CopyOptions {
     fn default() -> Self {
-        Self { platform: None, referrers: ReferrersPolicy::Skip, deadline: DEFAULT_DEADLINE }
+        let memory = CopyMemory::default();
+        Self { platform: None, referrers: ReferrersPolicy::Skip, deadline: DEFAULT_DEADLINE, memory }
+    }
+}
+
+/// What the blobs under way may hold in memory. Cheap to clone; copies that are given clones share it, so that several
+/// images at a time take no more than one does.
+#[derive(Clone, Debug)]
+pub struct CopyMemory(pub(super) Arc<Semaphore>);
+
+impl Default for CopyMemory {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(BUDGET_BYTES)))
     }
 }
 

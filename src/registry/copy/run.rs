@@ -15,10 +15,7 @@ use super::{
     survey,
     transfer::{self, Reading},
 };
-use crate::domain::{
-    digest::Digest,
-    event::{Emitter, Event},
-};
+use crate::domain::{digest::Digest, event::Emitter};
 
 /// One copy on its way.
 pub(super) struct Run {
@@ -60,7 +57,7 @@ impl Run {
                 lane.tally.plan(index, &wanted, &missing);
             }
         }
-        transfer::all(&self.source, missing, &self.lanes, &self.reading).await?;
+        transfer::all(&self.source, missing, &self.lanes, &self.reading, &self.options.memory).await?;
         commit::commit(&levels, &self.lanes, under).await;
         Ok(())
     }
@@ -68,8 +65,7 @@ impl Run {
     fn end(&self, lane: &Lane, digest: &Digest) -> Result<CopySummary, CopyError> {
         if let Some(failure) = lane.take_failure() {
             if self.lanes.len() > 1 {
-                let message = format!("{lane:?} is left out: {failure}");
-                self.events.emit(Event::Warning { message });
+                self.events.emit(failure.as_event(format!("{lane:?}")));
             }
             return Err(failure);
         }

@@ -10,6 +10,7 @@ pub(super) mod relay;
 pub(super) mod serve;
 pub(super) mod sessions;
 pub(super) mod store;
+mod tags;
 mod tokens;
 
 use std::time::Duration;

@@ -135,7 +135,7 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
         if let Event::BlobCopied { destination, .. } = event {
             self.copies.entry(destination.clone()).or_default().count_blob();
         }
-        if let Event::CopyFinished { destination, .. } = event {
+        if let Event::CopyFinished { destination, .. } | Event::CopyFailed { destination, .. } = event {
             self.copies.remove(destination);
             self.live.iter_mut().for_each(|live| live.end_copy(destination));
         }

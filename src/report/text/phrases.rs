@@ -47,6 +47,11 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         Event::CopyFinished { destination, digest, changed, bytes_sent, requests, elapsed_ms, .. } => {
             copy_finished(destination, digest, *changed, (*bytes_sent, *requests, *elapsed_ms))
         }
+        Event::CopyFailed { destination, reason, .. } => {
+            Line::new(Mark::Bad, running).say(format!("{destination} is left out: {reason}"))
+        }
+        Event::RepositoryCreated { repository } => going(running).say(format!("created repository {repository}")),
+        end @ Event::Mirrored { .. } => return mirrored(end),
         Event::ContainerStarted { container, address, health_check, missing_secrets } => {
             return container_started(container, address, &health_check.to_string(), missing_secrets);
         }
@@ -144,6 +149,20 @@ fn copy_finished(
     Line::new(Mark::Good, Some(Stage::Copy))
         .say(format!("{destination} has {} ", digest.short()))
         .with(Role::Faint, format!("({sent}, {})", quantity::duration(elapsed_ms)))
+}
+
+/// How many, how much: the end of the run says where that leaves things.
+fn mirrored(end: &Event) -> Vec<Line> {
+    let Event::Mirrored { copied, present, failed, bytes_received, bytes_sent, requests, elapsed_ms, .. } = end else {
+        return Vec::new();
+    };
+    let mark = if *failed > 0 { Mark::Bad } else { Mark::Good };
+    let (read, sent) = (quantity::size(*bytes_received), quantity::size(*bytes_sent));
+    let requests = quantity::count(*requests, "request");
+    let line = Line::whole(mark)
+        .with(Role::Strong, format!("{copied} copied, {present} there before, {failed} failed "))
+        .with(Role::Faint, format!("({read} read, {sent} sent, {requests}, {})", quantity::duration(*elapsed_ms)));
+    vec![line]
 }
 
 fn container_started(container: &str, address: &str, rules: &str, missing_secrets: &[String]) -> Vec<Line> {

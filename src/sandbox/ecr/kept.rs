@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     contents::Contents,
+    encryption::Encryption,
     mutability::Mutability,
     repository::{Image, Repository, RepositoryId},
 };
@@ -33,6 +34,8 @@ pub(super) struct Kept {
     labels: BTreeMap<String, String>,
     lifecycle_policy: Option<String>,
     scan_on_push: bool,
+    #[serde(default)]
+    encryption: Encryption,
     images: Vec<KeptImage>,
     tags: BTreeMap<String, Digest>,
     layers: BTreeMap<Digest, u64>,
@@ -69,6 +72,7 @@ impl Kept {
             labels: repository.labels.clone(),
             lifecycle_policy: repository.lifecycle_policy.clone(),
             scan_on_push: repository.scan_on_push,
+            encryption: repository.encryption.clone(),
             images: repository.images.values().map(image).collect(),
             tags: repository.tags.clone(),
             layers: repository.layers.clone(),
@@ -84,6 +88,7 @@ impl Kept {
             labels: self.labels,
             lifecycle_policy: self.lifecycle_policy,
             scan_on_push: self.scan_on_push,
+            encryption: self.encryption,
             tags: self.tags,
             layers: self.layers,
             ..Repository::new(self.created, mutability)

@@ -3,6 +3,7 @@
 mod attributes;
 pub(crate) mod caching;
 mod contents;
+mod encryption;
 mod images;
 mod kept;
 mod layer_upload;

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Request, attributes, epoch_seconds, invalid,
+    Request, attributes,
+    encryption::Encryption,
+    epoch_seconds, invalid,
     mutability::Mutability,
     no_repository, paged,
     repository::{Repository, RepositoryId},
@@ -24,7 +26,7 @@ fn shown(id: &RepositoryId, repository: &Repository) -> Value {
         "createdAt": epoch_seconds(repository.created),
         "imageTagMutability": repository.mutability.name(),
         "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},
-        "encryptionConfiguration": {"encryptionType": "AES256"},
+        "encryptionConfiguration": repository.encryption,
     });
     if !repository.mutability.exclusions.is_empty() {
         shown["imageTagMutabilityExclusionFilters"] = repository.mutability.filters();
@@ -45,6 +47,7 @@ pub(super) fn create(request: &Request<'_>) -> Result<Value, ApiError> {
     let mut repository = Repository::new(Timestamp::now(), Mutability::read(request.input)?);
     repository.labels.extend(attributes::tags(request.input));
     repository.scan_on_push = request.input["imageScanningConfiguration"]["scanOnPush"] == true;
+    repository.encryption = Encryption::read(request.input, &id)?;
     let answer = json!({ "repository": shown(&id, &repository) });
     if request.store.create(id.clone(), repository) {
         return Ok(answer);

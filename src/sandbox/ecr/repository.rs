@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{contents::Contents, mutability::Mutability};
+use super::{contents::Contents, encryption::Encryption, mutability::Mutability};
 use crate::domain::{
     account::{AccountId, Region},
     digest::Digest,
@@ -49,6 +49,8 @@ pub(crate) struct Repository {
     pub(crate) lifecycle_policy: Option<String>,
     /// Whether images are to be scanned, which nobody does.
     pub(crate) scan_on_push: bool,
+    /// How it is said to be encrypted.
+    pub(crate) encryption: Encryption,
     /// Manifests by digest.
     pub(crate) images: BTreeMap<Digest, Image>,
     /// Tags and the manifests they name.
@@ -118,6 +120,7 @@ impl Repository {
             labels: BTreeMap::new(),
             lifecycle_policy: None,
             scan_on_push: false,
+            encryption: Encryption::default(),
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
             layers: BTreeMap::new(),

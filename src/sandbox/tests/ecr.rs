@@ -2,7 +2,10 @@
 
 use aws_sdk_ecr::{
     error::ProvideErrorMetadata as _,
-    types::{ImageFailureCode, ImageIdentifier, ImageTagMutability, LayerAvailability, LayerFailureCode},
+    types::{
+        EncryptionConfiguration, EncryptionType, ImageFailureCode, ImageIdentifier, ImageTagMutability,
+        LayerAvailability, LayerFailureCode,
+    },
 };
 
 use super::world::{DEPLOY, PULL, Plain, REGISTRY, WORKLOAD, assumed, manifest, sandbox};
@@ -39,6 +42,35 @@ async fn repositories_are_made_paged_and_deleted() {
     Plain::login(&sandbox, DEPLOY, WORKLOAD).await.push_image("shop/api", "v1", "1").await;
     let full = ecr.delete_repository().repository_name("shop/api").send().await.unwrap_err().into_service_error();
     assert!(full.is_repository_not_empty_exception());
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_encryption_is_kept_and_a_key_is_told_by_its_arn() {
+    let sandbox = sandbox(|_| ()).await;
+    let ecr = aws_sdk_ecr::Client::new(&assumed(&sandbox, DEPLOY).await);
+    let given = "arn:aws:kms:ap-northeast-1:222222222222:key/11111111-2222-3333-4444-555555555555";
+    for (name, kind, key) in [
+        ("a/plain", EncryptionType::Aes256, None),
+        ("a/own", EncryptionType::Kms, None),
+        ("a/given", EncryptionType::Kms, Some(given)),
+        ("a/alias", EncryptionType::KmsDsse, Some("alias/mirror")),
+    ] {
+        let wanted =
+            EncryptionConfiguration::builder().encryption_type(kind.clone()).set_kms_key(key.map(str::to_owned));
+        let create = ecr.create_repository().repository_name(name).encryption_configuration(wanted.build().unwrap());
+        create.send().await.unwrap();
+        let described = ecr.describe_repositories().repository_names(name).send().await.unwrap();
+        let told = described.repositories()[0].encryption_configuration().unwrap().clone();
+        assert_eq!(told.encryption_type(), &kind);
+        let key_told = told.kms_key();
+        assert_eq!(key_told.is_some(), kind != EncryptionType::Aes256, "{name}");
+        assert!(key_told.is_none_or(|told| told.starts_with("arn:aws:kms:ap-northeast-1:222222222222:key/")));
+        assert!(key != Some(given) || key_told == key);
+    }
+    let wrong = EncryptionConfiguration::builder().encryption_type(EncryptionType::Aes256).kms_key("alias/a");
+    let create = ecr.create_repository().repository_name("a/wrong").encryption_configuration(wrong.build().unwrap());
+    assert!(create.send().await.unwrap_err().into_service_error().is_invalid_parameter_exception());
     sandbox.shutdown().await;
 }
 

@@ -8,7 +8,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::task::JoinSet;
 
 pub(super) use self::blob::Begun;
 use self::blob::Transfer;
@@ -18,6 +18,7 @@ use super::{
     lane::{self, Lanes},
     place::Place,
     plan::PlannedBlob,
+    request::CopyMemory,
 };
 
 /// Blobs moved at the same time. Small ones take a round trip or two and hardly any memory; a hundred uploads a second is
@@ -26,7 +27,7 @@ const BLOBS_IN_FLIGHT: usize = 48;
 
 /// What all blobs under way may hold in memory: the window of each, and what its two connections read ahead and have not
 /// sent yet. A registry takes each upload at its own rate (ECR 20 to 28 MB/s), so that many large blobs at once are faster.
-const BUDGET_BYTES: usize = 16 * FULL_SHARE_BYTES;
+pub(super) const BUDGET_BYTES: usize = 16 * FULL_SHARE_BYTES;
 
 /// What a large blob takes of the budget: its window, and about as much in the buffers of its connections.
 const FULL_SHARE_BYTES: usize = 2 * WINDOW_BYTES;
@@ -54,8 +55,8 @@ pub(super) async fn all(
     blobs: Vec<PlannedBlob>,
     lanes: &Lanes,
     reading: &Arc<Reading>,
+    CopyMemory(budget): &CopyMemory,
 ) -> Result<(), CopyError> {
-    let budget = Arc::new(Semaphore::new(BUDGET_BYTES));
     let mut running = JoinSet::new();
     for blob in blobs {
         let lanes: Vec<_> =
@@ -64,7 +65,7 @@ pub(super) async fn all(
         // Whichever comes first: room for the next blob, or the end of one before it.
         let share = loop {
             tokio::select! {
-                share = Arc::clone(&budget).acquire_many_owned(transfer.share()), if running.len() < BLOBS_IN_FLIGHT => {
+                share = Arc::clone(budget).acquire_many_owned(transfer.share()), if running.len() < BLOBS_IN_FLIGHT => {
                     break share;
                 }
                 ended = running.join_next(), if !running.is_empty() => heed(ended)?,
