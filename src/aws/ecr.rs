@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use aws_sdk_ecr::{
     Client,
     error::BuildError,
-    types::{EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability, Repository, Tag},
+    types::{
+        EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability, LayerAvailability,
+        Repository, Tag,
+    },
 };
 use base64::Engine as _;
 
 use super::{fault::AwsFault, session::Session};
 use crate::domain::{
+    account::AccountId,
+    digest::Digest,
     mutability::TagMutability,
     repository::{Encryption, ExistingRepository, RepositorySettings},
     secret::Secret,
@@ -50,23 +55,27 @@ impl RegistryLogin {
 #[derive(Clone, Debug)]
 pub struct Ecr {
     client: Client,
+    account: AccountId,
 }
 
 impl Ecr {
     /// ECR as this session sees it.
     #[must_use]
     pub fn new(session: &Session) -> Self {
-        Self { client: Client::new(session.config()) }
+        Self { client: Client::new(session.config()), account: session.account().clone() }
     }
 
-    /// The registry's address and a token for it.
+    /// The address of an account's registry, and a token for it. The account need not be the caller's: its repository
+    /// policies may let the caller in.
+    #[expect(deprecated, reason = "the token is good for every registry; only this says where another account's is")]
     ///
     /// # Errors
     /// [`AwsFault`] when ECR refuses or the answer holds no token.
-    pub async fn login(&self) -> Result<RegistryLogin, AwsFault> {
+    pub async fn login(&self, account: &AccountId) -> Result<RegistryLogin, AwsFault> {
         const ACTION: &str = "ecr:GetAuthorizationToken";
-        let answer =
-            self.client.get_authorization_token().send().await.map_err(|error| AwsFault::new(ACTION, &error))?;
+        let others = (*account != self.account).then(|| vec![account.to_string()]);
+        let asked = self.client.get_authorization_token().set_registry_ids(others).send().await;
+        let answer = asked.map_err(|error| AwsFault::new(ACTION, &error))?;
         let data = answer.authorization_data().first();
         match data.map(|data| (data.proxy_endpoint(), data.authorization_token())) {
             Some((Some(address), Some(token))) => {
@@ -74,6 +83,27 @@ impl Ecr {
             }
             _ => Err(AwsFault { action: ACTION, code: None, message: "the answer holds no token".to_owned() }),
         }
+    }
+
+    /// Which of these layers a repository has; at most a hundred may be asked about.
+    ///
+    /// # Errors
+    /// [`AwsFault`] when ECR refuses.
+    pub async fn available_layers(
+        &self,
+        account: &AccountId,
+        repository: &str,
+        digests: &[Digest],
+    ) -> Result<Vec<Digest>, AwsFault> {
+        let asked = digests.iter().map(|digest| digest.as_str().to_owned()).collect();
+        let question = self.client.batch_check_layer_availability().registry_id(account.as_str());
+        let answer = question.repository_name(repository).set_layer_digests(Some(asked)).send().await;
+        let answer = answer.map_err(|error| AwsFault::new("ecr:BatchCheckLayerAvailability", &error))?;
+        let available = answer
+            .layers()
+            .iter()
+            .filter(|layer| matches!(layer.layer_availability(), Some(LayerAvailability::Available)));
+        Ok(available.filter_map(|layer| layer.layer_digest()?.parse().ok()).collect())
     }
 
     /// Whether a repository exists, and what it allows its tags.

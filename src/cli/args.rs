@@ -25,6 +25,8 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
+    /// Copy one image from any registry to any others
+    Copy(CopyArgs),
     /// Copy many images into the registries of several accounts and regions
     Mirror(MirrorArgs),
     /// Run the embedded AWS as a server for any AWS client
@@ -66,6 +68,44 @@ pub struct WaitArgs {
     /// Which service it is of
     #[command(flatten)]
     pub target: TargetArgs,
+    /// How to tell
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `copy`.
+#[derive(Debug, Args)]
+pub struct CopyArgs {
+    /// The image: HOST/REPOSITORY[:TAG][@DIGEST]
+    #[arg(value_name = "SRC")]
+    pub source: String,
+    /// Where it goes: HOST/REPOSITORY[:TAG], of one or more registries [default tag: the source's]
+    #[arg(value_name = "DST", required = true)]
+    pub destinations: Vec<String>,
+    /// Of an index, only the image for this platform, such as linux/amd64 [default: all of it]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<String>,
+    /// Signatures, SBOMs and attestations: require, best-effort or skip [default: skip]
+    #[arg(long, value_name = "POLICY")]
+    pub referrers: Option<String>,
+    /// How long it may take in all [default: 1h]
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<String>,
+    /// A host that speaks HTTP without TLS, as loopback addresses do anyway
+    #[arg(long, value_name = "HOST")]
+    pub plain_http: Vec<String>,
+    /// ECR: the role that may pull the image [default: the identity in the environment]
+    #[arg(long, value_name = "ARN")]
+    pub src_role: Option<String>,
+    /// The external id that role asks for
+    #[arg(long, value_name = "ID")]
+    pub src_external_id: Option<String>,
+    /// ECR: the role that may push; one for all, or one for each account [default: the identity in the environment]
+    #[arg(long, value_name = "ARN")]
+    pub dst_role: Vec<String>,
+    /// The external id those roles ask for
+    #[arg(long, value_name = "ID")]
+    pub dst_external_id: Option<String>,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,

@@ -1,15 +1,20 @@
 //! The only place that builds clients. Whatever decides where AWS, a registry or a Docker engine is, decides it here.
 
+mod copying;
 mod mirror;
+mod registries;
+
+use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
 
-pub use self::mirror::connect_mirror;
+pub use self::registries::ecr_registry;
+use self::registries::{Opener, log_in};
+pub use self::{copying::connect_copy, mirror::connect_mirror};
 
 use crate::{
     aws::{
         ecr::{Ecr, RegistryLogin},
-        fault::AwsFault,
         identity::IdentityError,
         logs::Logs,
         session::{self, Session},
@@ -24,7 +29,7 @@ use crate::{
         image::EcrHost,
     },
     pipeline::{deploy::Adapters, failure::Failure},
-    registry::{Authorization, Registry, RegistryError},
+    registry::Registry,
     target::apprunner::AppRunner,
 };
 
@@ -116,12 +121,13 @@ async fn connect_source(
 ) -> Result<(Registry, Option<RegistryLogin>, Option<Session>), Failure> {
     let image = &deployment.image;
     if image.ecr().is_none() {
-        let registry = Registry::new(image.host(), &address_of(image.host()), Authorization::Anonymous);
-        return Ok((registry.map_err(Failure::Registry)?, None, None));
+        return Ok((Opener::new(BTreeSet::new()).open_other(image.host())?.registry, None, None));
     }
     let session = Session::open(base, &deployment.registry, "registry").await.map_err(identity)?;
-    let login = log_in(&Ecr::new(&session), image.host()).await?;
-    let registry = registry(image.host(), &login).map_err(Failure::Registry)?;
+    let ecr = Ecr::new(&session);
+    let account = session.account().clone();
+    let login = log_in(&ecr, &account, image.host()).await?;
+    let registry = ecr_registry(image.host(), &login, &ecr, account).map_err(Failure::Registry)?;
     Ok((registry, Some(login), Some(session)))
 }
 
@@ -129,33 +135,14 @@ async fn connect_destination(base: &SdkConfig, deployment: &Deployment) -> Resul
     let workload = open_workload(base, &deployment.target).await?;
     let ecr = Ecr::new(&workload.session);
     let host = EcrHost::host_of(workload.session.account(), &deployment.target.access.region);
-    let login = log_in(&ecr, &host).await?;
-    let registry = registry(&host, &login).map_err(Failure::Registry)?;
+    let account = workload.session.account().clone();
+    let login = log_in(&ecr, &account, &host).await?;
+    let registry = ecr_registry(&host, &login, &ecr, account).map_err(Failure::Registry)?;
     Ok((workload, ecr, registry))
 }
 
 fn identity(error: IdentityError) -> Failure {
     Failure::Identity(vec![error])
-}
-
-async fn log_in(ecr: &Ecr, host: &str) -> Result<RegistryLogin, Failure> {
-    let failed = |source: AwsFault| Failure::Aws { doing: format!("cannot log in to {host}"), source };
-    ecr.login().await.map_err(failed)
-}
-
-/// A registry that is dialled where its login says, whatever its name is.
-///
-/// # Errors
-/// [`RegistryError`] when the address is none.
-pub fn registry(host: &str, login: &RegistryLogin) -> Result<Registry, RegistryError> {
-    Registry::new(host, &login.address, Authorization::Basic(login.basic.clone()))
-}
-
-/// Registries on loopback addresses speak plain HTTP, as Docker has it; all others HTTPS.
-fn address_of(host: &str) -> String {
-    let name = host.split(':').next().unwrap_or_default();
-    let scheme = if name == "localhost" || name.starts_with("127.") { "http" } else { "https" };
-    format!("{scheme}://{host}")
 }
 
 /// What the environment says about where a Docker engine is.

@@ -5,6 +5,7 @@
 //! how) → `resolve` (defaults, rules between keys). `schema` comes from the types of `shape`. `mirror` is the same for the
 //! file of `shipgate mirror`, which has no flags.
 
+pub mod copying;
 mod create;
 pub mod deployment;
 pub mod environment;

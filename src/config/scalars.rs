@@ -258,7 +258,7 @@ fn made_of(text: &str, others: &str) -> bool {
 }
 
 /// `90s`, `35m`, `12h`, and sums of them such as `1h30m`.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let (mut seconds, mut rest) = (0_u64, text);
     while !rest.is_empty() {
         let at = rest.find(|c: char| !c.is_ascii_digit())?;

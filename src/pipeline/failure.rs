@@ -4,7 +4,7 @@ mod telling;
 #[cfg(test)]
 mod tests;
 
-use super::{cancellation::Signal, mirror::MirrorFailure};
+use super::{cancellation::Signal, copying::DestinationsFailure, mirror::MirrorFailure};
 use crate::{
     aws::{fault::AwsFault, identity::IdentityError},
     config::problem::ConfigError,
@@ -147,9 +147,12 @@ pub enum Failure {
     /// Some images of a mirror were not copied; all others were.
     #[error(transparent)]
     Mirror(MirrorFailure),
-    /// A mirror was stopped by a signal.
+    /// Some destinations of a copy were not served; all others were.
+    #[error(transparent)]
+    Destinations(DestinationsFailure),
+    /// A copy or a mirror was stopped by a signal.
     #[error("cancelled")]
-    MirrorStopped {
+    CopyStopped {
         /// Which signal.
         signal: Signal,
         /// Where things are now.
@@ -201,6 +204,7 @@ impl Failure {
             | Self::NoOperation { .. }
             | Self::Unverifiable(VerifyError::WrongPlatform { .. }) => ExitCode::Preflight,
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
+            Self::Destinations(failure) => failure.exit_code(),
             Self::Copy(_) | Self::Mirror(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,
             Self::Promote(PromoteError::Unknown { .. }) => ExitCode::DeploymentFailed,
             Self::Changed(_) => ExitCode::Busy,
@@ -220,7 +224,7 @@ impl Failure {
                 Verdict::Deployed => ExitCode::Internal,
             },
             Self::GateTimeout { .. } | Self::GateLost(_) => ExitCode::GateTimeout,
-            Self::Cancelled { signal, .. } | Self::MirrorStopped { signal, .. } => signal.exit_code(),
+            Self::Cancelled { signal, .. } | Self::CopyStopped { signal, .. } => signal.exit_code(),
         }
     }
 }

@@ -71,7 +71,7 @@ pub async fn mirror(
 ) -> Result<Deployed, Failure> {
     let begun = Instant::now();
     let stopped = |failure| match failure {
-        Failure::Cancelled { signal, .. } => Failure::MirrorStopped { signal, world: "nothing was copied".to_owned() },
+        Failure::Cancelled { signal, .. } => Failure::CopyStopped { signal, world: "nothing was copied".to_owned() },
         other => other,
     };
     let resolve = resolve(narrator, mirror, connecting);
@@ -145,7 +145,7 @@ async fn copy_all(
     copied.into_iter().for_each(|(_, at)| tally.image(at));
     narrator.events.emit(tally.as_event(requests(adapters), milliseconds(begun.elapsed())));
     if let Some(signal) = narrator.cancellation.signal() {
-        return Err(Failure::MirrorStopped { signal, world: tally.world() });
+        return Err(Failure::CopyStopped { signal, world: tally.world() });
     }
     tally.end()
 }

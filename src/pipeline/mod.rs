@@ -1,7 +1,8 @@
 //! The pipeline: what is going to happen (`plan`), the order it happens in (`deploy`), how it can fail (`failure`), how
-//! it is told (`narrator`), how it is stopped (`cancellation`). `mirror` is an order of its own.
+//! it is told (`narrator`), how it is stopped (`cancellation`). `copying` and `mirror` are orders of their own.
 
 pub mod cancellation;
+pub mod copying;
 pub mod deploy;
 pub mod failure;
 pub mod mirror;

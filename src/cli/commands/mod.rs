@@ -1,6 +1,7 @@
 //! The verbs, a file each.
 
 pub mod completions;
+pub mod copy;
 pub mod demo;
 pub mod demo_app;
 pub mod deploy;

@@ -50,7 +50,8 @@ impl Failure {
                 "no tag was moved and nothing was deployed; unreferenced blobs may be left in the workload registry"
             }
             Self::Mirror(failure) => failure.world(),
-            Self::MirrorStopped { world, .. } => world,
+            Self::Destinations(failure) => failure.world(),
+            Self::CopyStopped { world, .. } => world,
             Self::Unhealthy { .. } | Self::Unverifiable(_) | Self::NoEngine(_) | Self::Changed(_) => {
                 "no tag was moved and nothing was deployed"
             }
@@ -120,7 +121,8 @@ impl Failure {
             Self::NoService { .. } => Some("check the service's name, the region and the role".to_owned()),
             Self::Configuration(error) => error.hint(),
             Self::Mirror(failure) => failure.hint(),
-            Self::MirrorStopped { .. } => {
+            Self::Destinations(failure) => failure.hint(),
+            Self::CopyStopped { .. } => {
                 Some("run the same command again: what has been copied is kept and will be skipped".to_owned())
             }
             Self::Aws { .. }
@@ -137,6 +139,7 @@ impl Failure {
         match self {
             Self::Configuration(error) => causes.extend(error.problems.iter().map(ToString::to_string)),
             Self::Mirror(failure) => causes.extend(failure.reasons()),
+            Self::Destinations(failure) => causes.extend(failure.reasons()),
             Self::Preflight(checks) => {
                 causes.extend(failed(checks).map(|check| format!("{}: {}", check.name, check.detail)));
             }
@@ -171,7 +174,7 @@ impl Failure {
             | Self::NoEngine(_)
             | Self::GateTimeout { .. }
             | Self::GateLost(_)
-            | Self::MirrorStopped { .. }
+            | Self::CopyStopped { .. }
             | Self::Cancelled { .. } => {
                 causes.extend(sources(self));
             }

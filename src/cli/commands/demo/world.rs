@@ -209,9 +209,10 @@ async fn registry_of(sandbox: &Sandbox, role: &str) -> Result<Registry, DemoErro
     let access = Access { hops: vec![hop], region: region()? };
     let base = session::base(&access.region, Some(&way_in(sandbox))).await;
     let session = Session::open(&base, &access, "demo").await.map_err(DemoError::Identity)?;
-    let login = Ecr::new(&session).login().await.map_err(DemoError::Aws)?;
+    let ecr = Ecr::new(&session);
     let account: &AccountId = session.account();
-    wire::registry(account.as_str(), &login).map_err(DemoError::Registry)
+    let login = ecr.login(account).await.map_err(DemoError::Aws)?;
+    wire::ecr_registry(account.as_str(), &login, &ecr, account.clone()).map_err(DemoError::Registry)
 }
 
 async fn push(registry: &Registry, layer: &SelfLayer, tag: &str, settings: &[(&str, &str)]) -> Result<(), DemoError> {

@@ -1,0 +1,155 @@
+//! Registries, opened: ECR by a role's session and its control plane, any other by what the user has for it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use aws_config::SdkConfig;
+use tokio::sync::OnceCell;
+
+use super::{identity, tell};
+use crate::{
+    aws::{
+        ecr::{Ecr, RegistryLogin},
+        session::{self, Session},
+    },
+    domain::{access::Access, account::AccountId, event::Emitter, image::EcrHost},
+    pipeline::failure::Failure,
+    registry::{Authorization, BatchCheck, Registry, RegistryError},
+};
+
+/// Opens registries. They share one base identity, which is found when the first of ECR's is opened.
+pub(super) struct Opener {
+    base: OnceCell<SdkConfig>,
+    plain_http: BTreeSet<String>,
+}
+
+/// A registry, ready to be asked.
+pub(super) struct Opened {
+    pub(super) registry: Registry,
+    /// Who is asking and the control plane, where it is ECR.
+    pub(super) ecr: Option<EcrSide>,
+}
+
+/// ECR's side of a registry.
+pub(super) struct EcrSide {
+    /// What the identity is for.
+    purpose: String,
+    session: Session,
+    pub(super) ecr: Ecr,
+}
+
+impl Opened {
+    /// Tells whose identity it is asked by.
+    pub(super) fn tell(&self, events: &Emitter) {
+        if let Some(EcrSide { purpose, session, .. }) = &self.ecr {
+            tell(purpose, session, events);
+        }
+    }
+}
+
+impl Opener {
+    /// `plain_http` are hosts that speak HTTP without TLS; loopback addresses do so anyway.
+    pub(super) fn new(plain_http: BTreeSet<String>) -> Self {
+        Self { base: OnceCell::new(), plain_http }
+    }
+
+    /// ECR as this access has it: the registry of `host`, or else that of the access's own account.
+    pub(super) async fn open_ecr(
+        &self,
+        access: &Access,
+        purpose: String,
+        host: Option<&str>,
+    ) -> Result<Opened, Failure> {
+        let base = self.base.get_or_init(|| session::base(&access.region, None)).await;
+        let session = Session::open(base, access, &purpose).await.map_err(identity)?;
+        let ecr = Ecr::new(&session);
+        let own = EcrHost::host_of(session.account(), &access.region);
+        let host = host.unwrap_or(&own);
+        let account = EcrHost::parse(host).map_or_else(|| session.account().clone(), |host| host.account);
+        let login = log_in(&ecr, &account, host).await?;
+        let registry = ecr_registry(host, &login, &ecr, account).map_err(Failure::Registry)?;
+        Ok(Opened { registry, ecr: Some(EcrSide { purpose, session, ecr }) })
+    }
+
+    /// Any other registry.
+    pub(super) fn open_other(&self, host: &str) -> Result<Opened, Failure> {
+        let registry = Registry::new(host, &self.address_of(host), Authorization::Anonymous);
+        Ok(Opened { registry: registry.map_err(Failure::Registry)?, ecr: None })
+    }
+
+    /// Registries on loopback addresses speak plain HTTP, as Docker has it; so do those that are said to. All others
+    /// HTTPS. Docker Hub is dialled where it is, whatever it is called.
+    fn address_of(&self, host: &str) -> String {
+        let name = host.split(':').next().unwrap_or_default();
+        let is_plain = name == "localhost" || name.starts_with("127.") || self.plain_http.contains(host);
+        let scheme = if is_plain { "http" } else { "https" };
+        let dialled = if matches!(host, "docker.io" | "index.docker.io") { "registry-1.docker.io" } else { host };
+        format!("{scheme}://{dialled}")
+    }
+}
+
+pub(super) async fn log_in(ecr: &Ecr, account: &AccountId, host: &str) -> Result<RegistryLogin, Failure> {
+    let answer = ecr.login(account).await;
+    answer.map_err(|source| Failure::Aws { doing: format!("cannot log in to {host}"), source })
+}
+
+/// A registry that is dialled where its login says, whatever its name is, and asked for layers by the control plane.
+///
+/// # Errors
+/// [`RegistryError`] when the address is none.
+pub fn ecr_registry(
+    host: &str,
+    login: &RegistryLogin,
+    ecr: &Ecr,
+    account: AccountId,
+) -> Result<Registry, RegistryError> {
+    let registry = Registry::new(host, &login.address, Authorization::Basic(login.basic.clone()))?;
+    let ecr = ecr.clone();
+    let check: BatchCheck = Arc::new(move |repository, digests| {
+        let (ecr, account) = (ecr.clone(), account.clone());
+        Box::pin(async move {
+            ecr.available_layers(&account, &repository, &digests).await.map_err(|fault| fault.to_string())
+        })
+    });
+    Ok(registry.with_batch_check(check))
+}
+
+/// All, or what keeps any of them from being had: whoever mends one identity should know of the others.
+#[expect(clippy::result_large_err, reason = "made once in a run")]
+pub(super) fn all(results: impl Iterator<Item = Result<Opened, Failure>>) -> Result<Vec<Opened>, Failure> {
+    let (mut opened, mut identities, mut other) = (Vec::new(), Vec::new(), None);
+    for result in results {
+        match result {
+            Ok(one) => opened.push(one),
+            Err(Failure::Identity(errors)) => identities.extend(errors),
+            Err(failure) => {
+                other.get_or_insert(failure);
+            }
+        }
+    }
+    match other {
+        _ if !identities.is_empty() => Err(Failure::Identity(identities)),
+        Some(failure) => Err(failure),
+        None => Ok(opened),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Opener;
+
+    #[test]
+    fn where_a_registry_is_dialled() {
+        let opener = Opener::new(std::iter::once("r.internal:5000".to_owned()).collect());
+        let table = [
+            ("127.0.0.1:5000", "http://127.0.0.1:5000"),
+            ("localhost", "http://localhost"),
+            ("r.internal:5000", "http://r.internal:5000"),
+            ("r.internal", "https://r.internal"),
+            ("docker.io", "https://registry-1.docker.io"),
+            ("ghcr.io", "https://ghcr.io"),
+        ];
+        for (host, address) in table {
+            assert_eq!(opener.address_of(host), address);
+        }
+    }
+}
