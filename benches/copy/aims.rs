@@ -52,7 +52,10 @@ fn of_row(row: &Row, rows: &[Row]) -> Vec<Aim> {
 fn near_the_floor(row: &Row, title: &str) -> Aim {
     let ratio = ratio(row.time(), row.floor);
     Aim {
-        what: format!("{title}: within {NEAR_THE_FLOOR} × the floor of {}", row.floor.map_or("–".into(), table::seconds)),
+        what: format!(
+            "{title}: within {NEAR_THE_FLOOR} × the floor of {}",
+            row.floor.map_or("–".into(), table::seconds)
+        ),
         reached: told(ratio),
         met: ratio.map(|ratio| ratio <= NEAR_THE_FLOOR),
     }
@@ -64,10 +67,10 @@ fn against_peers(row: &Row, rows: &[Row], title: &str, what: &str) -> Aim {
     });
     let fastest = beside.filter_map(|other| Some((other.time()?, other.tool))).min_by_key(|(time, _)| *time);
     let ratio = ratio(row.time(), fastest.map(|(time, _)| time));
-    let name = fastest.map_or("no peer", |(_, tool)| tool.name());
+    let name = fastest.map_or("nobody", |(_, tool)| tool.name());
     Aim {
         what: format!("{title}: {what}"),
-        reached: format!("{} of {name}'s time", told(ratio)),
+        reached: ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2} of {name}'s time")),
         met: ratio.map(|ratio| ratio <= 1.0),
     }
 }
@@ -104,7 +107,14 @@ fn never_a_wrong_image(row: &Row, title: &str) -> Aim {
     let good = held.all(|held| matches!(held, Holding::Exact | Holding::Nothing));
     Aim {
         what: format!("{title}: the exact image or no manifest"),
-        reached: if good { "so it was".to_owned() } else { "a wrong image".to_owned() },
+        reached: if !is_measured {
+            "–"
+        } else if good {
+            "so it was"
+        } else {
+            "a wrong image"
+        }
+        .to_owned(),
         met: is_measured.then_some(good),
     }
 }

@@ -13,18 +13,15 @@ pub(crate) const SOURCE_REPOSITORY: &str = "bench/source";
 pub(crate) const TAG: &str = "v1";
 
 /// The wire of the shaped cases: what users of ECR see from afar.
-pub(crate) const SHAPE: Shape =
-    Shape { round_trip: Duration::from_millis(20), down: 100_000_000, up: 25_000_000 };
+pub(crate) const SHAPE: Shape = Shape { round_trip: Duration::from_millis(20), down: 100_000_000, up: 25_000_000 };
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 /// The config is the first blob; the large ones come last, where a tool that goes by the manifest's order meets them.
-const LAYERS: Plan = Plan {
-    name: "17 blobs, 600 MiB",
-    layers: &[(10, 4 * MIB), (3, 20 * MIB), (1, 100 * MIB), (2, 200 * MIB)],
-};
+const LAYERS: Plan =
+    Plan { name: "17 blobs, 600 MiB", layers: &[(10, 4 * MIB), (3, 20 * MIB), (1, 100 * MIB), (2, 200 * MIB)] };
 const ONE: Plan = Plan { name: "1 × 1 GiB", layers: &[(1, GIB)] };
 const ONE_LARGE: Plan = Plan { name: "1 × 4 GiB", layers: &[(1, 4 * GIB)] };
 const SMALL: Plan = Plan { name: "200 blobs of 64 KiB", layers: &[(199, 64 * KIB)] };

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    image::Image,
-    relay::Shape,
-};
+use super::{image::Image, relay::Shape};
 
 /// Round trips that a whole copy cannot do without: set-up and manifest of the source, the question of what is there,
 /// start and end of an upload, the manifest.

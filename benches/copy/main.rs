@@ -3,6 +3,7 @@
 //! Prints the tables of docs/benchmarks.md on standard output, and how far it is on standard error. What is measured is
 //! the built binary, from its start to its end, as anyone would run it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal, not part of shipgate")]
+#![expect(clippy::cast_precision_loss, reason = "no count here comes near 2^52")]
 
 mod aims;
 mod cases;
@@ -18,8 +19,6 @@ mod sandbox;
 mod table;
 mod tool;
 mod trial;
-
-use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
@@ -104,25 +103,12 @@ async fn source(bench: &Bench, case: &Case) -> Result<(Registry, image::Image)> 
 }
 
 /// What the relay gives in truth, measured by a client that does nothing else.
-async fn check_the_wire(bench: &Bench) -> Result<String> {
+async fn check_the_wire(bench: &Bench) -> Result<push::Wire> {
     let registry = Registry::start(bench.make, &bench.folder, cases::SOURCE_REPOSITORY).await?;
     let image = image::make(&bench.folder, &cases::PROBE)?;
     let relay = Relay::to(registry.address).await?;
     relay.shape(Some(cases::SHAPE));
-    let told = probe(&registry, &relay, &image, &bench.folder).await;
+    let wire = push::measure(&registry.through(relay.address), cases::SOURCE_REPOSITORY, &image).await;
     registry.stop().await;
-    told
-}
-
-async fn probe(registry: &Registry, relay: &Relay, image: &image::Image, _folder: &Path) -> Result<String> {
-    let through = registry.through(relay.address);
-    let up = push::rate_up(&through, cases::SOURCE_REPOSITORY, image).await?;
-    let down = push::rate_down(&through, cases::SOURCE_REPOSITORY, image).await?;
-    let round_trip = push::round_trip(&through).await?;
-    Ok(format!(
-        "{:.1} ms, {:.0} MB/s down and {:.1} MB/s up",
-        round_trip.as_secs_f64() * 1e3,
-        down / 1e6,
-        up / 1e6
-    ))
+    wire
 }

@@ -1,6 +1,11 @@
 //! Programs run to their end: how long they took, the most memory they had, what they said.
 
-use std::{fs::File, path::Path, process::Stdio, time::Duration};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use tokio::{
@@ -11,10 +16,19 @@ use tokio::{
 /// How often a process is asked for its peak; the kernel keeps it, so that nothing before the last look is missed.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// No copy takes as long; a tool that does hangs.
-const DEADLINE: Duration = Duration::from_secs(1800);
+const DEADLINE: Duration = Duration::from_mins(30);
 
 /// A program and its arguments.
 pub(crate) type Line = Vec<String>;
+
+/// Why a program failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Failure {
+    /// How it ended.
+    pub(crate) how: String,
+    /// Its last words.
+    pub(crate) said: String,
+}
 
 /// What a run was.
 #[derive(Clone, Debug)]
@@ -22,8 +36,7 @@ pub(crate) struct Run {
     pub(crate) wall: Duration,
     /// The sum over programs that ran beside each other; the most over those that ran one after the other.
     pub(crate) peak_bytes: u64,
-    /// Why it failed, if it did.
-    pub(crate) failure: Option<String>,
+    pub(crate) failure: Option<Failure>,
 }
 
 /// Runs steps one after the other, the lines of a step beside each other, until one fails.
@@ -44,7 +57,7 @@ pub(crate) async fn run(steps: &[Vec<Line>], environment: &[(&str, &Path)], fold
 }
 
 /// One program: its peak, and why it failed.
-async fn one(line: &Line, environment: &[(&str, &Path)], said: std::path::PathBuf) -> Result<(u64, Option<String>)> {
+async fn one(line: &Line, environment: &[(&str, &Path)], said: PathBuf) -> Result<(u64, Option<Failure>)> {
     let (program, arguments) = line.split_first().context("an empty line")?;
     let output = File::create(&said)?;
     let mut command = Command::new(program);
@@ -55,7 +68,7 @@ async fn one(line: &Line, environment: &[(&str, &Path)], said: std::path::PathBu
     command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).kill_on_drop(true);
     let child = command.spawn().with_context(|| format!("cannot run {program}"))?;
     let (peak, failure) = follow(child).await?;
-    let failure = failure.map(|how| format!("{how}: {}", last_words(&said)));
+    let failure = failure.map(|how| Failure { how, said: last_words(&said) });
     Ok((peak, failure))
 }
 
@@ -93,6 +106,6 @@ fn last_words(said: &Path) -> String {
     let text = std::fs::read(said).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let error = lines().filter(|line| line.to_lowercase().contains("error")).last();
-    error.or_else(|| lines().last()).unwrap_or("said nothing").to_owned()
+    let error = lines().rfind(|line| line.to_lowercase().contains("error"));
+    error.or_else(|| lines().next_back()).unwrap_or("said nothing").to_owned()
 }

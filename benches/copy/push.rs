@@ -11,8 +11,13 @@ use super::{
     registry::{Door, Registry},
 };
 
-/// How many round trips the mean is taken of.
-const ROUND_TRIPS: u32 = 10;
+/// Registries give a manifest as something older to those who do not name its type.
+const ACCEPTED: &str =
+    "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, */*;q=0.1";
+/// How many round trips the wire is measured with.
+const ROUND_TRIPS: usize = 21;
+/// How many transfers each way.
+const TRANSFERS: usize = 3;
 
 /// A client of one registry.
 #[derive(Debug)]
@@ -43,7 +48,7 @@ impl Visitor {
 
     /// What is at a path below `/v2/`; nothing if the registry says so.
     pub(crate) async fn look(&self, method: Method, path: &str) -> Result<Option<Response>> {
-        let answer = self.request(method, path).header(header::ACCEPT, "*/*").send().await?;
+        let answer = self.request(method, path).header(header::ACCEPT, ACCEPTED).send().await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -57,9 +62,22 @@ impl Visitor {
         let and = if place.contains('?') { '&' } else { '?' };
         let put = self.request(Method::PUT, &format!("{place}{and}digest={}", blob.digest));
         let body = Body::from(File::open(&blob.path).await?);
-        let put = put.header(header::CONTENT_LENGTH, blob.size).header(header::CONTENT_TYPE, "application/octet-stream");
+        let put =
+            put.header(header::CONTENT_LENGTH, blob.size).header(header::CONTENT_TYPE, "application/octet-stream");
         let done = put.body(body).send().await?;
         ensure!(done.status() == StatusCode::CREATED, "{}: {}", done.status(), done.text().await?);
+        Ok(())
+    }
+
+    async fn download(&self, repository: &str, blob: &Blob) -> Result<()> {
+        let path = format!("{repository}/blobs/{}", blob.digest);
+        let mut answer = self.look(Method::GET, &path).await?.context("the blob is not there")?;
+        while answer.chunk().await?.is_some() {}
+        Ok(())
+    }
+
+    async fn ask(&self) -> Result<()> {
+        self.request(Method::GET, "/v2/").send().await?.bytes().await?;
         Ok(())
     }
 }
@@ -76,41 +94,39 @@ pub(crate) async fn push(registry: &Registry, repository: &str, tag: &str, image
     Ok(())
 }
 
-/// Bytes per second of one upload through this door. The image's largest blob is there afterwards.
-pub(crate) async fn rate_up(door: &Door, repository: &str, image: &Image) -> Result<f64> {
-    let blob = largest(image)?;
-    let begun = Instant::now();
-    Visitor::to(door)?.upload(repository, blob).await?;
-    Ok(blob.size as f64 / begun.elapsed().as_secs_f64())
+/// What a wire is in truth.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wire {
+    pub(crate) round_trip: Duration,
+    /// Bytes per second.
+    pub(crate) down: f64,
+    /// Bytes per second.
+    pub(crate) up: f64,
 }
 
-/// Bytes per second of one download through this door.
-pub(crate) async fn rate_down(door: &Door, repository: &str, image: &Image) -> Result<f64> {
-    let blob = largest(image)?;
+/// Measures a wire with the largest blob of an image, by medians. Set-up and heads are counted as a copier would meet them.
+pub(crate) async fn measure(door: &Door, repository: &str, image: &Image) -> Result<Wire> {
+    let blob = image.blobs.iter().max_by_key(|blob| blob.size).context("an image without blobs")?;
     let visitor = Visitor::to(door)?;
-    let path = format!("{repository}/blobs/{}", blob.digest);
-    let begun = Instant::now();
-    let mut answer = visitor.look(Method::GET, &path).await?.context("the blob is not there")?;
-    while answer.chunk().await?.is_some() {}
-    Ok(blob.size as f64 / begun.elapsed().as_secs_f64())
-}
-
-/// The mean time of a question on a connection that is there already.
-pub(crate) async fn round_trip(door: &Door) -> Result<Duration> {
-    let visitor = Visitor::to(door)?;
-    ask(&visitor).await?;
-    let begun = Instant::now();
-    for _ in 0..ROUND_TRIPS {
-        ask(&visitor).await?;
+    let (mut asked, mut ups, mut downs) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..TRANSFERS {
+        ups.push(timed(visitor.upload(repository, blob)).await?);
+        downs.push(timed(visitor.download(repository, blob)).await?);
     }
-    Ok(begun.elapsed() / ROUND_TRIPS)
+    for _ in 0..ROUND_TRIPS {
+        asked.push(timed(visitor.ask()).await?);
+    }
+    let rate = |times| blob.size as f64 / median(times).as_secs_f64();
+    Ok(Wire { round_trip: median(asked), down: rate(downs), up: rate(ups) })
 }
 
-async fn ask(visitor: &Visitor) -> Result<()> {
-    visitor.request(Method::GET, "/v2/").send().await?.bytes().await?;
-    Ok(())
+async fn timed(work: impl Future<Output = Result<()>>) -> Result<Duration> {
+    let begun = Instant::now();
+    work.await?;
+    Ok(begun.elapsed())
 }
 
-fn largest(image: &Image) -> Result<&Blob> {
-    image.blobs.iter().max_by_key(|blob| blob.size).context("an image without blobs")
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }

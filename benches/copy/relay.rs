@@ -161,7 +161,7 @@ async fn connect(client: TcpStream, registry: SocketAddr, wire: Arc<Wire>, accep
     };
     tokio::try_join!(
         depart(from_client, upward, up, delay, asked),
-        arrive(arriving_up, to_server, |bytes| Delivery::Whole(bytes)),
+        arrive(arriving_up, to_server, Delivery::Whole),
         depart(from_server, downward, down, delay, |_| {}),
         arrive(arriving_down, to_client, |bytes| deliver(&wire, &answered, bytes)),
     )?;

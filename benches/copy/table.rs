@@ -4,16 +4,18 @@ use std::{fmt::Write as _, time::Duration};
 
 use super::{
     cases::{self, Kind},
+    measure::Failure,
+    push::Wire,
     tool::Tool,
     trial::{Bench, Row},
 };
 
 const MIB: f64 = 1_048_576.0;
 /// As much of a failure as a cell can hold.
-const SAID: usize = 160;
+const SAID: usize = 120;
 
 /// What was run, where, and what the wire was in truth.
-pub(crate) fn heading(bench: &Bench, absent: &[Tool], wire: &str) -> String {
+pub(crate) fn heading(bench: &Bench, absent: &[Tool], wire: &Wire) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let versions: Vec<String> =
         bench.tools.iter().map(|present| format!("{} {}", present.tool.name(), present.version)).collect();
@@ -22,13 +24,17 @@ pub(crate) fn heading(bench: &Bench, absent: &[Tool], wire: &str) -> String {
     let shape = cases::SHAPE;
     format!(
         "{cores} cores; {}; medians of {}. Tools: {}; absent: {absent}.\n\
-         Shaped: every connection has {} ms, {} MB/s down and {} MB/s up; a client that does nothing else measures {wire}.\n",
+         Shaped: every connection has {} ms, {} MB/s down and {} MB/s up; a client that does nothing else measures {:.1} ms, \
+         {:.0} MB/s and {:.1} MB/s.\n",
         bench.make.name(),
         bench.runs,
         versions.join(", "),
         shape.round_trip.as_millis(),
         shape.down / 1_000_000,
         shape.up / 1_000_000,
+        wire.round_trip.as_secs_f64() * 1e3,
+        wire.down / 1e6,
+        wire.up / 1e6,
     )
 }
 
@@ -57,23 +63,32 @@ pub(crate) fn times(rows: &[Row]) -> String {
 
 /// The cases with trouble on the way from the source.
 pub(crate) fn troubles(rows: &[Row]) -> String {
-    let mut text = "| trouble | tool | ends | destination holds | time | read beyond the image |\n\
-                    |---|---|---|---|--:|--:|\n"
+    let mut text = "| trouble | tool | ends | destination holds | time | ÷ untroubled | read beyond the image |\n\
+                    |---|---|---|---|--:|--:|--:|\n"
         .to_owned();
     for row in rows.iter().filter(|row| row.case.fault.is_some()) {
+        let walls = row.trials.iter().map(|trial| trial.run.wall.as_secs_f64());
         _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} |",
             row.case.title,
             row.tool.name(),
             ends(row),
             held(row),
-            median(row.trials.iter().map(|trial| trial.run.wall.as_secs_f64()))
-                .map_or("–".to_owned(), |wall| seconds(Duration::from_secs_f64(wall))),
+            median(walls).map_or("–".to_owned(), |wall| seconds(Duration::from_secs_f64(wall))),
+            ratio(row.time(), untroubled(rows, row).and_then(Row::time)),
             beyond(row),
         );
     }
     text
+}
+
+/// The same tool with the same image on the same wire, when nothing goes wrong.
+fn untroubled<'rows>(rows: &'rows [Row], row: &Row) -> Option<&'rows Row> {
+    let is_it = |other: &&Row| {
+        other.tool == row.tool && other.case.kind == Kind::Layers && other.case.network == row.case.network
+    };
+    rows.iter().find(is_it)
 }
 
 /// The row of shipgate beside this one.
@@ -85,7 +100,7 @@ pub(crate) fn shipgate<'rows>(rows: &'rows [Row], row: &Row) -> Option<&'rows Ro
 
 fn time(row: &Row) -> String {
     match (row.time(), row.failure()) {
-        (_, Some(failure)) => format!("failed: {}", cell(&failure)),
+        (_, Some(failure)) => format!("failed: {}", quoted(&failure)),
         (Some(time), None) => seconds(time),
         (None, None) => "–".to_owned(),
     }
@@ -111,13 +126,15 @@ fn requests(row: &Row) -> String {
     source.zip(destination).map_or("–".to_owned(), |(source, destination)| format!("{source} + {destination}"))
 }
 
-/// How the tries ended, each way with how often.
+/// How the tries ended, each way with how often, and the last words of the first that failed.
 fn ends(row: &Row) -> String {
-    tally(row.trials.iter().map(|trial| match &trial.run.failure {
-        _ if trial.is_fault_left => "never met it".to_owned(),
+    let ways = tally(row.trials.iter().map(|trial| match &trial.run.failure {
+        None if trial.is_fault_left => "exit 0, never met it".to_owned(),
         None => "exit 0".to_owned(),
-        Some(failure) => cell(failure),
-    }))
+        Some(failure) => failure.how.clone(),
+    }));
+    let first = row.trials.iter().find_map(|trial| trial.run.failure.as_ref());
+    first.map_or(ways.clone(), |failure| format!("{ways}: {}", shortened(&failure.said)))
 }
 
 fn held(row: &Row) -> String {
@@ -150,8 +167,14 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
-/// A text that breaks no table. What differs from run to run, ports and long digests, stays: it is what was said.
-fn cell(text: &str) -> String {
-    let short: String = text.replace('|', "/").chars().take(SAID).collect();
-    short.replace('`', "'")
+fn quoted(failure: &Failure) -> String {
+    format!("{}: {}", failure.how, shortened(&failure.said))
+}
+
+/// The end of a text, where the cause is, without what would break a table.
+fn shortened(text: &str) -> String {
+    let text = text.replace(['|', '`', '\\'], "");
+    let beyond = text.chars().count().saturating_sub(SAID);
+    let end: String = text.chars().skip(beyond).collect();
+    if beyond == 0 { end } else { format!("…{end}") }
 }

@@ -98,8 +98,7 @@ impl Tool {
     /// registries they have not seen.
     pub(crate) fn forget(self, job: &Job) -> Option<Line> {
         let names = job.destinations.iter().chain([&job.source]).cloned();
-        (self == Self::Docker)
-            .then(|| line("docker", &["image", "rm", "--force"]).into_iter().chain(names).collect())
+        (self == Self::Docker).then(|| line("docker", &["image", "rm", "--force"]).into_iter().chain(names).collect())
     }
 
     /// Whether the copying is done in the process that is run, so that its memory is the tool's.

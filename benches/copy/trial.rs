@@ -14,7 +14,7 @@ use super::{
     floor,
     holdings::{self, Holding},
     image::Image,
-    measure::{self, Run},
+    measure::{self, Failure, Run},
     registry::{Door, Make, Registry},
     relay::{Count, Relay},
     tool::{Job, Present, Tool},
@@ -71,27 +71,30 @@ impl Row {
     }
 
     /// The first failure.
-    pub(crate) fn failure(&self) -> Option<String> {
+    pub(crate) fn failure(&self) -> Option<Failure> {
         self.trials.iter().find_map(|trial| trial.failure(self.tool))
     }
 
-    /// The most memory of all tries.
+    /// The most memory of all tries, if every try did what was asked for.
     pub(crate) fn peak_bytes(&self) -> Option<u64> {
-        self.trials.iter().map(|trial| trial.run.peak_bytes).max().filter(|_| self.tool.works_itself())
+        let is_known = self.tool.works_itself() && self.failure().is_none();
+        self.trials.iter().map(|trial| trial.run.peak_bytes).max().filter(|_| is_known)
     }
 }
 
 impl Trial {
     /// Why this is not a copy.
-    pub(crate) fn failure(&self, tool: Tool) -> Option<String> {
+    pub(crate) fn failure(&self, tool: Tool) -> Option<Failure> {
         let is_good = |held: &Holding| *held == Holding::Exact || (*held == Holding::Other && tool.packs_anew());
         let bad = self.holdings.iter().find(|held| !is_good(held));
-        self.run.failure.clone().or_else(|| bad.map(|held| format!("ended well, and left {}", held.name())))
+        let left = |held: &Holding| Failure { how: "exit 0".to_owned(), said: format!("left {}", held.name()) };
+        self.run.failure.clone().or_else(|| bad.map(left))
     }
 
     /// In a line, for who watches.
     pub(crate) fn told(&self) -> String {
-        let ended = self.run.failure.as_deref().unwrap_or("done");
+        let ended =
+            self.run.failure.as_ref().map_or("done".to_owned(), |failure| format!("{}: {}", failure.how, failure.said));
         let held = self.holdings.first().map_or("", |held| held.name());
         format!("{:7.3} s, {held}, {ended}", self.run.wall.as_secs_f64())
     }
@@ -142,7 +145,11 @@ impl Sites {
     fn job(&self, repository: &str) -> Job {
         Job {
             source: format!("{}/{}:{}", self.source.address, cases::SOURCE_REPOSITORY, cases::TAG),
-            destinations: self.doors.iter().map(|door| format!("{}/{repository}:{}", door.address, cases::TAG)).collect(),
+            destinations: self
+                .doors
+                .iter()
+                .map(|door| format!("{}/{repository}:{}", door.address, cases::TAG))
+                .collect(),
             hosts: self.doors.iter().chain([&self.source]).map(|door| door.address).collect(),
         }
     }
@@ -167,9 +174,10 @@ impl Sites {
         let run = measure::run(&steps, &environment, folder).await?;
         let after = self.counts();
         let thorough = case.fault.is_some();
-        let looks = self.registries.iter().map(async |registry| {
-            holdings::look(&registry.door(), repository, cases::TAG, image, thorough).await
-        });
+        let looks = self
+            .registries
+            .iter()
+            .map(async |registry| holdings::look(&registry.door(), repository, cases::TAG, image, thorough).await);
         Ok(Trial {
             run,
             holdings: try_join_all(looks).await.context("cannot look at the destination")?,
