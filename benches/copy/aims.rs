@@ -37,11 +37,11 @@ pub(crate) fn table(rows: &[Row]) -> String {
 fn of_row(row: &Row, rows: &[Row]) -> Vec<Aim> {
     let title = format!("{}, {}", row.case.title, row.case.network.name());
     match (row.case.kind, row.case.network) {
-        (Kind::Layers | Kind::One, Network::Shaped) => {
-            vec![near_the_floor(row, &title), against_peers(row, rows, &title, "faster than every peer")]
+        (Kind::Layers | Kind::One | Kind::Small, Network::Shaped) => {
+            vec![near_the_floor(row, &title), against_peers(row, rows, format!("{title}: faster than every peer"))]
         }
         (Kind::Layers | Kind::One | Kind::Small, _) => {
-            vec![against_peers(row, rows, &title, "no slower than the fastest peer")]
+            vec![against_peers(row, rows, format!("{title}: no slower than the fastest peer"))]
         }
         (Kind::Nothing, _) => vec![one_look(row, &title)],
         (Kind::Five, _) => vec![five_for_one(row, rows, &title)],
@@ -61,7 +61,7 @@ fn near_the_floor(row: &Row, title: &str) -> Aim {
     }
 }
 
-fn against_peers(row: &Row, rows: &[Row], title: &str, what: &str) -> Aim {
+fn against_peers(row: &Row, rows: &[Row], what: String) -> Aim {
     let beside = rows.iter().filter(|other| {
         other.tool != row.tool && other.case.kind == row.case.kind && other.case.network == row.case.network
     });
@@ -69,7 +69,7 @@ fn against_peers(row: &Row, rows: &[Row], title: &str, what: &str) -> Aim {
     let ratio = ratio(row.time(), fastest.map(|(time, _)| time));
     let name = fastest.map_or("nobody", |(_, tool)| tool.name());
     Aim {
-        what: format!("{title}: {what}"),
+        what,
         reached: ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2} of {name}'s time")),
         met: ratio.map(|ratio| ratio <= 1.0),
     }

@@ -84,8 +84,9 @@ impl Registry {
     pub(crate) async fn stop(mut self) {
         let id = self.process.id().unwrap_or_default().to_string();
         let asked = Command::new("kill").args(["-TERM", &id]).status().await;
-        let ended = tokio::time::timeout(STOPPED_WITHIN, self.process.wait()).await;
-        if asked.is_err() || ended.is_err() {
+        let has_ended = asked.is_ok() && tokio::time::timeout(STOPPED_WITHIN, self.process.wait()).await.is_ok();
+        if !has_ended {
+            // Its folder goes either way.
             self.process.kill().await.ok();
         }
     }

@@ -13,6 +13,8 @@ use super::{
 const MIB: f64 = 1_048_576.0;
 /// As much of a failure as a cell can hold.
 const SAID: usize = 120;
+/// As much of a word.
+const LONG_WORD: usize = 24;
 
 /// What was run, where, and what the wire was in truth.
 pub(crate) fn heading(bench: &Bench, absent: &[Tool], wire: &Wire) -> String {
@@ -171,9 +173,13 @@ fn quoted(failure: &Failure) -> String {
     format!("{}: {}", failure.how, shortened(&failure.said))
 }
 
-/// The end of a text, where the cause is, without what would break a table.
+/// The end of a text, where the cause is, without addresses and digests in full and what would break a table.
 fn shortened(text: &str) -> String {
-    let text = text.replace(['|', '`', '\\'], "");
+    let words = text.split_whitespace().map(|word| match word.char_indices().nth(LONG_WORD) {
+        Some((end, _)) => format!("{}…", &word[..end]),
+        None => word.to_owned(),
+    });
+    let text = words.collect::<Vec<_>>().join(" ").replace(['|', '`', '\\'], "");
     let beyond = text.chars().count().saturating_sub(SAID);
     let end: String = text.chars().skip(beyond).collect();
     if beyond == 0 { end } else { format!("…{end}") }

@@ -140,7 +140,10 @@ pub(crate) async fn present(wanted: &[Tool]) -> Result<(Vec<Present>, Vec<Tool>)
 async fn version(tool: Tool) -> Option<String> {
     let line = tool.version_line();
     let (program, arguments) = line.split_first()?;
-    let output = Command::new(program).args(arguments).output().await.ok().filter(|output| output.status.success())?;
+    let output = Command::new(program).args(arguments).output().await.ok()?;
+    if !output.status.success() && !tool.works_itself() {
+        return None; // a client without its daemon
+    }
     let said = String::from_utf8_lossy(&output.stdout);
     let words = said.lines().next().unwrap_or_default().split_whitespace();
     let version = words.map(|word| word.trim_end_matches(',')).find(|word| word.contains(|c: char| c.is_ascii_digit()));
