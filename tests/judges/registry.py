@@ -1,10 +1,11 @@
 """A registry of the sandbox as plain HTTP: nothing between a test and the wire. Redirects are not followed."""
 
 import base64
+import http.client
 import json
 import time
 import unittest
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -57,6 +58,18 @@ class Registry:
         if first is not None:
             headers["content-range"] = f"{first}-{first + len(data) - 1}"
         return self.ask("PATCH", location, data=data, headers=headers)
+
+    def break_off(self, location, data, first):
+        """Begins to send a chunk, and hangs up in its middle."""
+        address = urlsplit(urljoin(self.endpoint, location))
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+        connection.putrequest("PATCH", f"{address.path}?{address.query}" if address.query else address.path)
+        connection.putheader("authorization", f"Basic {self.token}")
+        connection.putheader("content-range", f"{first}-{first + len(data) - 1}")
+        connection.putheader("content-length", str(len(data)))
+        connection.endheaders()
+        connection.send(data[: len(data) // 2])
+        connection.close()
 
     def finish(self, location, named, data=b"", first=None):
         """Ends an upload."""

@@ -116,6 +116,16 @@ class Upload(Distribution):
         self.assertEqual(self.repository.finish(location, digest(small)).status_code, 201)
         self.there(small)
 
+    def test_a_part_that_breaks_off_is_forgotten(self):
+        location = self.repository.start()
+        self.assertEqual(self.repository.patch(location, PART, 0).status_code, 201)
+        self.repository.break_off(location, PART, len(PART))
+        # The registry finds out in its own time that nothing more will come; until then the upload is busy.
+        data = PART + b"the rest"
+        self.assertEqual(self.repository.patch(location, b"the rest", len(PART)).status_code, 201)
+        self.assertEqual(self.repository.finish(location, digest(data)).status_code, 201)
+        self.there(data)
+
     def test_another_digest_than_announced(self):
         refused = self.repository.finish(self.repository.start(), NOWHERE, b"bytes")
         self.refuses(400, "BLOB_UPLOAD_INVALID", refused)

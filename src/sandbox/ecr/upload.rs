@@ -6,7 +6,7 @@ use std::{collections::HashMap, io, path::PathBuf, sync::Arc};
 use sha2::{Digest as _, Sha256};
 use tokio::{
     fs::{self, File},
-    io::AsyncWriteExt as _,
+    io::{AsyncSeekExt as _, AsyncWriteExt as _},
     sync::Mutex as AsyncMutex,
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Upload {
     path: PathBuf,
     file: File,
     hasher: Sha256,
+    /// What it was when the part under way began.
+    hasher_before: Sha256,
     size: u64,
     /// Where the first part ended: what ECR goes on to name in `Range`.
     first_part: Option<u64>,
@@ -91,7 +93,18 @@ impl Upload {
             self.first_part.get_or_insert(self.size);
             self.last_part = Some(self.size - self.part_began);
             self.part_began = self.size;
+            self.hasher_before = self.hasher.clone();
         }
+        Ok(())
+    }
+
+    /// Forgets the part under way.
+    pub(crate) async fn drop_part(&mut self) -> io::Result<()> {
+        self.file.flush().await?;
+        self.file.set_len(self.part_began).await?;
+        self.file.seek(io::SeekFrom::Start(self.part_began)).await?;
+        self.size = self.part_began;
+        self.hasher = self.hasher_before.clone();
         Ok(())
     }
 }
@@ -105,6 +118,7 @@ impl Uploads {
             file: File::create(&path).await?,
             path,
             hasher: Sha256::new(),
+            hasher_before: Sha256::new(),
             size: 0,
             first_part: None,
             last_part: None,

@@ -2,7 +2,7 @@
 //!
 //! ECR's manners here, as users report them: PATCH answers 201; `Range` goes on naming the first chunk; the status of an
 //! upload is not told; a body that does not start where the last ended is refused with 416 and the offset in the message;
-//! a chunk of less than 5 MiB can only be the last; a mount is done only where the account has switched it on.
+//! a chunk that breaks off is forgotten; one of less than 5 MiB can only be the last; a mount is done only where the account has switched it on.
 
 use axum::{
     body::Body,
@@ -89,7 +89,9 @@ async fn receive(
         let chunk = match chunk {
             Ok(chunk) => chunk,
             Err(error) => {
-                upload.end_part().await.map_err(|error| Refusal::disk(&error))?;
+                // Behind ECR a part is one call (UploadLayerPart), which is done whole or not at all.
+                let ended = if registry.cloud.ecr_manners { upload.drop_part().await } else { upload.end_part().await };
+                ended.map_err(|error| Refusal::disk(&error))?;
                 let message = format!("the upload broke off: {error}");
                 return Err(Refusal::new(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", &message));
             }
