@@ -17,6 +17,7 @@ mod manifests;
 mod pacing;
 mod redact;
 mod referrers;
+mod renewal;
 mod request;
 mod retry;
 #[cfg(test)]
@@ -27,4 +28,5 @@ pub use authorization::Authorization;
 pub use blob_reader::BlobReader;
 pub use client::{BatchCheck, Registry};
 pub use error::{Action, Answer, RegistryError};
+pub use renewal::Renewal;
 pub use uploads::{Mount, UploadSession};
