@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod cli;
 pub mod config;
+pub mod credentials;
 pub mod demo;
 pub mod docker;
 pub mod domain;

@@ -49,6 +49,24 @@ impl Environment {
         self.filled("XDG_RUNTIME_DIR").map(Path::new)
     }
 
+    /// The directory of Docker's configuration, if `DOCKER_CONFIG` says so.
+    #[must_use]
+    pub fn docker_config(&self) -> Option<&Path> {
+        self.filled("DOCKER_CONFIG").map(Path::new)
+    }
+
+    /// Podman's file of credentials, if `REGISTRY_AUTH_FILE` says so.
+    #[must_use]
+    pub fn registry_auth_file(&self) -> Option<&Path> {
+        self.filled("REGISTRY_AUTH_FILE").map(Path::new)
+    }
+
+    /// The directories that programs are in.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        self.filled("PATH")
+    }
+
     /// The region that AWS tools would use: `AWS_REGION`, else `AWS_DEFAULT_REGION`.
     #[must_use]
     pub fn aws_region(&self) -> Option<&str> {
@@ -73,12 +91,20 @@ mod tests {
 
     #[test]
     fn an_empty_variable_is_a_value_but_no_setting() {
-        let environment =
-            Environment::from_pairs([("DOCKER_HOST", ""), ("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "r")]);
+        let environment = Environment::from_pairs([
+            ("DOCKER_HOST", ""),
+            ("AWS_REGION", ""),
+            ("AWS_DEFAULT_REGION", "r"),
+            ("PATH", "/bin"),
+        ]);
         assert_eq!(environment.get("DOCKER_HOST"), Some(""));
         assert_eq!(environment.docker_host(), None);
         assert_eq!(environment.aws_region(), Some("r"));
         assert_eq!(environment.home(), None);
+        assert_eq!(environment.path(), Some("/bin"));
+        let podman = Environment::from_pairs([("DOCKER_CONFIG", ""), ("REGISTRY_AUTH_FILE", "auth.json")]);
+        assert_eq!(podman.docker_config(), None);
+        assert_eq!(podman.registry_auth_file(), Some("auth.json".as_ref()));
     }
 
     #[test]

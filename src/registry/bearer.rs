@@ -8,13 +8,14 @@ use std::{
 };
 
 use reqwest::{
-    Method, Url,
-    header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE},
+    Client, Method, RequestBuilder, Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE},
 };
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::{
+    authorization::Presented,
     challenge::Challenge,
     client::Registry,
     error::{Action, RegistryError},
@@ -22,13 +23,16 @@ use super::{
     request::{self, Reply, bad_answer, connection},
     retry,
 };
-use crate::domain::image::EcrHost;
+use crate::domain::{image::EcrHost, secret::Secret};
 
 /// How long a token is good when nobody says (distribution's token specification, `expires_in`).
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(1);
 
 /// A token answer is a few kilobytes.
 const MAX_TOKEN_BYTES: usize = 64 * 1024;
+
+/// What token services know this program as.
+const CLIENT_ID: &str = "shipgate";
 
 /// What a token is for.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -63,6 +67,10 @@ impl Tokens {
         let held = self.held();
         held.get(access).filter(|(_, renew_at)| Instant::now() < *renew_at).map(|(header, _)| header.clone())
     }
+
+    pub(super) fn forget(&self) {
+        self.held().clear();
+    }
 }
 
 #[derive(Deserialize)]
@@ -96,18 +104,24 @@ impl Registry {
         if EcrHost::parse(self.host()).is_some() {
             return Err(bad_answer(action, "it asks for a token, which ECR never does".to_owned()));
         }
-        let address = self.token_address(challenge, &scope).map_err(|reason| bad_answer(action.clone(), reason))?;
-        let fetched = retry::persist(self, &action, || self.fetch_token(address.clone(), &action)).await;
+        let realm = self.realm(challenge).map_err(|reason| bad_answer(action.clone(), reason))?;
+        let question = Question { realm, service: challenge.service.as_deref(), scope: &scope };
+        let fetched = retry::persist(self, &action, || self.fetch_token(&question, &action)).await;
         let (header, lifetime) = fetched?;
         tokens.held().insert(access.clone(), (header, Instant::now() + lifetime.mul_f64(0.8)));
         Ok(())
     }
 
-    async fn fetch_token(&self, url: Url, action: &Action) -> Result<(HeaderValue, Duration), RegistryError> {
-        let mut request = self.http().request(Method::GET, url);
-        if let Some(credentials) = self.credentials() {
-            request = request.header(AUTHORIZATION, credentials);
-        }
+    async fn fetch_token(
+        &self,
+        question: &Question<'_>,
+        action: &Action,
+    ) -> Result<(HeaderValue, Duration), RegistryError> {
+        let request = match self.credential_store().presented() {
+            Presented::Nothing => question.get(self.http()),
+            Presented::Header(header) => question.get(self.http()).header(AUTHORIZATION, header),
+            Presented::RefreshToken(token) => question.post(self.http(), &token),
+        };
         self.count_request();
         let response = tokio::time::timeout(self.patience().stall, request.send())
             .await
@@ -122,17 +136,45 @@ impl Registry {
         read_token(&body).map_err(|reason| bad_answer(action.clone(), reason.to_owned()))
     }
 
-    /// The realm with service and scope. It is another host by design, and is shown the credentials: so it must not be
-    /// reached without TLS when the registry is.
-    fn token_address(&self, challenge: &Challenge, scope: &str) -> Result<Url, String> {
-        let mut url = location::follow(&self.resource("", ""), &challenge.realm)?;
+    /// The realm. It is another host by design, and is shown the credentials: so it must not be reached without TLS when
+    /// the registry is.
+    fn realm(&self, challenge: &Challenge) -> Result<Url, String> {
+        location::follow(&self.resource("", ""), &challenge.realm)
+    }
+}
+
+/// What a token service is asked.
+struct Question<'a> {
+    realm: Url,
+    service: Option<&'a str>,
+    scope: &'a str,
+}
+
+impl Question<'_> {
+    /// For whoever has a password, or nothing (distribution's token specification, "Requesting a Token").
+    fn get(&self, http: &Client) -> RequestBuilder {
+        let mut url = self.realm.clone();
         let mut query = url.query_pairs_mut();
-        if let Some(service) = &challenge.service {
-            query.append_pair("service", service);
-        }
-        query.append_pair("scope", scope);
+        query.extend_pairs(self.service.map(|service| ("service", service)));
+        query.append_pair("scope", self.scope);
         drop(query);
-        Ok(url)
+        http.request(Method::GET, url)
+    }
+
+    /// For whoever has a refresh token (distribution's OAuth2 token specification). It is in no address, which proxies log.
+    fn post(&self, http: &Client, refresh_token: &Secret) -> RequestBuilder {
+        // A form is written as a query is.
+        let mut form = self.realm.clone();
+        form.query_pairs_mut()
+            .clear()
+            .append_pair("grant_type", "refresh_token")
+            .extend_pairs(self.service.map(|service| ("service", service)))
+            .append_pair("scope", self.scope)
+            .append_pair("client_id", CLIENT_ID)
+            .append_pair("refresh_token", refresh_token.reveal());
+        let form = form.query().unwrap_or_default().to_owned();
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        http.request(Method::POST, self.realm.clone()).header(CONTENT_TYPE, kind).body(form)
     }
 }
 
@@ -145,4 +187,25 @@ fn read_token(body: &[u8]) -> Result<(HeaderValue, Duration), &'static str> {
     let mut header = header.map_err(|_| "its token holds characters that no header may")?;
     header.set_sensitive(true);
     Ok((header, answer.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Challenge, Registry};
+    use crate::{domain::secret::Secret, registry::Authorization};
+
+    #[test]
+    fn a_registry_with_tls_has_no_token_service_without() {
+        let token = || Authorization::IdentityToken(Secret::new("hunter2"));
+        let realm = |registry: &str, realm: &str| {
+            let registry = Registry::new("r", registry, token()).unwrap();
+            let challenge = Challenge { realm: realm.to_owned(), service: None, scope: None };
+            registry.realm(&challenge).map(String::from)
+        };
+        let (secure, plain) = ("https://auth.example.com/token", "http://auth.example.com/token");
+        assert_eq!(realm("https://r.example.com", secure).as_deref(), Ok(secure));
+        assert!(realm("https://r.example.com", plain).is_err());
+        assert_eq!(realm("http://127.0.0.1:5000", plain).as_deref(), Ok(plain));
+        assert_eq!(realm("http://127.0.0.1:5000", secure).as_deref(), Ok(secure));
+    }
 }

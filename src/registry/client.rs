@@ -13,11 +13,12 @@ use futures_util::future::BoxFuture;
 use reqwest::{Client, Url, header::HeaderValue, redirect};
 
 use super::{
-    authorization::Authorization,
+    authorization::{Authorization, Presented},
     bearer::{Access, Tokens},
     error::RegistryError,
     location,
     pacing::Pacer,
+    renewal::{CredentialStore, Renewal},
     retry::Patience,
 };
 use crate::domain::{digest::Digest, event::Emitter, image::EcrHost};
@@ -37,6 +38,7 @@ pub struct Registry {
     /// Counts what this view of the registry asked; see [`Registry::observed_by`].
     own_requests: Arc<AtomicU64>,
     batch_check: Option<BatchCheck>,
+    renewal: Option<Renewal>,
 }
 
 /// Asks the registry's control plane which of these layers of a repository it has, a hundred at a time at most; says why
@@ -49,7 +51,7 @@ const LAYERS_IN_A_BATCH: usize = 100;
 struct Shared {
     host: String,
     address: Url,
-    credentials: Option<HeaderValue>,
+    credentials: CredentialStore,
     tokens: Tokens,
     http: Client,
     requests: AtomicU64,
@@ -71,8 +73,8 @@ impl Registry {
             reason,
         };
         let url = parse_address(address).map_err(&invalid)?;
-        let credentials = authorization
-            .into_header()
+        let presented = authorization
+            .present()
             .map_err(|_| invalid("the credentials for it hold characters that no header may".to_owned()))?;
         let http = connections(&url).map_err(|source| RegistryError::Setup { host: host.clone(), source })?;
         let pacer = EcrHost::parse(&host).map(|_| Pacer::new(MANIFESTS_A_SECOND));
@@ -80,7 +82,7 @@ impl Registry {
             shared: Arc::new(Shared {
                 host,
                 address: url,
-                credentials,
+                credentials: CredentialStore::new(presented),
                 tokens: Tokens::default(),
                 http,
                 requests: AtomicU64::new(0),
@@ -90,6 +92,7 @@ impl Registry {
             events: Emitter::silent(),
             own_requests: Arc::default(),
             batch_check: None,
+            renewal: None,
         })
     }
 
@@ -121,6 +124,12 @@ impl Registry {
     #[must_use]
     pub fn with_batch_check(self, check: BatchCheck) -> Self {
         Self { batch_check: Some(check), ..self }
+    }
+
+    /// With a way to get the credentials anew when they expire in mid-copy.
+    #[must_use]
+    pub fn renewed_by(self, renewal: Renewal) -> Self {
+        Self { renewal: Some(renewal), ..self }
     }
 
     /// Which of these blobs are there, by as few questions as possible; `None` where there is no such way.
@@ -157,7 +166,7 @@ impl Registry {
         let shared = Shared {
             host: host.clone(),
             address: address.parse().unwrap(),
-            credentials: credentials.clone(),
+            credentials: CredentialStore::new(credentials.presented()),
             tokens: Tokens::default(),
             http: http.clone(),
             requests: AtomicU64::new(0),
@@ -189,7 +198,10 @@ impl Registry {
         if !self.is_at(url) {
             return None;
         }
-        self.shared.tokens.header(access).or_else(|| self.shared.credentials.clone())
+        self.shared.tokens.header(access).or_else(|| match self.shared.credentials.presented() {
+            Presented::Header(header) => Some(header),
+            Presented::Nothing | Presented::RefreshToken(_) => None,
+        })
     }
 
     /// Whether both are the same registry, whoever asks it.
@@ -202,8 +214,12 @@ impl Registry {
         location::same_origin(&self.shared.address, url)
     }
 
-    pub(super) fn credentials(&self) -> Option<&HeaderValue> {
-        self.shared.credentials.as_ref()
+    pub(super) fn credential_store(&self) -> &CredentialStore {
+        &self.shared.credentials
+    }
+
+    pub(super) fn renewal(&self) -> Option<&Renewal> {
+        self.renewal.as_ref()
     }
 
     pub(super) fn tokens(&self) -> &Tokens {

@@ -101,6 +101,24 @@ pub enum RegistryError {
         /// What the registry said.
         answer: Box<Answer>,
     },
+    /// The credentials had expired, and were renewed; but the body of the request is gone. Another attempt has new ones.
+    #[error("could not {action}: the credentials had expired: {answer}")]
+    CredentialsExpired {
+        /// What was attempted.
+        action: Box<Action>,
+        /// What the registry said.
+        answer: Box<Answer>,
+    },
+    /// 401 or 403, perhaps because the credentials have expired, and new ones could not be had.
+    #[error("not allowed to {action}: {answer}; and the credentials could not be renewed: {reason}")]
+    NotRenewed {
+        /// What was attempted.
+        action: Box<Action>,
+        /// What the registry said.
+        answer: Box<Answer>,
+        /// Why not.
+        reason: String,
+    },
     /// The repository does not exist.
     #[error("could not {action}: there is no such repository: {answer}")]
     RepositoryNotFound {
@@ -195,7 +213,7 @@ impl RegistryError {
     /// Whether the registry knows who asks and refuses, or does not know.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        matches!(self, Self::Denied { .. })
+        matches!(self, Self::Denied { .. } | Self::NotRenewed { .. })
     }
 
     /// Whether the same attempt may succeed a moment later.
@@ -203,12 +221,13 @@ impl RegistryError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connection { source, .. } => !source.is_builder(),
-            Self::Stalled { .. } | Self::Truncated { .. } => true,
+            Self::Stalled { .. } | Self::Truncated { .. } | Self::CredentialsExpired { .. } => true,
             // S3 answers 403 to a presigned address that has expired: asking for a new one mends it.
             Self::Denied { answer, .. } => answer.redirected_to.is_some() && answer.status == 403,
             Self::Refused { answer, .. } => matches!(answer.status, 408 | 425 | 429 | 500..=599),
             Self::InvalidAddress { .. }
             | Self::Setup { .. }
+            | Self::NotRenewed { .. }
             | Self::RepositoryNotFound { .. }
             | Self::ContentNotFound { .. }
             | Self::TagImmutable { .. }
@@ -240,6 +259,8 @@ impl RegistryError {
     pub fn answer(&self) -> Option<&Answer> {
         match self {
             Self::Denied { answer, .. }
+            | Self::CredentialsExpired { answer, .. }
+            | Self::NotRenewed { answer, .. }
             | Self::RepositoryNotFound { answer, .. }
             | Self::TagImmutable { answer, .. }
             | Self::Refused { answer, .. } => Some(answer),
@@ -266,6 +287,10 @@ impl RegistryError {
                 Some(format!("check that {} can be reached from here (network, proxy, certificates)", action.host))
             }
             Self::Denied { action, answer } => Some(denied_hint(action, answer)),
+            Self::NotRenewed { action, .. } => Some(format!(
+                "see to it that the credentials for {} can be had again while a copy is made",
+                action.host
+            )),
             Self::RepositoryNotFound { action, .. } => {
                 Some(format!("create repository {} in {}, or correct its name", action.repository, action.host))
             }
@@ -276,6 +301,7 @@ impl RegistryError {
                 Some(format!("push the image to {}/{} again: what it holds is damaged", action.host, action.repository))
             }
             Self::Setup { .. }
+            | Self::CredentialsExpired { .. }
             | Self::Unsteady { .. }
             | Self::Stalled { .. }
             | Self::ContentNotFound { .. }

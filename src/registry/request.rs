@@ -85,8 +85,9 @@ impl Registry {
     /// Anything but a 2xx, told as what it means.
     pub(super) async fn send(&self, mut request: Request) -> Result<Reply, RegistryError> {
         let access = request.access();
-        let mut challenged = false;
+        let (mut challenged, mut renewed) = (false, false);
         for _ in 0..=MAX_REDIRECTS {
+            let age = self.credential_store().age();
             let authorization = self.authorization_for(&request.url, &access);
             let response = self.send_to(&mut request, authorization.as_ref()).await?;
             let status = response.status();
@@ -95,13 +96,23 @@ impl Registry {
             }
             let challenge =
                 bearer::challenge_in(response.headers()).filter(|_| request.may_answer(status) && !challenged);
-            if let Some(challenge) = challenge.filter(|_| self.is_at(&request.url)) {
-                self.answer_challenge(&challenge, &access, authorization.as_ref()).await?;
+            let refusal = if let Some(challenge) = challenge.filter(|_| self.is_at(&request.url)) {
                 challenged = true;
+                self.answer_challenge(&challenge, &access, authorization.as_ref()).await.err()
             } else if status.is_redirection() && !access.writes {
                 request.url = redirected(&request, &response)?;
+                None
             } else {
-                return Err(self.refusal(request.action, response, access.writes).await);
+                Some(self.refusal(request.action.clone(), response, access.writes).await)
+            };
+            match refusal {
+                None => {}
+                Some(refusal) if renewed => return Err(refusal),
+                Some(refusal) => {
+                    let is_head = request.method == Method::HEAD;
+                    self.renew_after(refusal, is_head, request.can_be_sent_again(), age).await?;
+                    (challenged, renewed) = (false, true);
+                }
             }
         }
         Err(bad_answer(request.action, format!("it redirects more than {MAX_REDIRECTS} times")))
@@ -163,7 +174,12 @@ impl Request {
 
     /// Whether it can be sent once more, with a token.
     fn may_answer(&self, status: StatusCode) -> bool {
-        status == StatusCode::UNAUTHORIZED && (self.body.is_some() || !self.headers.contains_key(CONTENT_LENGTH))
+        status == StatusCode::UNAUTHORIZED && self.can_be_sent_again()
+    }
+
+    /// Once it has been sent, a body that was there for one time is gone.
+    fn can_be_sent_again(&self) -> bool {
+        self.body.is_some() || !self.headers.contains_key(CONTENT_LENGTH)
     }
 
     /// The body, and how long it is: announced, so that the registry takes nothing shorter for the whole.

@@ -15,11 +15,11 @@ use bytes::Bytes;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
-    CREDENTIALS,
     image::TestImage,
     listing,
     serve::{Fault, serve_bytes},
     sessions::{self, Manners, Session},
+    strangers::{self, Door},
 };
 use crate::domain::{
     digest::Digest,
@@ -44,7 +44,7 @@ pub(super) struct Contents {
     faults: Vec<(String, Fault)>,
     redirect_to: Option<String>,
     names_digests: bool,
-    token_realm: Option<String>,
+    pub(super) door: Door,
     mounts: bool,
     pub(super) listing: Option<bool>,
     immutable: bool,
@@ -125,11 +125,6 @@ impl FakeRegistry {
         self.locked().manners = manners;
     }
 
-    /// From now on tokens are wanted, `pull` or `push` by name, from this realm.
-    pub(in crate::registry) fn want_tokens_of(&self, realm: &str) {
-        self.locked().token_realm = Some(realm.to_owned());
-    }
-
     /// From now on no answer names a digest.
     pub(in crate::registry) fn keep_digests_secret(&self) {
         self.locked().names_digests = false;
@@ -157,6 +152,10 @@ impl FakeRegistry {
 
     pub(in crate::registry) fn any_blob(&self, digest: &str) -> Option<Bytes> {
         self.locked().repositories["shop/api"].blobs.get(digest).cloned()
+    }
+
+    pub(in crate::registry) fn complaints(&self) -> Vec<String> {
+        self.locked().complaints.clone()
     }
 
     pub(in crate::registry) fn requests(&self) -> Vec<String> {
@@ -215,9 +214,10 @@ pub(super) fn refuse_text(status: u16, code: &str, message: &str) -> Response<Bo
 async fn answer(State(registry): State<FakeRegistry>, request: Request) -> Response<Body> {
     let line = format!("{} {}", request.method(), request.uri().path());
     registry.locked().requests.push(line.clone());
-    if let Some(refusal) = refuse_stranger(&registry, &request, &line) {
-        return refusal;
-    }
+    let request = match strangers::admit(&registry, request, &line).await {
+        Ok(request) => request,
+        Err(refusal) => return refusal,
+    };
     let fault = registry.next_fault(&line);
     if let Some(Fault::Answer(status, body, headers)) = fault {
         let response = Response::builder().status(status);
@@ -252,25 +252,6 @@ async fn answer(State(registry): State<FakeRegistry>, request: Request) -> Respo
         },
         None => unexpected(&registry, &line),
     }
-}
-
-fn refuse_stranger(registry: &FakeRegistry, request: &Request, line: &str) -> Option<Response<Body>> {
-    let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    let realm = registry.locked().token_realm.clone();
-    let Some(realm) = realm else {
-        if authorization == Some(format!("Basic {CREDENTIALS}").as_str()) {
-            return None;
-        }
-        registry.complain(format!("no credentials: {line}"));
-        return Some(refuse(401, "UNAUTHORIZED"));
-    };
-    let actions = if line.starts_with("GET") || line.starts_with("HEAD") { "pull" } else { "pull,push" };
-    let scope = format!("repository:shop/api:{actions}");
-    if authorization == Some(format!("Bearer {scope}").as_str()) {
-        return None;
-    }
-    let challenge = format!(r#"Bearer realm="{realm}",service="r.test",scope="{scope}""#);
-    Some(Response::builder().status(401).header("www-authenticate", challenge).body(Body::empty()).unwrap())
 }
 
 fn unexpected(registry: &FakeRegistry, line: &str) -> Response<Body> {

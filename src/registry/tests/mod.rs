@@ -7,9 +7,11 @@ pub(super) mod image;
 mod listing;
 mod manifests;
 pub(super) mod relay;
+mod renewal;
 pub(super) mod serve;
 pub(super) mod sessions;
 pub(super) mod store;
+mod strangers;
 mod tags;
 mod tokens;
 
@@ -20,6 +22,12 @@ use crate::domain::secret::Secret;
 
 /// `u:p`, as the fake registry demands it.
 pub(super) const CREDENTIALS: &str = "dTpw";
+
+/// `v:q`, which it demands once those have expired.
+pub(super) const NEW_CREDENTIALS: &str = "djpx";
+
+/// What token services take, and nobody else may see.
+pub(super) const REFRESH_TOKEN: &str = "r3fr+sh";
 
 /// A client without the patience for real networks.
 pub(super) fn client(address: &str) -> Registry {
