@@ -33,10 +33,10 @@ use crate::{
         tag_pattern::TagPattern,
     },
     registry::Registry,
-    stages::copy::{self, CopyDestination, CopyError, CopyMemory, CopyOptions, CopyRequest, CopySource, CopySummary},
+    stages::copy::{self, CopyDestination, CopyError, CopyOptions, CopyPool, CopyRequest, CopySource, CopySummary},
 };
 
-/// Images under way at the same time. They share the memory of one, so that this is only about round trips.
+/// Images under way at the same time. They share the memory of one, and send no layer twice to one place.
 const IMAGES_IN_FLIGHT: usize = 4;
 
 /// Lists of tags read at the same time.
@@ -135,7 +135,7 @@ async fn copy_all(
         narrator.events.emit(left.as_event());
         tally.nowhere(left);
     }
-    let copier = &Copier { narrator, mirror, adapters, repositories: &repositories, memory: CopyMemory::default() };
+    let copier = &Copier { narrator, mirror, adapters, repositories: &repositories, pool: CopyPool::default() };
     let mut copied: Vec<(usize, Vec<At>)> = stream::iter(wanted.iter().enumerate())
         .map(|(number, wanted)| async move { (number, copier.copy(wanted).await) })
         .buffer_unordered(IMAGES_IN_FLIGHT)
@@ -163,7 +163,7 @@ struct Copier<'a> {
     mirror: &'a Mirror,
     adapters: &'a Adapters,
     repositories: &'a Repositories,
-    memory: CopyMemory,
+    pool: CopyPool,
 }
 
 impl Copier<'_> {
@@ -192,8 +192,11 @@ impl Copier<'_> {
             Err(failure) if failure.is_cancelled() => {}
             Err(failure) => {
                 let left = Left::because(&self.source_of(wanted), &failure);
-                self.narrator.events.emit(left.as_event());
-                open.iter().for_each(|to| at[*to] = At::Left(left.clone()));
+                for to in open {
+                    let what = self.destination(wanted, to, &places[to]);
+                    self.narrator.events.emit(Left { what, ..left.clone() }.as_event());
+                    at[to] = At::Left(left.clone());
+                }
             }
         }
         at
@@ -213,7 +216,7 @@ impl Copier<'_> {
             options: CopyOptions {
                 platform: image.platform.clone(),
                 referrers: image.referrers,
-                memory: self.memory.clone(),
+                pool: self.pool.clone(),
                 ..CopyOptions::default()
             },
         };

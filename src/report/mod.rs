@@ -82,9 +82,13 @@ impl ReportError {
     }
 }
 
-/// Hands every event to each of its renderers, in order.
+/// Hands every event to each of its renderers, in order, up to the last one of the run. What is said after that, by work
+/// that is being taken down, nobody hears.
 #[derive(Default)]
-pub struct Fanout(Vec<Box<dyn Renderer>>);
+pub struct Fanout {
+    renderers: Vec<Box<dyn Renderer>>,
+    ended: bool,
+}
 
 impl Fanout {
     /// A fanout to nobody.
@@ -96,20 +100,23 @@ impl Fanout {
     /// With one renderer more.
     #[must_use]
     pub fn with(mut self, renderer: impl Renderer + 'static) -> Self {
-        self.0.push(Box::new(renderer));
+        self.renderers.push(Box::new(renderer));
         self
     }
 
     fn take(&mut self, moment: Moment, event: &Event) {
-        self.0.iter_mut().for_each(|renderer| renderer.take(moment, event));
+        if !self.ended {
+            self.renderers.iter_mut().for_each(|renderer| renderer.take(moment, event));
+        }
+        self.ended |= matches!(event, Event::RunFinished { .. });
     }
 
     fn tick(&mut self, moment: Moment) {
-        self.0.iter_mut().for_each(|renderer| renderer.tick(moment));
+        self.renderers.iter_mut().for_each(|renderer| renderer.tick(moment));
     }
 
     fn finish(&mut self) -> Vec<ReportError> {
-        self.0.iter_mut().filter_map(|renderer| renderer.finish().err()).collect()
+        self.renderers.iter_mut().filter_map(|renderer| renderer.finish().err()).collect()
     }
 }
 
@@ -159,13 +166,13 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::{Fanout, Moment, Renderer, ReportError, Reporter, samples};
-    use crate::domain::event::Event;
+    use crate::domain::{event::Event, exit_code::ExitCode};
 
     struct Recorder(Arc<Mutex<Vec<String>>>, &'static str);
 
     impl Renderer for Recorder {
         fn take(&mut self, moment: Moment, event: &Event) {
-            let Event::Notice { message } = event else { panic!("{event:?}") };
+            let message = if let Event::Notice { message } = event { message } else { "end" };
             self.0.lock().unwrap().push(format!("{} {message} {:?}", self.1, moment.since_start));
         }
 
@@ -188,5 +195,14 @@ mod tests {
         assert_eq!(*seen.lock().unwrap(), ["a hello 1.5s", "b hello 1.5s", "a tick", "b tick"]);
         let errors: Vec<String> = reporter.finish().iter().map(ToString::to_string).collect();
         assert_eq!(errors, ["could not write to a", "could not write to b"]);
+    }
+
+    #[test]
+    fn the_last_event_is_the_last() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let reporter = Reporter::new(Fanout::new().with(Recorder(seen.clone(), "a")), || samples::moment(0));
+        reporter.emitter().emit(samples::run_finished(ExitCode::Success, "done", &[], None));
+        reporter.emitter().emit(Event::Notice { message: "too late".to_owned() });
+        assert_eq!(*seen.lock().unwrap(), ["a end 0ns"]);
     }
 }

@@ -4,7 +4,7 @@
 use tokio_util::sync::CancellationToken;
 
 pub use crate::registry::copy::{
-    CopyDestination, CopyError, CopyImage, CopyMemory, CopyOptions, CopyRequest, CopySource, CopySummary,
+    CopyDestination, CopyError, CopyImage, CopyOptions, CopyPool, CopyRequest, CopySource, CopySummary,
 };
 use crate::{domain::event::Emitter, registry};
 

@@ -146,6 +146,23 @@ fn images_come_to_every_account_and_a_second_run_has_nothing_to_do() {
 }
 
 #[test]
+fn what_images_have_in_common_is_sent_once() {
+    let world = world(&["1.27.0"]);
+    for alias in ["1.27", "1.27.1", "stable", "latest"] {
+        world.push_image(alias, &image("1.27.0"));
+    }
+    let before = world.calls().len();
+    let ran = mirror(&world, &FILE.replace("[\"1.27.*\", stable]", "[\"*\"]"), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    let calls = registry_calls(&world, before);
+    for account in ["222222222222", "444444444444"] {
+        assert_eq!(calls[&format!("{account} PUT upload")], 2, "two blobs, once each: {calls:?}");
+        assert_eq!(calls[&format!("{account} PUT manifest")], 5, "{calls:?}");
+    }
+    assert_eq!(tags(&world, SECOND, "upstream/mirror/api").len(), 5);
+}
+
+#[test]
 fn each_image_is_read_once_for_all() {
     let world = world(&["1.27.0"]);
     let before = world.calls().len();
@@ -306,7 +323,7 @@ fn a_signal_lets_no_further_image_begin_and_the_next_run_goes_on() {
     );
     assert_eq!(code, 143, "{events:#?}");
     let end = events.last().unwrap();
-    assert_eq!(end["summary"], "0 of 7 images are in all 2 registries", "{end}");
+    assert_eq!(end["summary"], "0 of 7 images are in both registries", "{end}");
     assert!(end["hint"].as_str().unwrap().contains("run the same command again"), "{end}");
     assert!(tags(&world, FIRST, "mirror/api").is_empty());
     world.fault(&json!({ "kind": "delay", "service": "layers", "milliseconds": 0 }));
@@ -325,7 +342,12 @@ fn in_order(ran: Ran) -> Ran {
     for (at, line) in places.into_iter().zip(copies) {
         lines[at] = line;
     }
-    Ran { stderr: lines.join("\n") + "\n", ..ran }
+    // How much was asked, and how fast, is not the same each time.
+    let lines = lines.into_iter().map(|line| match line.split_once(" (") {
+        Some((told, rest)) if rest.contains(" request") => format!("{told} (…)"),
+        _ => line.to_owned(),
+    });
+    Ran { stderr: lines.map(|line| line + "\n").collect(), ..ran }
 }
 
 /// The role that pushes the images of these tests is not the one that reads them.

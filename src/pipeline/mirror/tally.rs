@@ -145,6 +145,7 @@ impl Tally {
         let is = if self.everywhere == 1 { "is" } else { "are" };
         match self.registries {
             1 => format!("{} of {all} {is} in the registry", self.everywhere),
+            2 => format!("{} of {all} {is} in both registries", self.everywhere),
             more => format!("{} of {all} {is} in all {more} registries", self.everywhere),
         }
     }
@@ -272,7 +273,7 @@ mod tests {
         tally.nowhere(left("c:v*"));
         let Err(Failure::Mirror(failure)) = tally.end() else { panic!("it failed") };
         assert_eq!(failure.to_string(), "5 copies failed");
-        assert_eq!(failure.world(), "1 of 4 images is in all 2 registries");
+        assert_eq!(failure.world(), "1 of 4 images is in both registries");
         assert_eq!(failure.reasons(), ["a:v1: refused", "two/b:v1: refused", "c:v*: refused"]);
         assert_eq!(failure.hint().as_deref(), Some("let it"));
     }

@@ -12,6 +12,7 @@ mod lane;
 mod mount;
 mod place;
 mod plan;
+mod pool;
 mod presence;
 mod progress;
 mod referrers;
@@ -26,9 +27,8 @@ mod transfer;
 use tokio_util::sync::CancellationToken;
 
 pub use error::CopyError;
-pub use request::{
-    CopyDestination, CopyImage, CopyMemory, CopyOptions, CopyRequest, CopySource, CopySummary, DEFAULT_DEADLINE,
-};
+pub use pool::CopyPool;
+pub use request::{CopyDestination, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary, DEFAULT_DEADLINE};
 
 use self::run::Run;
 use crate::domain::event::Emitter;

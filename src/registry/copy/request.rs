@@ -1,10 +1,8 @@
 //! What a copy is asked to do: from where, what, where to, and how.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
-use super::transfer::BUDGET_BYTES;
+use super::pool::CopyPool;
 use crate::{
     domain::{
         digest::Digest,
@@ -71,25 +69,14 @@ pub struct CopyOptions {
     pub referrers: ReferrersPolicy,
     /// How long it may take in all.
     pub deadline: Duration,
-    /// What its blobs may take of the memory.
-    pub memory: CopyMemory,
+    /// What it shares with the copies beside it. By default that is nothing.
+    pub pool: CopyPool,
 }
 
 impl Default for CopyOptions {
     fn default() -> Self {
-        let memory = CopyMemory::default();
-        Self { platform: None, referrers: ReferrersPolicy::Skip, deadline: DEFAULT_DEADLINE, memory }
-    }
-}
-
-/// What the blobs under way may hold in memory. Cheap to clone; copies that are given clones share it, so that several
-/// images at a time take no more than one does.
-#[derive(Clone, Debug)]
-pub struct CopyMemory(pub(super) Arc<Semaphore>);
-
-impl Default for CopyMemory {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(BUDGET_BYTES)))
+        let pool = CopyPool::default();
+        Self { platform: None, referrers: ReferrersPolicy::Skip, deadline: DEFAULT_DEADLINE, pool }
     }
 }
 

@@ -57,7 +57,7 @@ impl Run {
                 lane.tally.plan(index, &wanted, &missing);
             }
         }
-        transfer::all(&self.source, missing, &self.lanes, &self.reading, &self.options.memory).await?;
+        transfer::all(&self.source, missing, &self.lanes, &self.reading, &self.options.pool).await?;
         commit::commit(&levels, &self.lanes, under).await;
         Ok(())
     }

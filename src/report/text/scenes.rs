@@ -15,8 +15,9 @@ use crate::{
     report::{
         Renderer,
         samples::{
-            blob, checked, container, copied, finished, gated, log, moment, observed, one_of_each, planned, probed,
-            progress, promoted, released, retrying, run_finished, run_started, started, verified,
+            DESTINATION, blob, checked, container, copied, finished, gated, log, mirrored, moment, observed,
+            one_of_each, planned, probed, progress, promoted, released, retrying, run_finished, run_started, started,
+            verified,
         },
     },
 };
@@ -219,6 +220,22 @@ fn no_line_begins_with_what_an_event_says() {
     let (out, talk) = play(PLAIN, &events);
     assert!(talk.lines().all(|line| line.starts_with(['·', '✓', '✗', '–', '!', '…'])), "{talk}");
     assert_eq!(out, "rolled-back\n");
+}
+
+#[test]
+fn a_mirror_says_what_it_came_to() {
+    let left_out = || Event::CopyFailed {
+        destination: format!("{DESTINATION}:v1"),
+        reason: "tag v1 is immutable and points at sha256:0".to_owned(),
+        hint: Some("use a new tag".to_owned()),
+    };
+    let created = Event::RepositoryCreated { repository: DESTINATION.to_owned() };
+    let (_, talk) = play(PLAIN, &[(0, started(Stage::Copy)), (1, created), (2, left_out()), (3, mirrored())]);
+    insta::assert_snapshot!(talk, @r"
+    · copy       created repository 222222222222.dkr.ecr.eu-west-1.amazonaws.com/shop/api
+    ✗ copy       222222222222.dkr.ecr.eu-west-1.amazonaws.com/shop/api:v1 is left out: tag v1 is immutable and points at sha256:0
+    ✗ 8 copied, 3 there before, 1 failed (12.4 MiB read, 37.2 MiB sent, 210 requests, 9.0 s)
+    ");
 }
 
 #[test]

@@ -4,11 +4,11 @@ use super::{at, copy_over, made, pair, request};
 use crate::{
     domain::{digest::Digest, manifest::RawManifest},
     registry::{
-        copy::{CopyDestination, CopyError, CopyImage},
+        copy::{CopyDestination, CopyError, CopyImage, CopyPool},
         tests::{
             client,
             fake::FakeRegistry,
-            image::{TestImage, image, image_of, index, index_for, random_bytes},
+            image::{LAYER, TestImage, image, image_of, index, index_for, random_bytes},
         },
     },
 };
@@ -17,9 +17,7 @@ use crate::{
 async fn an_index_comes_with_all_its_platforms_and_after_them() {
     let (from, to) = pair().await;
     let shared = random_bytes(5000);
-    let members: Vec<TestImage> = (0..3)
-        .map(|_| image_of(crate::registry::tests::image::LAYER, vec![shared.clone(), random_bytes(300)]))
-        .collect();
+    let members: Vec<TestImage> = (0..3).map(|_| image_of(LAYER, vec![shared.clone(), random_bytes(300)])).collect();
     let inner = index(&[&members[2].manifest]);
     let outer = index(&[&members[0].manifest, &members[1].manifest, &inner]);
     for member in &members {
@@ -43,6 +41,30 @@ async fn an_index_comes_with_all_its_platforms_and_after_them() {
 }
 
 #[tokio::test]
+async fn images_side_by_side_send_what_they_share_once() {
+    let (from, to) = pair().await;
+    let shared = random_bytes(400_000);
+    let images: Vec<TestImage> = (0..4).map(|_| image_of(LAYER, vec![shared.clone(), random_bytes(300)])).collect();
+    images.iter().for_each(|image| from.hold(image));
+    let (here, there) = (client(from.address()), client(to.address()));
+    let destinations = [at(&there)];
+    let pool = CopyPool::default();
+    let copies = images.iter().map(|image| {
+        let mut request = request(&here, CopyImage::Digest(&image.manifest.digest), &destinations);
+        request.options.pool = pool.clone();
+        async move { made(&request).await.unwrap().remove(0) }
+    });
+    let summaries = futures_util::future::join_all(copies).await;
+    assert!(images.iter().all(|image| to.has(image)));
+    // A configuration and a layer of its own each, and the one that all have.
+    assert_eq!(summaries.iter().map(|summary| summary.bytes_sent).sum::<u64>(), 4 * 400 + 400_000);
+    let uploads = to.requests().iter().filter(|line| line.starts_with("PUT /v2/shop/api/blobs/uploads/")).count();
+    assert_eq!(uploads, 2 * 4 + 1);
+    from.assert_content();
+    to.assert_content();
+}
+
+#[tokio::test]
 async fn a_member_that_is_missing_at_the_source_leaves_nothing_behind() {
     let (from, to) = pair().await;
     let member = image(&[100]);
@@ -61,7 +83,7 @@ async fn a_member_that_is_missing_at_the_source_leaves_nothing_behind() {
 async fn the_same_blob_twice_is_moved_once() {
     let (from, to) = pair().await;
     let layer = random_bytes(1000);
-    let image = image_of(crate::registry::tests::image::LAYER, vec![layer.clone(), layer]);
+    let image = image_of(LAYER, vec![layer.clone(), layer]);
     from.hold(&image);
     let summary = copy_over(&from, &to, &image.manifest.digest).await.unwrap();
     assert_eq!((summary.blobs_copied, summary.bytes_sent), (2, 1100));

@@ -67,8 +67,8 @@ impl Transfer {
         Self { source, blob, reading, checkpoints }
     }
 
-    pub(super) fn size_bytes(&self) -> u64 {
-        self.blob.size_bytes
+    pub(super) fn blob(&self) -> &Descriptor {
+        &self.blob
     }
 
     /// Brings the blob to all these destinations. Those that fail in a way another attempt may mend are served again; a

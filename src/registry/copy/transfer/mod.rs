@@ -18,7 +18,7 @@ use super::{
     lane::{self, Lanes},
     place::Place,
     plan::PlannedBlob,
-    request::CopyMemory,
+    pool::{Claim, CopyPool},
 };
 
 /// Blobs moved at the same time. Small ones take a round trip or two and hardly any memory; a hundred uploads a second is
@@ -55,7 +55,7 @@ pub(super) async fn all(
     blobs: Vec<PlannedBlob>,
     lanes: &Lanes,
     reading: &Arc<Reading>,
-    CopyMemory(budget): &CopyMemory,
+    pool: &CopyPool,
 ) -> Result<(), CopyError> {
     let mut running = JoinSet::new();
     for blob in blobs {
@@ -65,15 +65,19 @@ pub(super) async fn all(
         // Whichever comes first: room for the next blob, or the end of one before it.
         let share = loop {
             tokio::select! {
-                share = Arc::clone(budget).acquire_many_owned(transfer.share()), if running.len() < BLOBS_IN_FLIGHT => {
+                share = Arc::clone(&pool.memory).acquire_many_owned(transfer.share()), if running.len() < BLOBS_IN_FLIGHT => {
                     break share;
                 }
                 ended = running.join_next(), if !running.is_empty() => heed(ended)?,
             }
         };
+        let pool = pool.clone();
         running.spawn(async move {
             let _share = share;
-            transfer.run(lanes).await
+            let (lanes, claims) = pool.claim(lanes, transfer.blob()).await;
+            transfer.run(lanes).await?;
+            Claim::settle(claims);
+            Ok(())
         });
     }
     while let Some(ended) = running.join_next().await {
@@ -89,7 +93,7 @@ fn heed(ended: Option<Result<Result<(), CopyError>, tokio::task::JoinError>>) ->
 impl Transfer {
     /// What it may hold in memory, in bytes of the budget.
     fn share(&self) -> u32 {
-        let needed = usize::try_from(self.size_bytes()).unwrap_or(usize::MAX);
+        let needed = usize::try_from(self.blob().size_bytes).unwrap_or(usize::MAX);
         u32::try_from(needed.clamp(SMALLEST_SHARE_BYTES, FULL_SHARE_BYTES)).unwrap_or(u32::MAX)
     }
 }
