@@ -58,7 +58,7 @@ pub async fn connect(
         if deployment.target.verify.skip { None } else { Some(Engine::connect(&docker_environment(environment)).await) }
     };
     let (source, workload, engine) =
-        tokio::join!(connect_source(&base, deployment), connect_destination(&base, deployment), engine);
+        tokio::join!(connect_source(&base, deployment, environment), connect_destination(&base, deployment), engine);
     let ((source, source_login, session), (workload, ecr, destination)) = both(source, workload)?;
     // Told in one order, whichever came first.
     if let Some(session) = session {
@@ -118,10 +118,15 @@ fn tell(purpose: &str, session: &Session, events: &Emitter) {
 async fn connect_source(
     base: &SdkConfig,
     deployment: &Deployment,
+    environment: &Environment,
 ) -> Result<(Registry, Option<RegistryLogin>, Option<Session>), Failure> {
     let image = &deployment.image;
     if image.ecr().is_none() {
-        return Ok((Opener::new(BTreeSet::new()).open_other(image.host())?.registry, None, None));
+        return Ok((
+            Opener::new(environment, BTreeSet::new()).open_other(image.host(), image.repository()).await?.registry,
+            None,
+            None,
+        ));
     }
     let session = Session::open(base, &deployment.registry, "registry").await.map_err(identity)?;
     let ecr = Ecr::new(&session);

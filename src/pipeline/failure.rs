@@ -8,6 +8,7 @@ use super::{cancellation::Signal, copying::DestinationsFailure, mirror::MirrorFa
 use crate::{
     aws::{fault::AwsFault, identity::IdentityError},
     config::problem::ConfigError,
+    credentials::CredentialError,
     domain::{
         digest::Digest,
         event::Stage,
@@ -35,6 +36,9 @@ pub enum Failure {
     /// An identity could not be had.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Identity(Vec<IdentityError>),
+    /// The credentials for a registry that is not ECR could not be had.
+    #[error(transparent)]
+    Credentials(CredentialError),
     /// AWS did not do what was asked, before anything was changed.
     #[error("{doing}")]
     Aws {
@@ -181,7 +185,7 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Configuration(_) | Self::Registry(_) => ExitCode::Usage,
-            Self::Identity(_) => ExitCode::Identity,
+            Self::Identity(_) | Self::Credentials(_) => ExitCode::Identity,
             Self::Aws { source, .. } => {
                 if source.is_denied() {
                     ExitCode::Identity

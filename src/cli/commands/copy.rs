@@ -27,7 +27,7 @@ pub async fn run(args: CopyArgs) -> ExitCode {
         .finish_with(async {
             let copying = copying::read(&words(args)).map_err(Failure::Configuration)?;
             let run = console.run(String::new());
-            let connecting = wire::connect_copy(&copying, run.events());
+            let connecting = wire::connect_copy(&copying, &environment, run.events());
             Box::pin(order::copy(&run.narrator, &copying, connecting)).await
         })
         .await

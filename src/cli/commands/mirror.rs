@@ -24,7 +24,7 @@ pub async fn run(args: MirrorArgs) -> ExitCode {
         .finish_with(async {
             let file = config::mirror::load(&args.file, &environment).map_err(Failure::Configuration)?;
             let run = console.run(String::new());
-            let connecting = wire::connect_mirror(&file, run.events());
+            let connecting = wire::connect_mirror(&file, &environment, run.events());
             Box::pin(mirror::mirror(&run.narrator, &file, connecting)).await
         })
         .await

@@ -4,8 +4,8 @@ use futures_util::future::join_all;
 
 use super::registries::{self, Opened, Opener};
 use crate::{
-    config::copying::Copying,
-    domain::{access::Access, event::Emitter},
+    config::{copying::Copying, environment::Environment},
+    domain::{access::Access, event::Emitter, image::ImageReference},
     pipeline::{copying::Adapters, failure::Failure},
 };
 
@@ -13,8 +13,8 @@ use crate::{
 ///
 /// # Errors
 /// [`Failure::Identity`] with every role that cannot be assumed, [`Failure::Aws`] when ECR gives no token.
-pub async fn connect_copy(copying: &Copying, events: &Emitter) -> Result<Adapters, Failure> {
-    let opener = &Opener::new(copying.plain_http.clone());
+pub async fn connect_copy(copying: &Copying, environment: &Environment, events: &Emitter) -> Result<Adapters, Failure> {
+    let opener = &Opener::new(environment, copying.plain_http.clone());
     let source = (copying.source.host(), copying.source_access.as_ref());
     let destinations = copying.destinations.iter().map(|to| (to.repository.host(), to.access.as_ref()));
     let places: Vec<(&str, Option<&Access>)> = std::iter::once(source).chain(destinations).collect();
@@ -24,7 +24,11 @@ pub async fn connect_copy(copying: &Copying, events: &Emitter) -> Result<Adapter
             distinct.push(*place);
         }
     }
-    let opening = distinct.iter().map(|(host, access)| open(opener, host, *access));
+    let repository_at = |(host, _): &(&str, Option<&Access>)| {
+        let images = std::iter::once(&copying.source).chain(copying.destinations.iter().map(|to| &to.repository));
+        images.into_iter().find(|image| image.host() == *host).map_or("", ImageReference::repository)
+    };
+    let opening = distinct.iter().map(|place| open(opener, place.0, repository_at(place), place.1));
     let opened = registries::all(join_all(opening).await.into_iter())?;
     opened.iter().for_each(|one| one.tell(events));
     let registry_of = |place: &(&str, Option<&Access>)| {
@@ -38,9 +42,9 @@ pub async fn connect_copy(copying: &Copying, events: &Emitter) -> Result<Adapter
     })
 }
 
-async fn open(opener: &Opener, host: &str, access: Option<&Access>) -> Result<Opened, Failure> {
+async fn open(opener: &Opener, host: &str, repository: &str, access: Option<&Access>) -> Result<Opened, Failure> {
     match access {
         Some(access) => opener.open_ecr(access, host.to_owned(), Some(host)).await,
-        None => opener.open_other(host),
+        None => opener.open_other(host, repository).await,
     }
 }

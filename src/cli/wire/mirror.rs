@@ -1,9 +1,12 @@
 //! The registries of a mirror: each identity, each login, side by side.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 
 use super::registries::{self, Opened, Opener};
 use crate::{
+    config::environment::Environment,
     config::mirror::{Mirror, MirrorDestination, MirrorImage, MirrorRegistry},
     domain::{event::Emitter, image::EcrHost},
     pipeline::{
@@ -16,8 +19,8 @@ use crate::{
 ///
 /// # Errors
 /// [`Failure::Identity`] with every role that cannot be assumed, [`Failure::Aws`] when ECR gives no token.
-pub async fn connect_mirror(mirror: &Mirror, events: &Emitter) -> Result<Adapters, Failure> {
-    let opener = &Opener::new(std::collections::BTreeSet::new());
+pub async fn connect_mirror(mirror: &Mirror, environment: &Environment, events: &Emitter) -> Result<Adapters, Failure> {
+    let opener = &Opener::new(environment, BTreeSet::new());
     let registries = distinct_sources(&mirror.images);
     let sources = registries.iter().map(|image| open_source(opener, image));
     let destinations = mirror.destinations.iter().map(|to| open_destination(opener, to));
@@ -59,7 +62,7 @@ async fn open_source(opener: &Opener, image: &MirrorImage) -> Result<Opened, Fai
             let purpose = format!("source {account} in {region}");
             opener.open_ecr(access, purpose, Some(image.source.host())).await
         }
-        _ => opener.open_other(image.source.host()),
+        _ => opener.open_other(image.source.host(), image.source.repository()).await,
     }
 }
 
@@ -69,6 +72,6 @@ async fn open_destination(opener: &Opener, to: &MirrorDestination) -> Result<Ope
             let account = access.hops.last().map(|hop| format!(" {}", hop.role.account())).unwrap_or_default();
             opener.open_ecr(access, format!("destination{account} in {}", access.region), None).await
         }
-        MirrorRegistry::Host(host) => opener.open_other(host),
+        MirrorRegistry::Host(host) => opener.open_other(host, "").await,
     }
 }

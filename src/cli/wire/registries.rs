@@ -11,15 +11,19 @@ use crate::{
         ecr::{Ecr, RegistryLogin},
         session::{self, Session},
     },
+    config::environment::Environment,
+    credentials::{Keychain, KeychainEnvironment},
     domain::{access::Access, account::AccountId, event::Emitter, image::EcrHost},
     pipeline::failure::Failure,
-    registry::{Authorization, BatchCheck, Registry, RegistryError},
+    registry::{Authorization, BatchCheck, Registry, RegistryError, Renewal},
 };
 
 /// Opens registries. They share one base identity, which is found when the first of ECR's is opened.
 pub(super) struct Opener {
     base: OnceCell<SdkConfig>,
     plain_http: BTreeSet<String>,
+    credentials: KeychainEnvironment,
+    keychain: OnceCell<Keychain>,
 }
 
 /// A registry, ready to be asked.
@@ -48,8 +52,9 @@ impl Opened {
 
 impl Opener {
     /// `plain_http` are hosts that speak HTTP without TLS; loopback addresses do so anyway.
-    pub(super) fn new(plain_http: BTreeSet<String>) -> Self {
-        Self { base: OnceCell::new(), plain_http }
+    pub(super) fn new(environment: &Environment, plain_http: BTreeSet<String>) -> Self {
+        let credentials = keychain_environment(environment);
+        Self { base: OnceCell::new(), plain_http, credentials, keychain: OnceCell::new() }
     }
 
     /// ECR as this access has it: the registry of `host`, or else that of the access's own account.
@@ -70,9 +75,13 @@ impl Opener {
         Ok(Opened { registry, ecr: Some(EcrSide { purpose, session, ecr }) })
     }
 
-    /// Any other registry.
-    pub(super) fn open_other(&self, host: &str) -> Result<Opened, Failure> {
-        let registry = Registry::new(host, &self.address_of(host), Authorization::Anonymous);
+    /// Any other registry, as whoever has logged in to it here, or as nobody.
+    pub(super) async fn open_other(&self, host: &str, repository: &str) -> Result<Opened, Failure> {
+        let open = async { Keychain::open(&self.credentials) };
+        let keychain = self.keychain.get_or_try_init(|| open).await.map_err(Failure::Credentials)?;
+        let found = keychain.credentials_for(host, repository).await.map_err(Failure::Credentials)?;
+        let authorization = found.map_or(Authorization::Anonymous, Authorization::from);
+        let registry = Registry::new(host, &self.address_of(host), authorization);
         Ok(Opened { registry: registry.map_err(Failure::Registry)?, ecr: None })
     }
 
@@ -87,12 +96,24 @@ impl Opener {
     }
 }
 
+/// What the environment says about where credentials of registries are.
+fn keychain_environment(environment: &Environment) -> KeychainEnvironment {
+    KeychainEnvironment {
+        docker_config: environment.docker_config().map(Into::into),
+        registry_auth_file: environment.registry_auth_file().map(Into::into),
+        home: environment.home().map(Into::into),
+        xdg_runtime_dir: environment.xdg_runtime_dir().map(Into::into),
+        path: environment.get("PATH").map(Into::into),
+    }
+}
+
 pub(super) async fn log_in(ecr: &Ecr, account: &AccountId, host: &str) -> Result<RegistryLogin, Failure> {
     let answer = ecr.login(account).await;
     answer.map_err(|source| Failure::Aws { doing: format!("cannot log in to {host}"), source })
 }
 
-/// A registry that is dialled where its login says, whatever its name is, and asked for layers by the control plane.
+/// A registry that is dialled where its login says, whatever its name is, and asked for layers by the control plane. When
+/// the login expires another is had, by a role session that the SDK renews by itself.
 ///
 /// # Errors
 /// [`RegistryError`] when the address is none.
@@ -103,6 +124,14 @@ pub fn ecr_registry(
     account: AccountId,
 ) -> Result<Registry, RegistryError> {
     let registry = Registry::new(host, &login.address, Authorization::Basic(login.basic.clone()))?;
+    let (renewing, again) = (ecr.clone(), account.clone());
+    let renewal: Renewal = Arc::new(move || {
+        let (ecr, account) = (renewing.clone(), again.clone());
+        Box::pin(async move {
+            let login = ecr.login(&account).await.map_err(|fault| fault.to_string())?;
+            Ok(Authorization::Basic(login.basic))
+        })
+    });
     let ecr = ecr.clone();
     let check: BatchCheck = Arc::new(move |repository, digests| {
         let (ecr, account) = (ecr.clone(), account.clone());
@@ -110,7 +139,7 @@ pub fn ecr_registry(
             ecr.available_layers(&account, &repository, &digests).await.map_err(|fault| fault.to_string())
         })
     });
-    Ok(registry.with_batch_check(check))
+    Ok(registry.with_batch_check(check).renewed_by(renewal))
 }
 
 /// All, or what keeps any of them from being had: whoever mends one identity should know of the others.
@@ -136,10 +165,11 @@ pub(super) fn all(results: impl Iterator<Item = Result<Opened, Failure>>) -> Res
 #[cfg(test)]
 mod tests {
     use super::Opener;
+    use crate::config::environment::Environment;
 
     #[test]
     fn where_a_registry_is_dialled() {
-        let opener = Opener::new(std::iter::once("r.internal:5000".to_owned()).collect());
+        let opener = Opener::new(&Environment::default(), std::iter::once("r.internal:5000".to_owned()).collect());
         let table = [
             ("127.0.0.1:5000", "http://127.0.0.1:5000"),
             ("localhost", "http://localhost"),

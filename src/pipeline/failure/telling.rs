@@ -39,6 +39,7 @@ impl Failure {
         let text = match self {
             Self::Configuration(_)
             | Self::Identity(_)
+            | Self::Credentials(_)
             | Self::Aws { .. }
             | Self::Registry(_)
             | Self::Service { .. }
@@ -88,6 +89,7 @@ impl Failure {
             Self::Identity(errors) => Some(errors.iter().map(IdentityError::hint).collect::<Vec<_>>().join("\n")),
             Self::Resolve(error) => error.hint(),
             Self::Registry(error) => error.hint(),
+            Self::Credentials(error) => error.hint(),
             Self::Preflight(checks) => failed(checks).find_map(|check| check.problem.as_ref()?.hint.clone()),
             Self::Copy(error) => error.hint(),
             Self::Unverifiable(error) => error.hint(),
@@ -158,6 +160,7 @@ impl Failure {
                 causes.extend(last_line.as_ref().map(|line| format!("the application's last line: {line}")));
             }
             Self::Aws { .. }
+            | Self::Credentials(_)
             | Self::Registry(_)
             | Self::Service { .. }
             | Self::NoService { .. }
