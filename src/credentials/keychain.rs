@@ -117,8 +117,8 @@ mod tests {
         domain::{credentials::Credentials, secret::Secret},
     };
 
-    fn basic(username: &str, password: &str) -> Option<Credentials> {
-        Some(Credentials::Basic { username: username.to_owned(), password: Secret::new(password) })
+    fn basic(username: &str, password: &str) -> Credentials {
+        Credentials::Basic { username: username.to_owned(), password: Secret::new(password) }
     }
 
     fn written(path: &Path, text: &str) {
@@ -148,8 +148,8 @@ mod tests {
         written(&at("docker/config.json"), r#"{"auths":{"a.test":{"auth":"YTpkb2NrZXI="}}}"#);
         written(&at("named.json"), r#"{"auths":{"c.test":{"auth":"YzpuYW1lZA=="}}}"#);
         let keychain = Keychain::open(&usual).unwrap();
-        assert_eq!(keychain.credentials_for("a.test", "x").await.unwrap(), basic("a", "home"));
-        assert_eq!(keychain.credentials_for("b.test", "x").await.unwrap(), basic("b", "run"));
+        assert_eq!(keychain.credentials_for("a.test", "x").await.unwrap(), Some(basic("a", "home")));
+        assert_eq!(keychain.credentials_for("b.test", "x").await.unwrap(), Some(basic("b", "run")));
         assert_eq!(keychain.credentials_for("c.test", "x").await.unwrap(), None);
         let told = KeychainEnvironment {
             docker_config: Some(at("docker")),
@@ -157,8 +157,8 @@ mod tests {
             ..usual
         };
         let keychain = Keychain::open(&told).unwrap();
-        assert_eq!(keychain.credentials_for("a.test", "x").await.unwrap(), basic("a", "docker"));
-        assert_eq!(keychain.credentials_for("c.test", "").await.unwrap(), basic("c", "named"));
+        assert_eq!(keychain.credentials_for("a.test", "x").await.unwrap(), Some(basic("a", "docker")));
+        assert_eq!(keychain.credentials_for("c.test", "").await.unwrap(), Some(basic("c", "named")));
         assert!(!format!("{keychain:?}").contains("YTpk"), "{keychain:?}");
     }
 
@@ -193,8 +193,8 @@ mod tests {
         let keychain = Keychain::open(&usual).unwrap();
         let token = Some(Credentials::IdentityToken(Secret::new("t")));
         assert_eq!(keychain.credentials_for("a.test", "x").await.unwrap(), token);
-        assert_eq!(keychain.credentials_for("b.test", "x").await.unwrap(), basic("b", "file"));
-        assert_eq!(keychain.credentials_for("docker.io", "library/alpine").await.unwrap(), basic("hub", "s"));
+        assert_eq!(keychain.credentials_for("b.test", "x").await.unwrap(), Some(basic("b", "file")));
+        assert_eq!(keychain.credentials_for("docker.io", "library/alpine").await.unwrap(), Some(basic("hub", "s")));
         assert_eq!(keychain.credentials_for("c.test", "x").await.unwrap(), None);
     }
 

@@ -21,8 +21,8 @@ pub(super) struct Door {
     /// Those that were good once, and how their owners are told: they are no strangers, and nobody complains of them.
     expired: Vec<&'static str>,
     told: u16,
-    /// The request that finds the credentials changed.
-    next: Option<(String, &'static str)>,
+    /// The request that finds the credentials changed, how many such there are before it, and to what.
+    next: Option<(String, u32, &'static str)>,
     token_realm: Option<String>,
 }
 
@@ -33,8 +33,18 @@ impl Default for Door {
 }
 
 impl Door {
-    fn change(&mut self, credentials: &'static str) {
+    /// Changes the credentials if this is the request to do it at.
+    fn knock(&mut self, line: &str) {
+        let Some((request, before, credentials)) = &mut self.next else { return };
+        if !line.contains(request.as_str()) {
+            return;
+        }
+        if *before > 0 {
+            *before -= 1;
+            return;
+        }
         self.expired.push(std::mem::replace(&mut self.credentials, credentials));
+        self.next = None;
     }
 }
 
@@ -47,7 +57,12 @@ impl FakeRegistry {
     /// The next request whose `METHOD PATH` contains this text, and all after it, find that the credentials have expired and
     /// that these are the good ones.
     pub(in crate::registry) fn expire_at(&self, request: impl Into<String>, credentials: &'static str) {
-        self.locked().door.next = Some((request.into(), credentials));
+        self.expire_after(0, request, credentials);
+    }
+
+    /// The same, after so many such requests.
+    pub(in crate::registry) fn expire_after(&self, before: u32, request: impl Into<String>, credentials: &'static str) {
+        self.locked().door.next = Some((request.into(), before, credentials));
     }
 
     /// Those who come with expired credentials are told by this status: 403, as ECR does, or 401.
@@ -58,12 +73,7 @@ impl FakeRegistry {
 
 /// Lets a request in, or answers it.
 pub(super) async fn admit(registry: &FakeRegistry, request: Request, line: &str) -> Result<Request, Response<Body>> {
-    {
-        let door = &mut registry.locked().door;
-        if let Some((_, credentials)) = door.next.take_if(|(request, _)| line.contains(request.as_str())) {
-            door.change(credentials);
-        }
-    }
+    registry.locked().door.knock(line);
     let Some(refusal) = refuse_stranger(registry, request.method(), request.headers(), line) else {
         return Ok(request);
     };
