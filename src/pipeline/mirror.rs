@@ -136,13 +136,13 @@ async fn copy_all(
         tally.nowhere(left);
     }
     let copier = &Copier { narrator, mirror, adapters, repositories: &repositories, pool: CopyPool::default() };
-    let mut copied: Vec<(usize, Vec<At>)> = stream::iter(wanted.iter().enumerate())
+    let mut ended: Vec<(usize, Vec<At>)> = stream::iter(wanted.iter().enumerate())
         .map(|(number, wanted)| async move { (number, copier.copy(wanted).await) })
         .buffer_unordered(IMAGES_IN_FLIGHT)
         .collect()
         .await;
-    copied.sort_by_key(|(number, _)| *number);
-    copied.into_iter().for_each(|(_, at)| tally.image(at));
+    ended.sort_by_key(|(number, _)| *number);
+    ended.into_iter().for_each(|(_, at)| tally.image(at));
     narrator.events.emit(tally.as_event(requests(adapters), milliseconds(begun.elapsed())));
     if let Some(signal) = narrator.cancellation.signal() {
         return Err(Failure::CopyStopped { signal, world: tally.world() });

@@ -29,15 +29,15 @@ pub async fn connect_copy(copying: &Copying, environment: &Environment, events: 
         images.into_iter().find(|image| image.host() == *host).map_or("", ImageReference::repository)
     };
     let opening = distinct.iter().map(|place| open(opener, place.0, repository_at(place), place.1));
-    let opened = registries::all(join_all(opening).await.into_iter())?;
-    opened.iter().for_each(|one| one.tell(events));
+    let ready = registries::all(join_all(opening).await.into_iter())?;
+    ready.iter().for_each(|one| one.tell(events));
     let registry_of = |place: &(&str, Option<&Access>)| {
         let at = distinct.iter().position(|other| other == place);
-        at.map(|at| opened[at].registry.clone())
+        at.map(|at| ready[at].registry.clone())
     };
     // The source is the first of the distinct ones.
     Ok(Adapters {
-        source: opened[0].registry.clone(),
+        source: ready[0].registry.clone(),
         destinations: places.iter().skip(1).filter_map(registry_of).collect(),
     })
 }

@@ -25,12 +25,12 @@ pub async fn connect_mirror(mirror: &Mirror, environment: &Environment, events: 
     let sources = registries.iter().map(|image| open_source(opener, image));
     let destinations = mirror.destinations.iter().map(|to| open_destination(opener, to));
     let (sources, destinations) = tokio::join!(join_all(sources), join_all(destinations));
-    let mut opened = registries::all(sources.into_iter().chain(destinations))?;
-    opened.iter().for_each(|one| one.tell(events));
-    let destinations = opened.split_off(registries.len());
+    let mut ready = registries::all(sources.into_iter().chain(destinations))?;
+    ready.iter().for_each(|one| one.tell(events));
+    let destinations = ready.split_off(registries.len());
     let source_of = |image: &MirrorImage| {
         let at = registries.iter().position(|other| is_of_one_registry(other, image));
-        at.map(|at| opened[at].registry.clone())
+        at.map(|at| ready[at].registry.clone())
     };
     Ok(Adapters {
         sources: mirror.images.iter().filter_map(source_of).collect(),

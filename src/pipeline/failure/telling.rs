@@ -89,7 +89,7 @@ impl Failure {
             Self::Identity(errors) => Some(errors.iter().map(IdentityError::hint).collect::<Vec<_>>().join("\n")),
             Self::Resolve(error) => error.hint(),
             Self::Registry(error) => error.hint(),
-            Self::Credentials(error) => error.hint(),
+            Self::Credentials(error) => Some(error.hint()),
             Self::Preflight(checks) => failed(checks).find_map(|check| check.problem.as_ref()?.hint.clone()),
             Self::Copy(error) => error.hint(),
             Self::Unverifiable(error) => error.hint(),
