@@ -189,9 +189,9 @@ fn encryption_of(wanted: &Encryption) -> Result<EncryptionConfiguration, BuildEr
 }
 
 fn existing(repository: &Repository) -> Option<(String, ExistingRepository)> {
-    let encryption = repository.encryption_configuration().and_then(|found| match found.encryption_type() {
-        EncryptionType::Aes256 => Some(Encryption::Aes256),
-        EncryptionType::Kms => Some(Encryption::Kms(found.kms_key().map(str::to_owned))),
+    let encryption = repository.encryption_configuration().and_then(|found| match found.encryption_type().as_str() {
+        "AES256" => Some(Encryption::Aes256),
+        "KMS" => Some(Encryption::Kms(found.kms_key().map(str::to_owned))),
         // Two layers of encryption, and whatever else there will be: not one that can be asked for here.
         _ => None,
     });

@@ -148,15 +148,16 @@ impl Problems {
             Some(EcrHost { account, region }) => Some(match roles {
                 [] => Access { hops: Vec::new(), region },
                 [only] => access(only, external_id, region),
-                several => match several.iter().find(|role| *role.account() == account) {
-                    Some(role) => access(role, external_id, region),
-                    None => {
+                several => {
+                    if let Some(role) = several.iter().find(|role| *role.account() == account) {
+                        access(role, external_id, region)
+                    } else {
                         let message = format!("none of the roles is of account {account}, where `{to}` is");
                         let hint = "with several roles, each destination in ECR takes the one of its own account";
                         self.add_with_hint("--dst-role", &message, hint);
                         return None;
                     }
-                },
+                }
             }),
         };
         let of_source = || {

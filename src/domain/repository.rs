@@ -73,11 +73,10 @@ impl RepositorySettings {
 /// with that.
 fn agree(wanted: &Encryption, is: &Encryption) -> bool {
     match (wanted, is) {
-        (Encryption::Aes256, Encryption::Aes256) => true,
         (Encryption::Kms(Some(wanted)), Encryption::Kms(Some(is))) => {
             !wanted.contains(":key/") || !is.contains(":key/") || wanted == is
         }
-        (Encryption::Kms(_), Encryption::Kms(_)) => true,
+        (Encryption::Aes256, Encryption::Aes256) | (Encryption::Kms(_), Encryption::Kms(_)) => true,
         (Encryption::Aes256, Encryption::Kms(_)) | (Encryption::Kms(_), Encryption::Aes256) => false,
     }
 }

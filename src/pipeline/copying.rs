@@ -32,9 +32,11 @@ pub async fn copy(
     copying: &Copying,
     connecting: impl Future<Output = Result<Adapters, Failure>>,
 ) -> Result<Deployed, Failure> {
-    let stopped = |failure| match failure {
-        Failure::Cancelled { signal, .. } => Failure::CopyStopped { signal, world: "nothing was copied".to_owned() },
-        other => other,
+    let stopped = |failure| {
+        if let Failure::Cancelled { signal, .. } = failure {
+            return Failure::CopyStopped { signal, world: "nothing was copied".to_owned() };
+        }
+        failure
     };
     let resolve = async {
         let adapters = connecting.await?;

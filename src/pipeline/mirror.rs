@@ -70,9 +70,11 @@ pub async fn mirror(
     connecting: impl Future<Output = Result<Adapters, Failure>>,
 ) -> Result<Deployed, Failure> {
     let begun = Instant::now();
-    let stopped = |failure| match failure {
-        Failure::Cancelled { signal, .. } => Failure::CopyStopped { signal, world: "nothing was copied".to_owned() },
-        other => other,
+    let stopped = |failure| {
+        if let Failure::Cancelled { signal, .. } = failure {
+            return Failure::CopyStopped { signal, world: "nothing was copied".to_owned() };
+        }
+        failure
     };
     let resolve = resolve(narrator, mirror, connecting);
     let (adapters, selection) = narrator.reading_stage(Stage::Resolve, resolve).await.map_err(stopped)?;
@@ -136,13 +138,15 @@ async fn copy_all(
         tally.nowhere(left);
     }
     let copier = &Copier { narrator, mirror, adapters, repositories: &repositories, pool: CopyPool::default() };
-    let mut ended: Vec<(usize, Vec<At>)> = stream::iter(wanted.iter().enumerate())
+    let mut became: Vec<(usize, Vec<At>)> = stream::iter(wanted.iter().enumerate())
         .map(|(number, wanted)| async move { (number, copier.copy(wanted).await) })
         .buffer_unordered(IMAGES_IN_FLIGHT)
         .collect()
         .await;
-    ended.sort_by_key(|(number, _)| *number);
-    ended.into_iter().for_each(|(_, at)| tally.image(at));
+    became.sort_by_key(|(number, _)| *number);
+    for (_, at) in became {
+        tally.image(at);
+    }
     narrator.events.emit(tally.as_event(requests(adapters), milliseconds(begun.elapsed())));
     if let Some(signal) = narrator.cancellation.signal() {
         return Err(Failure::CopyStopped { signal, world: tally.world() });

@@ -30,7 +30,9 @@ pub async fn connect_copy(copying: &Copying, environment: &Environment, events: 
     };
     let opening = distinct.iter().map(|place| open(opener, place.0, repository_at(place), place.1));
     let ready = registries::all(join_all(opening).await.into_iter())?;
-    ready.iter().for_each(|one| one.tell(events));
+    for one in &ready {
+        one.tell(events);
+    }
     let registry_of = |place: &(&str, Option<&Access>)| {
         let at = distinct.iter().position(|other| other == place);
         at.map(|at| ready[at].registry.clone())

@@ -26,7 +26,9 @@ pub async fn connect_mirror(mirror: &Mirror, environment: &Environment, events: 
     let destinations = mirror.destinations.iter().map(|to| open_destination(opener, to));
     let (sources, destinations) = tokio::join!(join_all(sources), join_all(destinations));
     let mut ready = registries::all(sources.into_iter().chain(destinations))?;
-    ready.iter().for_each(|one| one.tell(events));
+    for one in &ready {
+        one.tell(events);
+    }
     let destinations = ready.split_off(registries.len());
     let source_of = |image: &MirrorImage| {
         let at = registries.iter().position(|other| is_of_one_registry(other, image));

@@ -100,6 +100,6 @@ fn load_tree(
     let mut reader = Reader { variables: environment, target: None, demands_variables: true, problems };
     let file = shape::MirrorFile::read(root, &mut reader);
     let mut problems = reader.problems;
-    let mirror = file.and_then(|file| resolve::mirror(file, &root.location, environment, &mut problems));
+    let mirror = file.map(|file| resolve::mirror(file, &root.location, environment, &mut problems));
     mirror.filter(|_| problems.is_empty()).ok_or_else(|| ConfigError::new(problems))
 }

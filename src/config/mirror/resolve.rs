@@ -35,7 +35,7 @@ pub(super) fn mirror(
     root: &Location,
     environment: &Environment,
     problems: &mut Vec<Problem>,
-) -> Option<Mirror> {
+) -> Mirror {
     let MirrorFile { registry_role, images, destinations, create_repositories } = file;
     let general = registry_role.located();
     let images = listed(images, "images", root, problems);
@@ -54,11 +54,11 @@ pub(super) fn mirror(
     }
     refuse_bad_names(&resolved, &registries, problems);
     let create_repositories = create_repositories.located().map(|(given, _)| settings(given, problems));
-    Some(Mirror {
+    Mirror {
         images: resolved.into_iter().map(|(image, _)| image).collect(),
         destinations: registries.into_iter().map(|(destination, _)| destination).collect(),
         create_repositories,
-    })
+    }
 }
 
 /// What a list has, which must be there and have something.
@@ -209,16 +209,16 @@ fn regions_of(
             }
             each_once(Given::Is { value, location })
         }
-        (Given::Absent, Given::Absent) => match environment.aws_region().and_then(|name| name.parse().ok()) {
-            Some(region) => vec![region],
-            None => {
+        (Given::Absent, Given::Absent) => {
+            let region: Option<Region> = environment.aws_region().and_then(|name| name.parse().ok());
+            if region.is_none() {
                 problems.push(
                     Problem::new(at, "the destination has no `region`")
                         .with_hint("name it: `region: NAME`, `regions: [NAME, …]`, or AWS_REGION"),
                 );
-                Vec::new()
             }
-        },
+            region.into_iter().collect()
+        }
         (Given::Faulty, Given::Absent | Given::Faulty) | (Given::Absent, Given::Faulty) => Vec::new(),
     }
 }

@@ -35,7 +35,6 @@ pub(super) struct Repositories {
 }
 
 /// Looks for the repositories that the images go to. Only ECR has to have them beforehand.
-#[expect(clippy::unnecessary_wraps, reason = "a stage, as all others")]
 pub(super) async fn look(
     narrator: &Narrator,
     mirror: &Mirror,

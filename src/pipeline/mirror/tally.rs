@@ -103,9 +103,9 @@ impl Tally {
             match at {
                 At::There(moved) => {
                     if moved.changed {
-                        self.copied += 1
+                        self.copied += 1;
                     } else {
-                        self.present += 1
+                        self.present += 1;
                     }
                     self.bytes_sent += moved.bytes_sent;
                     // Read once for all destinations, and told by each.

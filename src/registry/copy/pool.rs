@@ -42,14 +42,13 @@ struct State {
 
 /// A blob's way to a destination, which nobody else goes until this is dropped.
 pub(super) struct Claim {
-    key: Key,
     lane: Arc<Lane>,
     way: Way,
 }
 
 struct Way {
     key: Key,
-    under_way: Arc<UnderWay>,
+    all: Arc<UnderWay>,
     guard: Option<OwnedMutexGuard<()>>,
 }
 
@@ -67,9 +66,9 @@ impl CopyPool {
         for lane in lanes {
             let key = key(&lane);
             // Two of the destinations may be one place.
-            if claims.iter().all(|claim| claim.key != key) {
+            if claims.iter().all(|claim| claim.way.key != key) {
                 let way = self.claim_one(key.clone()).await;
-                claims.push(Claim { key: key.clone(), lane: Arc::clone(&lane), way });
+                claims.push(Claim { lane: Arc::clone(&lane), way });
             }
             // It was looked for before, and may have come since.
             if !self.under_way.has_arrived(&key) || still_lacks(&lane, blob).await {
@@ -82,7 +81,7 @@ impl CopyPool {
     async fn claim_one(&self, key: Key) -> Way {
         let lock = Arc::clone(self.under_way.locked().ways.entry(key.clone()).or_default());
         // Made before the wait: dropped while it waits, it clears up all the same.
-        let mut way = Way { key, under_way: Arc::clone(&self.under_way), guard: None };
+        let mut way = Way { key, all: Arc::clone(&self.under_way), guard: None };
         way.guard = Some(lock.lock_owned().await);
         way
     }
@@ -91,9 +90,9 @@ impl CopyPool {
 impl Claim {
     /// The blob has been brought to wherever it could be.
     pub(super) fn settle(claims: Vec<Self>) {
-        for Self { key, lane, way } in claims {
+        for Self { lane, way } in claims {
             if lane.is_open() {
-                way.under_way.locked().arrived.insert(hash(&key));
+                way.all.locked().arrived.insert(hash(&way.key));
             }
         }
     }
@@ -134,7 +133,7 @@ impl UnderWay {
 impl Drop for Way {
     fn drop(&mut self) {
         self.guard = None;
-        let ways = &mut self.under_way.locked().ways;
+        let ways = &mut self.all.locked().ways;
         // Whoever waits holds it too; the last one takes it away.
         if ways.get(&self.key).is_some_and(|lock| Arc::strong_count(lock) == 1) {
             ways.remove(&self.key);

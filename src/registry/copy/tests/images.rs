@@ -45,7 +45,9 @@ async fn images_side_by_side_send_what_they_share_once() {
     let (from, to) = pair().await;
     let shared = random_bytes(400_000);
     let images: Vec<TestImage> = (0..4).map(|_| image_of(LAYER, vec![shared.clone(), random_bytes(300)])).collect();
-    images.iter().for_each(|image| from.hold(image));
+    for image in &images {
+        from.hold(image);
+    }
     let (here, there) = (client(from.address()), client(to.address()));
     let destinations = [at(&there)];
     let pool = CopyPool::default();
