@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -57,6 +57,8 @@ struct Shared {
     requests: AtomicU64,
     /// For ECR, which counts.
     pacer: Option<Pacer>,
+    /// The batch check was refused once: it is not tried again.
+    asks_one_by_one: AtomicBool,
 }
 
 impl Registry {
@@ -87,6 +89,7 @@ impl Registry {
                 http,
                 requests: AtomicU64::new(0),
                 pacer,
+                asks_one_by_one: AtomicBool::new(false),
             }),
             patience: Patience::default(),
             events: Emitter::silent(),
@@ -138,13 +141,18 @@ impl Registry {
         repository: &str,
         digests: &[&Digest],
     ) -> Option<Result<Vec<Digest>, String>> {
-        let check = self.batch_check.as_ref()?;
+        let check = self.batch_check.as_ref().filter(|_| !self.shared.asks_one_by_one.load(Ordering::Relaxed))?;
         let batches = digests.chunks(LAYERS_IN_A_BATCH).map(|batch| {
             self.count_request();
             check(repository.to_owned(), batch.iter().map(|digest| (*digest).clone()).collect())
         });
         let answers = futures_util::future::try_join_all(batches).await;
-        Some(answers.map(|present| present.into_iter().flatten().collect()))
+        let answers = answers.map(|present| present.into_iter().flatten().collect());
+        if answers.is_err() && self.shared.asks_one_by_one.swap(true, Ordering::Relaxed) {
+            // It has been told.
+            return None;
+        }
+        Some(answers)
     }
 
     /// Waits until another manifest may be written: ECR refuses the eleventh in a second.
@@ -171,6 +179,7 @@ impl Registry {
             http: http.clone(),
             requests: AtomicU64::new(0),
             pacer: None,
+            asks_one_by_one: AtomicBool::new(false),
         };
         Self { shared: Arc::new(shared), ..self.clone() }
     }

@@ -2,11 +2,11 @@
 //!
 //! ECR's manners here, as users report them: PATCH answers 201; `Range` goes on naming the first chunk; the status of an
 //! upload is not told; a body that does not start where the last ended is refused with 416 and the offset in the message;
-//! a chunk that breaks off is forgotten; one of less than 5 MiB can only be the last; a mount is done only where the account has switched it on.
+//! a chunk that breaks off is forgotten (of a PUT, what has arrived stays); one of less than 5 MiB can only be the last; a mount is done only where the account has switched it on.
 
 use axum::{
     body::Body,
-    http::{HeaderName, Response, StatusCode, header},
+    http::{HeaderName, Method, Response, StatusCode, header},
 };
 use futures_util::StreamExt as _;
 
@@ -89,8 +89,10 @@ async fn receive(
         let chunk = match chunk {
             Ok(chunk) => chunk,
             Err(error) => {
-                // Behind ECR a part is one call (UploadLayerPart), which is done whole or not at all.
-                let ended = if registry.cloud.ecr_manners { upload.drop_part().await } else { upload.end_part().await };
+                // Behind ECR a part is one call (UploadLayerPart), which is done whole or not at all. Of a PUT that broke off
+                // users report that the next one is refused, with what has arrived as the offset.
+                let is_dropped = registry.cloud.ecr_manners && asked.method == Method::PATCH;
+                let ended = if is_dropped { upload.drop_part().await } else { upload.end_part().await };
                 ended.map_err(|error| Refusal::disk(&error))?;
                 let message = format!("the upload broke off: {error}");
                 return Err(Refusal::new(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", &message));
