@@ -229,6 +229,27 @@ async fn a_cancelled_copy_stops_and_commits_nothing_more() {
     to.assert_content();
 }
 
+/// The source stalls, and is tried again for longer than the copy may take.
+#[tokio::test]
+async fn a_copy_that_takes_too_long_is_given_up_and_commits_nothing_more() {
+    let (from, to) = pair().await;
+    let image = image(&[900_000]);
+    from.hold(&image);
+    let digest = Digest::of(&image.blobs[1]);
+    for _ in 0..3 {
+        from.fault(format!("GET /v2/shop/api/blobs/{digest}"), Fault::StallAfter(1000));
+    }
+    let (source, destination) = (client(from.address()), client(to.address()));
+    let destinations = [at(&destination)];
+    let mut request = request(&source, CopyImage::Digest(&image.manifest.digest), &destinations);
+    request.options.deadline = Duration::from_millis(600);
+    let error = made(&request).await.unwrap_err();
+    assert!(matches!(&error, CopyError::DeadlinePassed { .. }) && error.hint().is_some(), "{error}");
+    assert_eq!(to.manifests(), 0);
+    assert!(to.any_blob(digest.as_str()).is_none());
+    to.assert_content();
+}
+
 /// Connections to either side are cut, and bits flipped, at random points.
 #[tokio::test]
 async fn whatever_the_network_does_there_is_the_exact_image_or_none() {
@@ -236,7 +257,7 @@ async fn whatever_the_network_does_there_is_the_exact_image_or_none() {
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut whole, mut failed) = (0, 0);
     let connections = in_parts("http://127.0.0.1:1");
-    for round in 0..300 {
+    for round in 0..500 {
         let (from, to) = pair().await;
         let image = image(&[random.usize(0..900_000), random.usize(0..3000)]);
         to.behave([Manners::Plain, Manners::Ecr, Manners::Strict][random.usize(0..3)]);

@@ -15,7 +15,7 @@ use super::{
         progress::Sending,
     },
     Reading,
-    upload::{Failure, Upload},
+    upload::{CHECKPOINTS_A_PART, Failure, Upload},
 };
 use crate::{
     domain::{
@@ -30,9 +30,6 @@ use crate::{
 /// Attempts to read a blob that came corrupt: a wire that flips a bit will hardly do so again, and a registry that holds
 /// the wrong bytes always does.
 const ATTEMPTS_AT_CORRUPT: u32 = 2;
-
-/// Parts begin at checkpoints, and an upload that goes on inside a part reads what is between again.
-const CHECKPOINTS_A_PART: u64 = 32;
 
 /// A blob to move.
 pub(in crate::registry::copy) struct Transfer {

@@ -47,10 +47,11 @@ impl Upload {
         let patience = registry.patience();
         let mut reached = None;
         let sent = async {
+            let part_bytes = part_bytes(blob.size_bytes, patience.part_bytes);
             if blob.size_bytes <= 2 * patience.part_bytes {
                 whole(&begun, session, blob, &outlet).await
             } else {
-                in_parts(&begun, session, blob, &outlet, &mut reached).await
+                in_parts(&begun, session, (blob, part_bytes), &outlet, &mut reached).await
             }
         };
         let outcome = tokio::select! {
@@ -72,6 +73,19 @@ impl Upload {
     }
 }
 
+/// Checkpoints in the smallest part. Parts begin at checkpoints, and an upload that goes on inside a part reads what is
+/// between again.
+pub(super) const CHECKPOINTS_A_PART: u64 = 32;
+
+/// As many parts as a blob has at most. A broken connection costs one of them.
+const MOST_PARTS: u64 = 8;
+
+/// How large the parts of a blob are: a multiple of the distance between checkpoints.
+fn part_bytes(blob_bytes: u64, smallest: u64) -> u64 {
+    let distance = (smallest / CHECKPOINTS_A_PART).max(1);
+    smallest.max(blob_bytes.div_ceil(MOST_PARTS).next_multiple_of(distance))
+}
+
 async fn whole(begun: &Begun, session: UploadSession, blob: &Descriptor, outlet: &Outlet) -> Result<(), RegistryError> {
     let place = &begun.lane.place;
     place.registry.finish_upload(&place.repository, session, blob, outlet.body(blob.size_bytes)).await
@@ -80,12 +94,11 @@ async fn whole(begun: &Begun, session: UploadSession, blob: &Descriptor, outlet:
 async fn in_parts(
     begun: &Begun,
     mut session: UploadSession,
-    blob: &Descriptor,
+    (blob, part_bytes): (&Descriptor, u64),
     outlet: &Outlet,
     reached: &mut Option<(UploadSession, u64)>,
 ) -> Result<(), RegistryError> {
     let place = &begun.lane.place;
-    let part_bytes = place.registry.patience().part_bytes;
     let mut at = begun.at_bytes;
     *reached = Some((session.clone(), at));
     while at < blob.size_bytes {
@@ -109,5 +122,20 @@ async fn stalled(ended: oneshot::Receiver<FeedEnd>, stall: Duration, commit: Dur
         Ok(FeedEnd::Stalled) => stall,
         // The reader is gone, and with it the rest of the body: what the upload says to that interests nobody.
         Err(_) => Duration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::part_bytes;
+
+    #[test]
+    fn parts_grow_with_the_blob_and_begin_at_checkpoints() {
+        let smallest = 64;
+        let table = [(129, 64), (512, 64), (513, 66), (1024, 128), (1025, 130), (100_000, 12_500)];
+        for (blob, part) in table {
+            assert_eq!(part_bytes(blob, smallest), part, "{blob}");
+        }
+        assert!(part_bytes(u64::MAX / 2, smallest) >= u64::MAX / 16);
     }
 }
