@@ -23,7 +23,14 @@ fn every_problem_of_the_command_is_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let pinned = format!("registry.example.com/api@{}", image("v1").manifest.digest);
     let mut command = shipgate();
-    command.current_dir(folder.path()).args(["copy", "api:v1", &pinned, "registry.example.com/api:v1", FIRST, FIRST]);
+    command.current_dir(folder.path()).args([
+        "copy",
+        "registry.example.com/api:v1",
+        &pinned,
+        "api",
+        "r.example.com/api",
+        "r.example.com/api:v1",
+    ]);
     command.args(["--platform", "linux", "--referrers", "sometimes", "--timeout", "25h", "--src-role", PULL]);
     command.args(["--dst-role", "arn:aws:iam::1:role/x"]);
     let ran: Ran = command.output().unwrap().into();
