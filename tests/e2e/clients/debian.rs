@@ -29,7 +29,8 @@ impl DebianRegistry {
         });
         fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
         let mut command = program("docker-registry", folder.path());
-        command.args(["serve", "config.json"]).stdout(Stdio::null()).stderr(Stdio::piped());
+        let asked = File::create(folder.path().join("asked")).unwrap();
+        command.args(["serve", "config.json"]).stdout(asked).stderr(Stdio::piped());
         let started = command.spawn();
         let mut process =
             started.unwrap_or_else(|error| panic!("docker-registry: {error}; scripts/setup registry installs it"));
@@ -44,6 +45,12 @@ impl DebianRegistry {
     /// `127.0.0.1:PORT`
     pub(crate) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// How many requests of this method it has been sent.
+    pub(crate) fn requests(&self, method: &str) -> usize {
+        let asked = fs::read_to_string(self.folder.path().join("asked")).unwrap();
+        asked.matches(&format!("\"{method} /v2/")).count()
     }
 
     /// An empty layout beside the registry.

@@ -65,11 +65,12 @@ fn within_one_registry_nothing_is_sent() {
 fn a_layer_that_is_sent_in_parts_arrives_whole() {
     let (from, to) = (DebianRegistry::start(), DebianRegistry::start());
     let made = from.layout();
-    made.name(&made.image("amd64", &[made.large(110 * 1024 * 1024), made.small("text")]));
+    made.name(&made.image("amd64", &[made.large(150 * 1024 * 1024), made.small("text")]));
     from.push(&made, "shop/api:v1");
     let words = [&format!("{}/shop/api:v1", from.host()), &format!("{}/shop/api", to.host()), "--output", "json"];
     let ran = copy(&words);
     assert_eq!(ran.code, 0, "{}", ran.said());
+    assert!(to.requests("PATCH") > 1, "{} parts", to.requests("PATCH"));
     let finished = event(&ran, "copy-finished");
     assert_eq!(finished["bytes_received"], finished["bytes_sent"], "{finished}");
     assert_pulled(&to, "shop/api:v1", &made);
