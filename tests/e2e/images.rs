@@ -34,15 +34,18 @@ fn packed(media_type: &str, manifest: &Value, blobs: Vec<Blob>) -> PackedImage {
 
 /// A small image of one layer.
 pub(crate) fn image(name: &str) -> PackedImage {
-    image_of(name, "amd64", 1)
+    image_with(config_of(name, "amd64"), vec![blob(LAYER, format!("layer of {name} ").repeat(5000))])
+}
+
+fn config_of(name: &str, architecture: &str) -> Blob {
+    blob(CONFIG, json!({"os": "linux", "architecture": architecture, "name": name}).to_string())
 }
 
 /// An image of so many layers, for Linux on this architecture.
 pub(crate) fn image_of(name: &str, architecture: &str, layers: usize) -> PackedImage {
-    let config = json!({"os": "linux", "architecture": architecture, "name": name}).to_string();
     let layer = |number: usize| blob(LAYER, format!("layer {number} of {name} for {architecture} ").repeat(5000));
     let layers: Vec<Blob> = (0..layers).map(layer).collect();
-    image_with(blob(CONFIG, config), layers)
+    image_with(config_of(name, architecture), layers)
 }
 
 fn image_with(config: Blob, layers: Vec<Blob>) -> PackedImage {

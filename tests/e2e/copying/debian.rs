@@ -26,7 +26,7 @@ fn an_index_goes_from_registry_to_registry() {
     let [source, destination] = [&from, &to].map(|registry| format!("{}/shop/api:v1", registry.host()));
     let ran = copy(&[&source, &destination]);
     assert_eq!((ran.code, ran.stdout.trim()), (0, "success"), "{}", ran.said());
-    assert!(ran.stderr.contains(&index.short()), "{}", ran.stderr);
+    assert!(ran.stderr.contains(index.short()), "{}", ran.stderr);
     assert_pulled(&to, "shop/api:v1", &made);
     let again = copy(&[&source, &destination]);
     assert!(again.code == 0 && again.stderr.contains("nothing to do"), "{}", again.said());

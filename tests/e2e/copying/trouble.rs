@@ -7,7 +7,7 @@ use crate::{
     copying::{
         FIRST, FIRST_ROLE, copy_to_first, copy_well, copying, event, events, has_blob, held, images, source, world,
     },
-    images::{image, image_of},
+    images::{artifact, image, image_of},
     signals::signalled_while,
     world::World,
 };
@@ -48,7 +48,8 @@ fn a_throttled_manifest_is_waited_out() {
 #[test]
 fn a_download_that_is_cut_goes_on() {
     let world = world_with_news();
-    world.fault(&json!({ "kind": "cut", "service": "layers", "times": 1, "after_bytes": 50_000 }));
+    // One of the two may be the configuration, which is shorter.
+    world.fault(&json!({ "kind": "cut", "service": "layers", "times": 2, "after_bytes": 50_000 }));
     let ran = copy_to_first(&world, "live", &["--output", "json"]);
     assert_eq!(ran.code, 0, "{}", ran.said());
     assert!(event(&ran, "retrying")["what"].as_str().unwrap().starts_with("read blob"), "{}", ran.said());
@@ -62,7 +63,7 @@ fn a_download_that_is_cut_goes_on() {
 fn an_upload_that_is_cut_is_made_again() {
     let world = world_with_news();
     world.fault(&json!({
-        "kind": "cut-upload", "service": "registry", "action": "PUT upload", "times": 1, "after_bytes": 50_000,
+        "kind": "cut-upload", "service": "registry", "action": "PUT upload", "times": 2, "after_bytes": 50_000,
     }));
     let ran = copy_to_first(&world, "live", &["--output", "json"]);
     assert_eq!(ran.code, 0, "{}", ran.said());
@@ -124,6 +125,28 @@ fn time_that_is_over_ends_it_as_a_signal_does() {
     world.fault(&json!({ "kind": "delay", "service": "layers", "milliseconds": 20_000 }));
     let ran = copy_to_first(&world, "live", &["--timeout", "1s"]);
     assert_eq!(ran.code, 5, "{}", ran.said());
-    assert!(ran.stderr.contains("the copy was not over after 1 s"), "{}", ran.stderr);
+    for told in ["the copy was not over after 1 s", "no tag points at what is not whole", "run the same command again"]
+    {
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
     assert_old_state(&world);
+}
+
+/// It comes after the image and its tag, and the policy says what is to become of a failure.
+#[test]
+fn a_signature_that_cannot_be_copied_is_a_warning_or_a_failure() {
+    let world = world();
+    let (signed, signature) = (image("v1"), artifact("ci", &image("v1")));
+    world.push_image("v1", &signed);
+    world.push_image(signature.manifest.digest.as_str(), &signature);
+    world.fault(&json!({ "kind": "corrupt-blob", "digest": signature.blobs[1].0.digest }));
+    let lenient = copy_to_first(&world, "v1", &["--referrers", "best-effort"]);
+    assert_eq!(lenient.code, 0, "{}", lenient.said());
+    assert!(lenient.stderr.contains("was not copied: could not read blob"), "{}", lenient.stderr);
+    let strict = copy_to_first(&world, "v1", &["--referrers", "require"]);
+    assert_eq!(strict.code, 5, "{}", strict.said());
+    for told in ["cannot copy what refers to", "the content is corrupt", "the image is there, its tag too"] {
+        assert!(strict.stderr.contains(told), "{told}: {}", strict.stderr);
+    }
+    assert_eq!(images(&world, FIRST_ROLE), held(&[(&signed, "v1")]));
 }
