@@ -91,7 +91,7 @@ pub fn read(words: &CopyWords) -> Result<Copying, ConfigError> {
     problems.needs_role("--dst-external-id", words.destination_external_id.as_deref(), !roles.is_empty());
     let destinations: Vec<CopyTo> = read
         .into_iter()
-        .filter_map(|to| problems.destination(to, source.as_ref()?, &roles, words.destination_external_id.as_deref()))
+        .filter_map(|to| problems.destination(to, source.as_ref(), &roles, words.destination_external_id.as_deref()))
         .collect();
     problems.distinct(&destinations);
     let platform = problems.platform(words.platform.as_deref());
@@ -135,11 +135,12 @@ impl Problems {
     fn destination(
         &mut self,
         to: ImageReference,
-        source: &ImageReference,
+        source: Option<&ImageReference>,
         roles: &[RoleArn],
         external_id: Option<&str>,
     ) -> Option<CopyTo> {
-        if let Some(digest) = to.digest().filter(|digest| source.digest() != Some(digest)) {
+        if let Some(digest) = to.digest().filter(|digest| source.is_some_and(|source| source.digest() != Some(digest)))
+        {
             let message = format!("`{to}` names digest {digest}: what is written has the source's digest");
             self.add_with_hint("DST", &message, "leave the digest out, or name the same one in SRC");
         }
@@ -161,6 +162,7 @@ impl Problems {
             }),
         };
         let of_source = || {
+            let source = source?;
             let is_pinned_only = source.tag().is_none() && source.digest().is_some();
             (!is_pinned_only).then(|| source.tag().unwrap_or("latest").to_owned())
         };
@@ -180,8 +182,10 @@ impl Problems {
         }
     }
 
-    fn needs_ecr<'a>(&mut self, flag: &'static str, given: bool, mut images: impl Iterator<Item = &'a ImageReference>) {
-        if given && !images.any(|image| image.ecr().is_some()) {
+    /// Of images that could not be read nothing is known.
+    fn needs_ecr<'a>(&mut self, flag: &'static str, given: bool, images: impl Iterator<Item = &'a ImageReference>) {
+        let mut images = images.peekable();
+        if given && images.peek().is_some() && !images.any(|image| image.ecr().is_some()) {
             let hint = "a role is for ECR (ACCOUNT.dkr.ecr.REGION.amazonaws.com); other registries are logged in to with docker login";
             self.add_with_hint(flag, "there is no registry of ECR that it could be for", hint);
         }
@@ -297,6 +301,12 @@ mod tests {
         let flags: Vec<String> =
             read(&asked).unwrap_err().problems.iter().map(|problem| problem.location.to_string()).collect();
         assert_eq!(flags, ["--dst-role", "--platform", "--referrers", "--src-external-id", "--timeout", "DST", "SRC"]);
+
+        let unread = words("api:v1", &["s.example.com/a", "s.example.com/a"]);
+        let asked = CopyWords { source_role: Some("arn:aws:iam::111111111111:role/pull".to_owned()), ..unread };
+        let problems = read(&asked).unwrap_err().problems;
+        let flags: Vec<String> = problems.iter().map(|problem| problem.location.to_string()).collect();
+        assert_eq!(flags, ["DST", "SRC"], "nothing is known of the source's registry: {problems:?}");
 
         let twice = words("r.example.com/a:v1", &["s.example.com/a", "s.example.com/a:v1"]);
         assert!(read(&twice).unwrap_err().to_string().contains("named twice"));

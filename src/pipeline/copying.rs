@@ -159,6 +159,19 @@ impl DestinationsFailure {
     /// Where things are now.
     #[must_use]
     pub fn world(&self) -> &'static str {
+        let counted = |is: fn(&CopyError) -> bool| self.left.iter().filter(|(_, error)| is(error)).count();
+        // What refers to an image comes after it, and after its tag.
+        let lacks_referrers = counted(|error| matches!(error, CopyError::Referrers { .. }));
+        if lacks_referrers == self.left.len() {
+            return "the image is there, its tag too; not all that refers to it is";
+        }
+        if lacks_referrers > 0 {
+            return "where only what refers to the image is missing, its tag has moved; where more is, it has not";
+        }
+        // It may pass while tags are written.
+        if counted(|error| matches!(error, CopyError::DeadlinePassed { .. })) > 0 {
+            return "what has been copied stays where it is; no tag points at what is not whole";
+        }
         match self.served {
             0 if self.exit_code() == ExitCode::Preflight => "nothing was changed",
             0 => "no tag was moved; blobs without a manifest may be left at the destinations",

@@ -1,8 +1,9 @@
 //! Clients that share nothing with the sandbox push images to it and pull them again: skopeo, the Docker engine, AWS's own
 //! SDK. What one of them has pushed another reads back, byte for byte.
 
+pub(crate) mod debian;
 mod docker;
-mod layout;
+pub(crate) mod layout;
 mod sdk;
 mod skopeo;
 

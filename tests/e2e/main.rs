@@ -8,10 +8,12 @@
 
 mod architecture;
 mod clients;
+mod copying;
 mod documents;
 mod evidence;
 mod exit_codes;
 mod identity;
+mod images;
 mod judges;
 mod load;
 mod mirror;

@@ -2,17 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
-use shipgate::{
-    demo::image::PackedImage,
-    domain::{
-        digest::Digest,
-        manifest::{Descriptor, RawManifest},
-    },
-};
+use shipgate::domain::digest::Digest;
 
 use crate::{
+    images::image,
     said::without_what_varies,
     world::{Ran, SEED, World},
 };
@@ -52,26 +46,6 @@ fn world(tags: &[&str]) -> World {
         world.push_image(tag, &image(tag));
     }
     world
-}
-
-/// A small image that is like no other.
-fn image(name: &str) -> PackedImage {
-    let described = |media_type: &str, content: String| {
-        let bytes = Bytes::from(content);
-        let (digest, size_bytes) = (Digest::of(&bytes), bytes.len() as u64);
-        (Descriptor { media_type: media_type.to_owned(), digest, size_bytes }, bytes)
-    };
-    let config = json!({"os": "linux", "architecture": "amd64", "name": name}).to_string();
-    let blobs = vec![
-        described("application/vnd.oci.image.config.v1+json", config),
-        described("application/vnd.oci.image.layer.v1.tar", format!("layer of {name} ").repeat(5000)),
-    ];
-    let member = |(descriptor, _): &(Descriptor, Bytes)| json!({"mediaType": descriptor.media_type, "digest": descriptor.digest, "size": descriptor.size_bytes});
-    let media_type = "application/vnd.oci.image.manifest.v1+json";
-    let manifest = json!({
-        "schemaVersion": 2, "mediaType": media_type, "config": member(&blobs[0]), "layers": [member(&blobs[1])],
-    });
-    PackedImage { manifest: RawManifest::new(media_type, manifest.to_string().into()), blobs }
 }
 
 fn digest(name: &str) -> Digest {

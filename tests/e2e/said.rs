@@ -44,19 +44,24 @@ fn replacement(word: &str) -> String {
     if hex(&bare, 32) { "ID".to_owned() } else { word.to_owned() }
 }
 
-/// `1.2 s` and `3 m 05 s` become `TIME`.
+/// `1.2 s` and `3 m 05 s` become `TIME`, `2.1 MiB/s` becomes `RATE`.
 fn without_times(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in line.split(' ') {
-        let unit = matches!(word.trim_end_matches([',', ')', '.', ';', '\n']), "s" | "ms");
+        let bare = word.trim_end_matches([',', ')', '.', ';', '\n']);
+        let name = match bare {
+            "s" | "ms" => "TIME",
+            "B/s" | "KiB/s" | "MiB/s" | "GiB/s" => "RATE",
+            _ => "",
+        };
         let number = words.last().is_some_and(|last| {
             let digits = last.trim_start_matches('(');
             !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
         });
-        if unit && number {
+        if !name.is_empty() && number {
             let last = words.pop().unwrap_or_default();
             let opening = if last.starts_with('(') { "(" } else { "" };
-            words.push(format!("{opening}TIME{}", word.trim_start_matches("ms").trim_start_matches('s')));
+            words.push(format!("{opening}{name}{}", &word[bare.len()..]));
         } else {
             words.push(word.to_owned());
         }
@@ -66,7 +71,7 @@ fn without_times(line: &str) -> String {
 
 #[test]
 fn what_varies_is_replaced_and_the_rest_stays() {
-    let line = "copy at 127.0.0.1:4123/v2 of sha256:e3b0c44298fc1c149afb took (1.2 s) for 17fe9f55-7e91-4097-b243-fcabbb69a4cf";
-    assert_eq!(words(line).trim_end(), "copy at ADDRESS of sha256:… took (TIME) for ID");
+    let line = "copy at 127.0.0.1:4123/v2 of sha256:e3b0c44298fc1c149afb took (1.2 s, 2.1 MiB/s) for 17fe9f55-7e91-4097-b243-fcabbb69a4cf";
+    assert_eq!(words(line).trim_end(), "copy at ADDRESS of sha256:… took (TIME, RATE) for ID");
     assert_eq!(words("3 problems in account 222222222222").trim_end(), "3 problems in account 222222222222");
 }

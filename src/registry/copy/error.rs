@@ -158,9 +158,7 @@ impl CopyError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Registry(error) => error.hint(),
-            Self::SourceMissing { .. } => {
-                Some("push the image again; it may have been deleted (lifecycle policy) or archived".to_owned())
-            }
+            Self::SourceMissing { reference, .. } => Some(missing_hint(reference).to_owned()),
             Self::NoSuchPlatform { .. } => Some("name one of those with --platform, or copy all of them without it".to_owned()),
             Self::TagTaken { .. } => Some("use a new tag: an immutable one is never moved, not even by shipgate".to_owned()),
             Self::Referrers { source, .. } => source.hint(),
@@ -176,5 +174,30 @@ impl CopyError {
             }
             Self::SizeConflict { .. } | Self::TooDeep { .. } | Self::Worker(_) => None,
         }
+    }
+}
+
+/// A tag is mistyped or not pushed yet; a digest was there once, or nobody would know it.
+fn missing_hint(reference: &str) -> &'static str {
+    if reference.parse::<Digest>().is_ok() {
+        "check the digest, or push the image again: it may have been deleted (lifecycle policy) or archived"
+    } else {
+        "check the tag, and that the job that pushes it has run before this one"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CopyError;
+
+    #[test]
+    fn what_is_missing_is_looked_for_by_what_it_was_named_by() {
+        let hint = |reference: &str| {
+            let (repository, reference) = ("registry.test/shop/api".to_owned(), reference.to_owned());
+            CopyError::SourceMissing { repository, reference }.hint().unwrap()
+        };
+        assert!(hint("v1").starts_with("check the tag"), "{}", hint("v1"));
+        let digest = format!("sha256:{}", "0".repeat(64));
+        assert!(hint(&digest).contains("may have been deleted"), "{}", hint(&digest));
     }
 }

@@ -17,7 +17,7 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
-pub(super) const GIBIBYTE: u64 = 1024 * 1024 * 1024;
+pub(crate) const GIBIBYTE: u64 = 1024 * 1024 * 1024;
 
 /// An archive of nothing, as Docker has compressed it since its first days.
 const EMPTY_GZIP: [u8; 32] = [
@@ -26,30 +26,30 @@ const EMPTY_GZIP: [u8; 32] = [
 ];
 
 /// A folder of images.
-pub(super) struct Layout(PathBuf);
+pub(crate) struct Layout(PathBuf);
 
 impl Layout {
-    pub(super) fn new(folder: PathBuf) -> Self {
+    pub(crate) fn new(folder: PathBuf) -> Self {
         fs::create_dir_all(folder.join("blobs/sha256")).unwrap();
         fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
         Self(folder)
     }
 
     /// A folder that a client has filled.
-    pub(super) fn of(folder: PathBuf) -> Self {
+    pub(crate) fn of(folder: PathBuf) -> Self {
         Self(folder)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    pub(super) fn blob(&self, digest: &Digest) -> PathBuf {
+    pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
         self.0.join("blobs/sha256").join(digest.hex())
     }
 
     /// The digest of every blob, found by its name and by its bytes, with its size.
-    pub(super) fn blobs(&self) -> BTreeMap<Digest, u64> {
+    pub(crate) fn blobs(&self) -> BTreeMap<Digest, u64> {
         let folder = fs::read_dir(self.0.join("blobs/sha256")).unwrap();
         let blobs = folder.map(|entry| {
             let path = entry.unwrap().path();
@@ -69,24 +69,24 @@ impl Layout {
     }
 
     /// A layer without a byte.
-    pub(super) fn nothing(&self) -> Layer {
+    pub(crate) fn nothing(&self) -> Layer {
         Layer { descriptor: self.add(TAR, b""), diff: Digest::of(b"") }
     }
 
     /// A compressed layer without a file.
-    pub(super) fn empty_gzip(&self) -> Layer {
+    pub(crate) fn empty_gzip(&self) -> Layer {
         Layer { descriptor: self.add(GZIP, &EMPTY_GZIP), diff: Digest::of(&[0; 1024]) }
     }
 
     /// A layer of one file with this text.
-    pub(super) fn small(&self, text: &str) -> Layer {
+    pub(crate) fn small(&self, text: &str) -> Layer {
         let mut bytes = Vec::new();
         archive(&mut bytes, text.len() as u64, text.as_bytes());
         Layer { descriptor: self.add(TAR, &bytes), diff: Digest::of(&bytes) }
     }
 
     /// A layer of one large file, which is never in memory.
-    pub(super) fn large(&self, size: u64) -> Layer {
+    pub(crate) fn large(&self, size: u64) -> Layer {
         let path = self.0.join("large");
         let mut hashed = Hashed::new(BufWriter::with_capacity(1 << 20, File::create(&path).unwrap()));
         archive(&mut hashed, size, Noise::new(size));
@@ -98,7 +98,7 @@ impl Layout {
     }
 
     /// An image of these layers; its descriptor.
-    pub(super) fn image(&self, architecture: &str, layers: &[Layer]) -> Value {
+    pub(crate) fn image(&self, architecture: &str, layers: &[Layer]) -> Value {
         let diffs: Vec<&Digest> = layers.iter().map(|layer| &layer.diff).collect();
         let config = json!({
             "architecture": architecture, "os": "linux", "config": {"Cmd": ["/file"]},
@@ -113,7 +113,7 @@ impl Layout {
     }
 
     /// An index of images of two platforms, with layers that are empty in each way and some that are not.
-    pub(super) fn index_of_two(&self) -> Digest {
+    pub(crate) fn index_of_two(&self) -> Digest {
         let (nothing, empty) = (self.nothing(), self.empty_gzip());
         let amd64 = self.image("amd64", &[self.small("of amd64"), empty.clone(), nothing.clone()]);
         let arm64 = self.image("arm64", &[empty, self.small("of arm64"), nothing]);
@@ -121,13 +121,13 @@ impl Layout {
     }
 
     /// An index of these images; its descriptor.
-    pub(super) fn index(&self, members: &[Value]) -> Value {
+    pub(crate) fn index(&self, members: &[Value]) -> Value {
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": members});
         self.add(INDEX, index.to_string().as_bytes())
     }
 
     /// The image that the folder is about is this one.
-    pub(super) fn name(&self, descriptor: &Value) -> Digest {
+    pub(crate) fn name(&self, descriptor: &Value) -> Digest {
         let index = json!({"schemaVersion": 2, "manifests": [descriptor]});
         fs::write(self.0.join("index.json"), index.to_string()).unwrap();
         descriptor["digest"].as_str().unwrap().parse().unwrap()
@@ -136,14 +136,14 @@ impl Layout {
 
 /// A layer: its descriptor, and the digest of what it is uncompressed.
 #[derive(Clone)]
-pub(super) struct Layer {
+pub(crate) struct Layer {
     descriptor: Value,
     diff: Digest,
 }
 
 impl Layer {
     /// The digest of its file.
-    pub(super) fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         self.descriptor["digest"].as_str().unwrap().parse().unwrap()
     }
 }
@@ -159,17 +159,17 @@ fn archive(to: impl Write, size: u64, contents: impl Read) {
 }
 
 /// Writes through, and hashes.
-pub(super) struct Hashed<W> {
+pub(crate) struct Hashed<W> {
     to: W,
     hash: Sha256,
 }
 
 impl<W> Hashed<W> {
-    pub(super) fn new(to: W) -> Self {
+    pub(crate) fn new(to: W) -> Self {
         Self { to, hash: Sha256::new() }
     }
 
-    pub(super) fn digest(self) -> Digest {
+    pub(crate) fn digest(self) -> Digest {
         Digest::from_hash(&self.hash.finalize())
     }
 }
