@@ -46,6 +46,7 @@ fn of_row(row: &Row, rows: &[Row]) -> Vec<Aim> {
         (Kind::Nothing, _) => vec![one_look(row, &title)],
         (Kind::Five, _) => vec![five_for_one(row, rows, &title)],
         (Kind::Flip | Kind::Cut, _) => vec![never_a_wrong_image(row, &title)],
+        (Kind::Protocols, _) => Vec::new(),
     }
 }
 

@@ -13,7 +13,8 @@ pub(crate) const SOURCE_REPOSITORY: &str = "bench/source";
 pub(crate) const TAG: &str = "v1";
 
 /// The wire of the shaped cases: what users of ECR see from afar.
-pub(crate) const SHAPE: Shape = Shape { round_trip: Duration::from_millis(20), down: 100_000_000, up: 25_000_000 };
+pub(crate) const SHAPE: Shape =
+    Shape { round_trip: Duration::from_millis(20), down: 100_000_000, up: 25_000_000, is_shared: false };
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -43,6 +44,8 @@ pub(crate) enum Kind {
     Five,
     Flip,
     Cut,
+    /// No copy: see [`super::protocols`].
+    Protocols,
 }
 
 /// What lies between the tool and the registries.
@@ -89,7 +92,7 @@ impl Case {
     }
 }
 
-/// All cases, in their order.
+/// All cases in which tools copy, in their order.
 pub(crate) fn all(large: bool) -> Vec<Case> {
     let one = if large { ONE_LARGE } else { ONE };
     let flip = Some(Fault::Flip(LARGEST / 2));

@@ -12,10 +12,12 @@ mod holdings;
 mod image;
 mod measure;
 mod pace;
+mod protocols;
 mod push;
 mod registry;
 mod relay;
 mod sandbox;
+mod sink;
 mod table;
 mod tool;
 mod trial;
@@ -52,6 +54,12 @@ struct Args {
     bench: bool,
 }
 
+impl Args {
+    fn wants(&self, kind: Kind) -> bool {
+        self.only.is_empty() || self.only.contains(&kind)
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
@@ -59,13 +67,24 @@ async fn main() -> Result<()> {
         eprintln!("this is a benchmark of many minutes: cargo bench --bench copy");
         return Ok(());
     }
+    if args.only != [Kind::Protocols] {
+        copies(&args).await?;
+    }
+    if args.wants(Kind::Protocols) {
+        println!("{}", protocols::table(args.runs.max(1)).await?);
+    }
+    Ok(())
+}
+
+/// The cases in which tools copy.
+async fn copies(args: &Args) -> Result<()> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).context("no place for images")?;
     let (tools, absent) = tool::present(&args.tools).await?;
     let make = Make::found().await;
     let bench = Bench { folder: folder.path().to_owned(), make, tools, runs: args.runs.max(1) };
     let mut rows = Vec::new();
     let wire = check_the_wire(&bench).await?;
-    for case in cases::all(args.large).iter().filter(|case| args.only.is_empty() || args.only.contains(&case.kind)) {
+    for case in cases::all(args.large).iter().filter(|case| args.wants(case.kind)) {
         rows.extend(run(&bench, case).await?);
     }
     println!("{}", table::heading(&bench, &absent, &wire));

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// machine: a pace that forgot that would be slower than it says. At 25 MB/s this is 250 kB.
 const BURST: Duration = Duration::from_millis(10);
 
-/// The pace of one direction of one connection.
+/// The pace of one direction of a link.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// Bytes per second; none is no limit.

@@ -35,7 +35,7 @@ const TIMERS_ARE_LATE: Duration = Duration::from_micros(1800);
 /// How requests of a registry's client begin.
 const METHODS: [&[u8]; 5] = [b"GET /v2/", b"HEAD /v2/", b"POST /v2/", b"PUT /v2/", b"PATCH /v2/"];
 
-/// What every connection is given.
+/// What every connection is given, or all of them together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     pub(crate) round_trip: Duration,
@@ -43,6 +43,8 @@ pub(crate) struct Shape {
     pub(crate) down: u64,
     /// Bytes per second to the registry.
     pub(crate) up: u64,
+    /// The rates are those of one link that all connections share.
+    pub(crate) is_shared: bool,
 }
 
 /// What happens once, to the first answer that is long enough. Bytes are counted from the answer's start, head included.
@@ -70,6 +72,9 @@ pub(crate) struct Count {
     pub(crate) down: u64,
 }
 
+/// One direction of a connection, or of all of them.
+type Link = Arc<Mutex<Pace>>;
+
 /// A relay to one registry.
 #[derive(Debug)]
 pub(crate) struct Relay {
@@ -81,6 +86,8 @@ pub(crate) struct Relay {
 #[derive(Default, Debug)]
 struct Wire {
     shape: Mutex<Option<Shape>>,
+    /// The link that connections share, if they do: up and down.
+    shared: Mutex<Option<(Link, Link)>>,
     fault: Mutex<Option<Fault>>,
     requests: AtomicU64,
     down: AtomicU64,
@@ -97,6 +104,9 @@ impl Relay {
 
     /// What connections made from now on are given. None: nothing but the way.
     pub(crate) fn shape(&self, shape: Option<Shape>) {
+        let now = Instant::now();
+        let shared = shape.filter(|shape| shape.is_shared).map(|shape| links(Some(shape), now, now));
+        *self.wire.shared.lock().unwrap_or_else(PoisonError::into_inner) = shared;
         *self.wire.shape.lock().unwrap_or_else(PoisonError::into_inner) = shape;
     }
 
@@ -131,6 +141,12 @@ impl Wire {
     }
 }
 
+/// Both directions of a link, up and down, and when each takes its first byte.
+fn links(shape: Option<Shape>, up: Instant, down: Instant) -> (Link, Link) {
+    let link = |rate, free_at| Arc::new(Mutex::new(Pace::new(rate, free_at)));
+    (link(shape.map(|shape| shape.up), up), link(shape.map(|shape| shape.down), down))
+}
+
 async fn serve(listener: TcpListener, registry: SocketAddr, wire: Arc<Wire>) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
@@ -147,8 +163,9 @@ async fn connect(client: TcpStream, registry: SocketAddr, wire: Arc<Wire>, accep
     let shape = *wire.shape.lock().unwrap_or_else(PoisonError::into_inner);
     let delay = shape.map_or(Duration::ZERO, |shape| shape.round_trip / 2);
     // The kernel has answered the client's SYN at once; a wire of this length would have taken a round trip.
-    let up = Pace::new(shape.map(|shape| shape.up), accepted + delay * 2);
-    let down = Pace::new(shape.map(|shape| shape.down), accepted);
+    let opens = accepted + delay * 2;
+    let shared = wire.shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let (up, down) = shared.unwrap_or_else(|| links(shape, opens, accepted));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let (upward, arriving_up) = mpsc::channel(ON_THE_WIRE);
@@ -161,9 +178,9 @@ async fn connect(client: TcpStream, registry: SocketAddr, wire: Arc<Wire>, accep
         }
     };
     tokio::try_join!(
-        depart(from_client, upward, up, delay, asked),
+        depart(from_client, upward, (up, opens), delay, asked),
         arrive(arriving_up, to_server, Delivery::Whole),
-        depart(from_server, downward, down, delay, |_| {}),
+        depart(from_server, downward, (down, accepted), delay, |_| {}),
         arrive(arriving_down, to_client, |bytes| deliver(&wire, &answered, bytes)),
     )?;
     Ok(())
@@ -172,11 +189,11 @@ async fn connect(client: TcpStream, registry: SocketAddr, wire: Arc<Wire>, accep
 /// Bytes under way, and when they arrive.
 type Parcel = (Instant, Bytes);
 
-/// Takes bytes no faster than the pace allows, and sends them on their way.
+/// Takes bytes no faster than the link allows, none before it is open, and sends them on their way.
 async fn depart(
     mut from: OwnedReadHalf,
     wire: mpsc::Sender<Parcel>,
-    mut pace: Pace,
+    (link, opens): (Link, Instant),
     delay: Duration,
     seen: impl Fn(&Bytes),
 ) -> Result<()> {
@@ -189,7 +206,7 @@ async fn depart(
         let bytes = buffer.split().freeze();
         seen(&bytes);
         let now = Instant::now();
-        let left = pace.leaves(now, bytes.len());
+        let left = link.lock().unwrap_or_else(PoisonError::into_inner).leaves(now.max(opens), bytes.len());
         if wire.send((left + delay, bytes)).await.is_err() {
             return Err(ErrorKind::ConnectionReset.into());
         }
