@@ -7,7 +7,7 @@ mod tests;
 
 use std::{fmt, str::FromStr};
 
-use super::image::EcrHost;
+use super::image::{EcrHost, ImageReference};
 
 /// The prefix that stands for none (ECR API reference, CreatePullThroughCacheRule).
 pub const ROOT: &str = "ROOT";
@@ -152,6 +152,17 @@ impl CacheRule {
 }
 
 impl Passage {
+    /// From one repository to another; tags and digests count for nothing.
+    #[must_use]
+    pub fn between(source: &ImageReference, destination: &ImageReference) -> Self {
+        Self {
+            source_host: source.host().to_owned(),
+            source_repository: source.repository().to_owned(),
+            host: destination.host().to_owned(),
+            repository: destination.repository().to_owned(),
+        }
+    }
+
     /// The registries at both ends.
     fn ends(&self) -> Result<(EcrHost, EcrHost), NotServed> {
         let ecr = |host: &str| EcrHost::parse(host).ok_or_else(|| NotServed::NotEcr { host: host.to_owned() });

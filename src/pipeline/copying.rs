@@ -2,16 +2,27 @@
 
 use std::future::Future;
 
+use futures_util::future::join_all;
+
 use super::{
     cancellation::Signal,
     failure::{Deployed, Failure},
     narrator::{Narrator, Told},
 };
 use crate::{
+    aws::ecr::Ecr,
     config::copying::Copying,
-    domain::{event::Stage, exit_code::ExitCode},
+    domain::{
+        event::Stage,
+        exit_code::ExitCode,
+        pull_through::{Passage, Via},
+    },
     registry::Registry,
-    stages::copy::{self, CopyDestination, CopyError, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary},
+    stages::{
+        copy::{self, CopyDestination, CopyError, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary},
+        preflight,
+        pull_through::PullThrough,
+    },
 };
 
 /// The registries of a copy.
@@ -20,7 +31,16 @@ pub struct Adapters {
     /// Where it is read.
     pub source: Registry,
     /// Where it is written, in the order of the destinations.
-    pub destinations: Vec<Registry>,
+    pub destinations: Vec<Destination>,
+}
+
+/// A registry to write to.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The registry.
+    pub registry: Registry,
+    /// Its control plane, where it is ECR.
+    pub ecr: Option<Ecr>,
 }
 
 /// Copies. `connecting` opens the sessions and logs in; it is part of resolve.
@@ -43,9 +63,32 @@ pub async fn copy(
         Ok(Told::done(adapters, detail))
     };
     let adapters = narrator.reading_stage(Stage::Resolve, resolve).await.map_err(stopped)?;
+    if copying.via == Via::PullThrough {
+        narrator.reading_stage(Stage::Preflight, check(narrator, copying, &adapters)).await.map_err(stopped)?;
+    }
     let copied = narrator.stage(Stage::Copy, copy_to_all(narrator, copying, &adapters)).await.map_err(stopped)?;
     let digest = copied.first().map(|summary| summary.digest.clone());
     Ok(Deployed { digest, service_url: None, summary: summed_up(&copied) })
+}
+
+/// That ECR can fetch the image, at every destination.
+async fn check(narrator: &Narrator, copying: &Copying, adapters: &Adapters) -> Result<Told<()>, Failure> {
+    let of_all = adapters.destinations.iter().zip(&copying.destinations).map(|(destination, to)| {
+        let pull_through = PullThrough {
+            passage: Passage::between(&copying.source, &to.repository),
+            // The source's own tag is what a cache follows, and is meant to.
+            tag: to.tag.as_deref().filter(|tag| copying.pinned().is_some() || *tag != copying.source_tag()),
+            source: &adapters.source,
+            ecr: destination.ecr.as_ref(),
+        };
+        async move { pull_through.checks().await }
+    });
+    let checks = join_all(of_all).await.concat();
+    preflight::tell(&checks, &narrator.events);
+    match preflight::exit_code(&checks) {
+        None => Ok(Told::done((), format!("{} checks passed", checks.len()))),
+        Some(_) => Err(Failure::Preflight(checks)),
+    }
 }
 
 async fn copy_to_all(
@@ -57,14 +100,18 @@ async fn copy_to_all(
         .destinations
         .iter()
         .zip(&copying.destinations)
-        .map(|(registry, to)| CopyDestination {
-            registry,
+        .map(|(destination, to)| CopyDestination {
+            registry: &destination.registry,
             repository: to.repository.repository(),
             tag: to.tag.as_deref(),
         })
         .collect();
-    let mut options =
-        CopyOptions { platform: copying.platform.clone(), referrers: copying.referrers, ..CopyOptions::default() };
+    let mut options = CopyOptions {
+        platform: copying.platform.clone(),
+        via: copying.via,
+        referrers: copying.referrers,
+        ..CopyOptions::default()
+    };
     options.deadline = copying.timeout.unwrap_or(options.deadline);
     let request = CopyRequest {
         source: CopySource { registry: &adapters.source, repository: copying.source.repository() },

@@ -6,7 +6,10 @@ use super::registries::{self, Opened, Opener};
 use crate::{
     config::copying::Copying,
     domain::{access::Access, event::Emitter},
-    pipeline::{copying::Adapters, failure::Failure},
+    pipeline::{
+        copying::{Adapters, Destination},
+        failure::Failure,
+    },
 };
 
 /// Opens every session and logs in to every registry. All of them are had before anything is changed.
@@ -27,14 +30,17 @@ pub async fn connect_copy(copying: &Copying, events: &Emitter) -> Result<Adapter
     let opening = distinct.iter().map(|(host, access)| open(opener, host, *access));
     let opened = registries::all(join_all(opening).await.into_iter())?;
     opened.iter().for_each(|one| one.tell(events));
-    let registry_of = |place: &(&str, Option<&Access>)| {
+    let destination_of = |place: &(&str, Option<&Access>)| {
         let at = distinct.iter().position(|other| other == place);
-        at.map(|at| opened[at].registry.clone())
+        at.map(|at| Destination {
+            registry: opened[at].registry.clone(),
+            ecr: opened[at].ecr.as_ref().map(|side| side.ecr.clone()),
+        })
     };
     // The source is the first of the distinct ones.
     Ok(Adapters {
         source: opened[0].registry.clone(),
-        destinations: places.iter().skip(1).filter_map(registry_of).collect(),
+        destinations: places.iter().skip(1).filter_map(destination_of).collect(),
     })
 }
 
