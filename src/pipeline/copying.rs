@@ -77,7 +77,11 @@ async fn check(narrator: &Narrator, copying: &Copying, adapters: &Adapters) -> R
         let pull_through = PullThrough {
             passage: Passage::between(&copying.source, &to.repository),
             // The source's own tag is what a cache follows, and is meant to.
-            tag: to.tag.as_deref().filter(|tag| copying.pinned().is_some() || *tag != copying.source_tag()),
+            tag: to
+                .tag
+                .as_deref()
+                .filter(|tag| copying.source.tag() != Some(*tag))
+                .filter(|tag| copying.pinned().is_some() || *tag != copying.source_tag()),
             source: &adapters.source,
             ecr: destination.ecr.as_ref(),
         };
