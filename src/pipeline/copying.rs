@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     aws::ecr::Ecr,
-    config::copying::Copying,
+    config::copying::{CopyTo, Copying},
     domain::{
         event::Stage,
         exit_code::ExitCode,
@@ -76,12 +76,7 @@ async fn check(narrator: &Narrator, copying: &Copying, adapters: &Adapters) -> R
     let of_all = adapters.destinations.iter().zip(&copying.destinations).map(|(destination, to)| {
         let pull_through = PullThrough {
             passage: Passage::between(&copying.source, &to.repository),
-            // The source's own tag is what a cache follows, and is meant to.
-            tag: to
-                .tag
-                .as_deref()
-                .filter(|tag| copying.source.tag() != Some(*tag))
-                .filter(|tag| copying.pinned().is_some() || *tag != copying.source_tag()),
+            tag: tag_of_its_own(copying, to),
             source: &adapters.source,
             ecr: destination.ecr.as_ref(),
         };
@@ -93,6 +88,12 @@ async fn check(narrator: &Narrator, copying: &Copying, adapters: &Adapters) -> R
         None => Ok(Told::done((), format!("{} checks passed", checks.len()))),
         Some(_) => Err(Failure::Preflight(checks)),
     }
+}
+
+/// The tag there, unless it is the one that the image is read by: that is what a cache follows, and is meant to.
+fn tag_of_its_own<'a>(copying: &Copying, to: &'a CopyTo) -> Option<&'a str> {
+    let read_by = if copying.pinned().is_some() { copying.source.tag() } else { Some(copying.source_tag()) };
+    to.tag.as_deref().filter(|tag| read_by != Some(*tag))
 }
 
 async fn copy_to_all(
@@ -239,4 +240,35 @@ impl DestinationsFailure {
 
 fn sources(error: &dyn std::error::Error) -> Vec<String> {
     std::iter::successors(error.source(), |error| error.source()).map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tag_of_its_own;
+    use crate::config::copying::{CopyWords, read};
+
+    #[test]
+    fn the_tag_that_the_image_is_read_by_is_not_the_destinations_own() {
+        let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let table = [
+            (String::new(), "", None),
+            (String::new(), ":latest", None),
+            (String::new(), ":v1", Some("v1")),
+            (":v1".to_owned(), "", None),
+            (":v1".to_owned(), ":stable", Some("stable")),
+            (format!("@{digest}"), "", None),
+            (format!("@{digest}"), ":latest", Some("latest")),
+            (format!(":v1@{digest}"), "", None),
+            (format!(":v1@{digest}"), ":stable", Some("stable")),
+        ];
+        for (source, destination, expected) in table {
+            let words = CopyWords {
+                source: format!("r.example.com/a{source}"),
+                destinations: vec![format!("s.example.com/a{destination}")],
+                ..CopyWords::default()
+            };
+            let copying = read(&words).unwrap();
+            assert_eq!(tag_of_its_own(&copying, &copying.destinations[0]), expected, "{source} {destination}");
+        }
+    }
 }

@@ -53,15 +53,10 @@ impl PullThrough<'_> {
         };
         match passage.served_by(&rules) {
             Ok(rule) => {
-                let role = rule.role.as_ref().map(|role| format!(", as {role}")).unwrap_or_default();
+                let reader = rule.role.as_ref().map(|reader| format!(", as {reader}")).unwrap_or_default();
                 let Passage { source_host, source_repository, repository, .. } = passage;
-                Check::passed(
-                    NAME,
-                    format!(
-                        "rule {}: ECR fetches {repository} from {source_host}/{source_repository}{role}",
-                        rule.prefix
-                    ),
-                )
+                let from = format!("{source_host}/{source_repository}{reader}");
+                Check::passed(NAME, format!("rule {}: ECR fetches {repository} from {from}", rule.prefix))
             }
             Err(why) => setup(why.to_string(), passage.setup(&rules)),
         }

@@ -127,7 +127,9 @@ async fn wait_until_all_are_there(lane: &Lane, mut missing: Vec<PlannedBlob>) ->
         let present = presence::present_in(lane, &asked).await?;
         let (arrived, still): (Vec<_>, Vec<_>) =
             missing.into_iter().partition(|blob| present.contains(&blob.descriptor.digest));
-        arrived.iter().for_each(|blob| lane.tally.blob_fetched(&blob.descriptor));
+        for blob in &arrived {
+            lane.tally.blob_fetched(&blob.descriptor);
+        }
         missing = still;
         if !arrived.is_empty() {
             (quiet_since, quiet_rounds) = (Instant::now(), 0);
