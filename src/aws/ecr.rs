@@ -7,7 +7,7 @@ use aws_sdk_ecr::{
     error::BuildError,
     types::{
         EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability, LayerAvailability,
-        Repository, Tag,
+        PullThroughCacheRule, Repository, Tag,
     },
 };
 use base64::Engine as _;
@@ -17,6 +17,7 @@ use crate::domain::{
     account::AccountId,
     digest::Digest,
     mutability::TagMutability,
+    pull_through::{CacheRule, ROOT},
     repository::{Encryption, ExistingRepository, RepositorySettings},
     secret::Secret,
 };
@@ -149,6 +150,21 @@ impl Ecr {
         }
     }
 
+    /// The rules of the pull-through cache of an account's registry, which may be another's than the caller's.
+    ///
+    /// # Errors
+    /// [`AwsFault`] when ECR refuses.
+    pub async fn pull_through_rules(&self, account: &AccountId) -> Result<Vec<CacheRule>, AwsFault> {
+        let mut rules = Vec::new();
+        let mut pages =
+            self.client.describe_pull_through_cache_rules().registry_id(account.as_str()).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| AwsFault::new("ecr:DescribePullThroughCacheRules", &error))?;
+            rules.extend(page.pull_through_cache_rules().iter().filter_map(cache_rule));
+        }
+        Ok(rules)
+    }
+
     /// Creates a repository. One that exists is as good, whatever it is like; says whether it was created.
     ///
     /// # Errors
@@ -198,6 +214,16 @@ fn existing(repository: &Repository) -> Option<(String, ExistingRepository)> {
     let scan_on_push = repository.image_scanning_configuration().is_some_and(ImageScanningConfiguration::scan_on_push);
     let found = ExistingRepository { mutability: mutability(repository), scan_on_push, encryption };
     Some((repository.repository_name()?.to_owned(), found))
+}
+
+/// A rule without a prefix of its upstream is as old as those that had none: it leads to the root.
+fn cache_rule(rule: &PullThroughCacheRule) -> Option<CacheRule> {
+    Some(CacheRule {
+        prefix: rule.ecr_repository_prefix()?.trim_end_matches('/').to_owned(),
+        upstream: rule.upstream_registry_url()?.to_owned(),
+        upstream_prefix: rule.upstream_repository_prefix().unwrap_or(ROOT).trim_end_matches('/').to_owned(),
+        role: rule.custom_role_arn().map(str::to_owned),
+    })
 }
 
 fn mutability(repository: &Repository) -> TagMutability {

@@ -85,6 +85,9 @@ pub struct CopyArgs {
     /// Of an index, only the image for this platform, such as linux/amd64 [default: all of it]
     #[arg(long, value_name = "OS/ARCH")]
     pub platform: Option<String>,
+    /// How it goes: copy, or pull-through (from ECR to ECR, which fetches it by its cache rule) [default: copy]
+    #[arg(long, value_name = "WAY")]
+    pub via: Option<String>,
     /// Signatures, SBOMs and attestations: require, best-effort or skip [default: skip]
     #[arg(long, value_name = "POLICY")]
     pub referrers: Option<String>,
@@ -161,6 +164,9 @@ pub struct TargetArgs {
     /// Create the workload repository if it does not exist
     #[arg(long)]
     pub create_repository: bool,
+    /// How the image comes to the repository: copy, or pull-through (ECR fetches it by its cache rule) [default: copy]
+    #[arg(long, value_name = "WAY")]
+    pub via: Option<String>,
     /// Create the service if it does not exist, with this role to pull its image
     #[arg(long, value_name = "ARN")]
     pub access_role: Option<String>,

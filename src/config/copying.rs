@@ -12,6 +12,7 @@ use crate::domain::{
     arn::RoleArn,
     digest::Digest,
     image::{EcrHost, ImageReference},
+    pull_through::Via,
     referrers::ReferrersPolicy,
 };
 
@@ -27,6 +28,8 @@ pub struct CopyWords {
     pub destinations: Vec<String>,
     /// `--platform`.
     pub platform: Option<String>,
+    /// `--via`.
+    pub via: Option<String>,
     /// `--referrers`.
     pub referrers: Option<String>,
     /// `--timeout`.
@@ -54,6 +57,8 @@ pub struct Copying {
     pub destinations: Vec<CopyTo>,
     /// Of an index, only the image for this platform.
     pub platform: Option<String>,
+    /// How the image comes to its destinations.
+    pub via: Via,
     /// What becomes of signatures, SBOMs and attestations.
     pub referrers: ReferrersPolicy,
     /// How long it may take; absent: the engine's own limit.
@@ -96,6 +101,8 @@ pub fn read(words: &CopyWords) -> Result<Copying, ConfigError> {
     problems.distinct(&destinations);
     let platform = problems.platform(words.platform.as_deref());
     let referrers = problems.parse("--referrers", words.referrers.as_deref()).unwrap_or_default();
+    let via = problems.parse("--via", words.via.as_deref()).unwrap_or_default();
+    problems.goes_together(via, referrers);
     let timeout = problems.timeout(words.timeout.as_deref());
     let Some(source) = source.filter(|_| problems.0.is_empty()) else { return Err(ConfigError::new(problems.0)) };
     let hop = source_role.map(|role| hop(role, words.source_external_id.as_deref()));
@@ -104,6 +111,7 @@ pub fn read(words: &CopyWords) -> Result<Copying, ConfigError> {
         source,
         destinations,
         platform,
+        via,
         referrers,
         timeout,
         plain_http: words.plain_http.iter().cloned().collect(),
@@ -188,6 +196,14 @@ impl Problems {
         if given && images.peek().is_some() && !images.any(|image| image.ecr().is_some()) {
             let hint = "a role is for ECR (ACCOUNT.dkr.ecr.REGION.amazonaws.com); other registries are logged in to with docker login";
             self.add_with_hint(flag, "there is no registry of ECR that it could be for", hint);
+        }
+    }
+
+    /// ECR's cache fetches images, and nothing that refers to them.
+    fn goes_together(&mut self, via: Via, referrers: ReferrersPolicy) {
+        if via == Via::PullThrough && referrers == ReferrersPolicy::Require {
+            let hint = "copy them with --via copy, or say --referrers best-effort or skip";
+            self.add_with_hint("--referrers", "ECR brings no referrers through its pull-through cache", hint);
         }
     }
 
@@ -291,16 +307,35 @@ mod tests {
     }
 
     #[test]
+    fn referrers_do_not_come_through_the_cache() {
+        for (via, referrers, refused) in [
+            (None, "require", false),
+            (Some("copy"), "require", false),
+            (Some("pull-through"), "require", true),
+            (Some("pull-through"), "best-effort", false),
+        ] {
+            let mut asked = words(&format!("{ECR}:v1"), &["222222222222.dkr.ecr.eu-west-1.amazonaws.com/cache/a"]);
+            asked.via = via.map(str::to_owned);
+            asked.referrers = Some(referrers.to_owned());
+            assert_eq!(read(&asked).is_err(), refused, "{via:?} {referrers}");
+        }
+    }
+
+    #[test]
     fn every_problem_is_told_at_once() {
         let mut asked = words("api:v1", &[&format!("r.example.com/a@{DIGEST}"), "nowhere", "r.example.com/b"]);
         asked.platform = Some("linux".to_owned());
         asked.referrers = Some("sometimes".to_owned());
         asked.timeout = Some("25h".to_owned());
+        asked.via = Some("pigeon".to_owned());
         asked.source_external_id = Some("x".to_owned());
         asked.destination_roles = vec!["arn:aws:iam::1:role/x".to_owned()];
         let flags: Vec<String> =
             read(&asked).unwrap_err().problems.iter().map(|problem| problem.location.to_string()).collect();
-        assert_eq!(flags, ["--dst-role", "--platform", "--referrers", "--src-external-id", "--timeout", "DST", "SRC"]);
+        assert_eq!(
+            flags,
+            ["--dst-role", "--platform", "--referrers", "--src-external-id", "--timeout", "--via", "DST", "SRC"]
+        );
 
         let unread = words("api:v1", &["s.example.com/a", "s.example.com/a"]);
         let asked = CopyWords { source_role: Some("arn:aws:iam::111111111111:role/pull".to_owned()), ..unread };

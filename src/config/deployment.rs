@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use serde::Serialize;
 
-use crate::domain::{access::Access, arn::RoleArn, image::ImageReference, secret::Secret, service::RunSettings};
+use crate::domain::{
+    access::Access, arn::RoleArn, image::ImageReference, pull_through::Via, secret::Secret, service::RunSettings,
+};
 
 /// One image, and the one target it goes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,6 +37,8 @@ pub struct Target {
     pub create: Option<CreateSettings>,
     /// Whether to create the workload repository if it does not exist.
     pub create_repository: bool,
+    /// How the image comes to the workload repository.
+    pub via: Via,
     /// The local check.
     pub verify: VerifySettings,
     /// How long to follow a deployment before giving up on its verdict.

@@ -35,6 +35,8 @@ pub struct Overrides {
     pub tag: Option<String>,
     /// `--create-repository`.
     pub create_repository: bool,
+    /// `--via`.
+    pub via: Option<String>,
     /// `--access-role`: an ARN; with it a missing service is created.
     pub access_role: Option<String>,
     /// `--instance-role`: an ARN.
@@ -64,7 +66,7 @@ impl Overrides {
         ]
     }
 
-    pub(super) fn of_target(&self) -> [Flag<'_>; 14] {
+    pub(super) fn of_target(&self) -> [Flag<'_>; 15] {
         let yes = |given: bool| given.then_some("true");
         [
             ("--role", &["role"], self.role.as_deref()),
@@ -73,6 +75,7 @@ impl Overrides {
             ("--repository", &["repository"], self.repository.as_deref()),
             ("--tag", &["tag"], self.tag.as_deref()),
             ("--create-repository", &["create_repository"], yes(self.create_repository)),
+            ("--via", &["via"], self.via.as_deref()),
             ("--access-role", &["create", "access_role"], self.access_role.as_deref()),
             ("--instance-role", &["create", "instance_role"], self.instance_role.as_deref()),
             ("--cpu", &["create", "cpu"], self.cpu.as_deref()),

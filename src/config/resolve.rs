@@ -94,6 +94,7 @@ fn target_of(
         tag: target.tag.value().map(|tag| tag.0),
         create,
         create_repository: target.create_repository.value().is_some_and(|yes| yes.0),
+        via: target.via.value().unwrap_or_default(),
         verify: VerifySettings {
             environment: create::environment(verify.environment, problems),
             skip: verify.skip.value().is_some_and(|yes| yes.0),

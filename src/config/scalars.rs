@@ -14,6 +14,7 @@ use crate::domain::{
     arn::RoleArn,
     health::Protocol,
     image::{self, ImageReference},
+    pull_through::Via,
     secret::Secret,
 };
 
@@ -88,6 +89,18 @@ impl Scalar for Protocol {
     }
 }
 
+impl Scalar for Via {
+    const EXPECTED: &'static str = "a way to the destination (copy or pull-through)";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "enum": ["copy", "pull-through"] })
+    }
+}
+
 /// Declares values that only configurations have, each a type of its own around what it holds, and gives every scalar
 /// its schema.
 macro_rules! values {
@@ -131,7 +144,7 @@ macro_rules! in_schema {
 
 pub(super) use {in_schema, values};
 
-in_schema!(ImageReference, RoleArn, Region, ServiceName, Protocol);
+in_schema!(ImageReference, RoleArn, Region, ServiceName, Protocol, Via);
 
 values! {
     /// Yes or no.

@@ -14,7 +14,7 @@ use super::{
     },
     tree::Node,
 };
-use crate::domain::{account::Region, arn::RoleArn, health::Protocol, image::ImageReference};
+use crate::domain::{account::Region, arn::RoleArn, health::Protocol, image::ImageReference, pull_through::Via};
 
 mappings! {
     /// What shipgate deploys, and where. `${NAME}` and `${NAME:-default}` in any value stand for environment variables.
@@ -48,6 +48,10 @@ mappings! {
         /// Whether to create the repository in the workload account if it does not exist. Default: false.
         #[schemars(extend("default" = false))]
         create_repository: Switch,
+        /// How the image comes to the repository: `copy` (shipgate reads and writes it) or `pull-through` (ECR fetches it by a
+        /// rule of its pull-through cache). Default: `copy`.
+        #[schemars(extend("default" = "copy"))]
+        via: Via,
         /// The check in a local container.
         verify: Verify,
         /// Following the deployment to its verdict.

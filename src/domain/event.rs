@@ -40,6 +40,8 @@ pub enum BlobArrival {
     Sent,
     /// Taken over from another repository of the same registry.
     Mounted,
+    /// Fetched by the registry itself, through its pull-through cache.
+    Fetched,
     /// It was found there when it was to be sent again: the answer that it had arrived had been lost, or somebody else
     /// sent it.
     Found,
@@ -179,6 +181,8 @@ pub enum Event {
         blobs_copied: u64,
         /// Blobs the registry took over from another of its repositories.
         blobs_mounted: u64,
+        /// Blobs the registry itself fetched from its upstream.
+        blobs_fetched: u64,
         /// Blobs that were there before; not counted when the image itself was.
         blobs_present: u64,
         /// Signatures, SBOMs and attestations that are there too, where they were asked for.

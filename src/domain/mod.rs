@@ -13,6 +13,7 @@ pub mod manifest;
 pub mod mask;
 pub mod mutability;
 pub mod operation;
+pub mod pull_through;
 pub mod reason;
 pub mod referrers;
 pub mod release;

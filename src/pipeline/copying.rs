@@ -2,16 +2,27 @@
 
 use std::future::Future;
 
+use futures_util::future::join_all;
+
 use super::{
     cancellation::Signal,
     failure::{Deployed, Failure},
     narrator::{Narrator, Told},
 };
 use crate::{
-    config::copying::Copying,
-    domain::{event::Stage, exit_code::ExitCode},
+    aws::ecr::Ecr,
+    config::copying::{CopyTo, Copying},
+    domain::{
+        event::Stage,
+        exit_code::ExitCode,
+        pull_through::{Passage, Via},
+    },
     registry::Registry,
-    stages::copy::{self, CopyDestination, CopyError, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary},
+    stages::{
+        copy::{self, CopyDestination, CopyError, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary},
+        preflight,
+        pull_through::PullThrough,
+    },
 };
 
 /// The registries of a copy.
@@ -20,7 +31,16 @@ pub struct Adapters {
     /// Where it is read.
     pub source: Registry,
     /// Where it is written, in the order of the destinations.
-    pub destinations: Vec<Registry>,
+    pub destinations: Vec<Destination>,
+}
+
+/// A registry to write to.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The registry.
+    pub registry: Registry,
+    /// Its control plane, where it is ECR.
+    pub ecr: Option<Ecr>,
 }
 
 /// Copies. `connecting` opens the sessions and logs in; it is part of resolve.
@@ -45,9 +65,37 @@ pub async fn copy(
         Ok(Told::done(adapters, detail))
     };
     let adapters = narrator.reading_stage(Stage::Resolve, resolve).await.map_err(stopped)?;
+    if copying.via == Via::PullThrough {
+        narrator.reading_stage(Stage::Preflight, check(narrator, copying, &adapters)).await.map_err(stopped)?;
+    }
     let copied = narrator.stage(Stage::Copy, copy_to_all(narrator, copying, &adapters)).await.map_err(stopped)?;
     let digest = copied.first().map(|summary| summary.digest.clone());
     Ok(Deployed { digest, service_url: None, summary: summed_up(&copied) })
+}
+
+/// That ECR can fetch the image, at every destination.
+async fn check(narrator: &Narrator, copying: &Copying, adapters: &Adapters) -> Result<Told<()>, Failure> {
+    let of_all = adapters.destinations.iter().zip(&copying.destinations).map(|(destination, to)| {
+        let pull_through = PullThrough {
+            passage: Passage::between(&copying.source, &to.repository),
+            tag: tag_of_its_own(copying, to),
+            source: &adapters.source,
+            ecr: destination.ecr.as_ref(),
+        };
+        async move { pull_through.checks().await }
+    });
+    let checks = join_all(of_all).await.concat();
+    preflight::tell(&checks, &narrator.events);
+    match preflight::exit_code(&checks) {
+        None => Ok(Told::done((), format!("{} checks passed", checks.len()))),
+        Some(_) => Err(Failure::Preflight(checks)),
+    }
+}
+
+/// The tag there, unless it is the one that the image is read by: that is what a cache follows, and is meant to.
+fn tag_of_its_own<'a>(copying: &Copying, to: &'a CopyTo) -> Option<&'a str> {
+    let read_by = if copying.pinned().is_some() { copying.source.tag() } else { Some(copying.source_tag()) };
+    to.tag.as_deref().filter(|tag| read_by != Some(*tag))
 }
 
 async fn copy_to_all(
@@ -59,14 +107,18 @@ async fn copy_to_all(
         .destinations
         .iter()
         .zip(&copying.destinations)
-        .map(|(registry, to)| CopyDestination {
-            registry,
+        .map(|(destination, to)| CopyDestination {
+            registry: &destination.registry,
             repository: to.repository.repository(),
             tag: to.tag.as_deref(),
         })
         .collect();
-    let mut options =
-        CopyOptions { platform: copying.platform.clone(), referrers: copying.referrers, ..CopyOptions::default() };
+    let mut options = CopyOptions {
+        platform: copying.platform.clone(),
+        via: copying.via,
+        referrers: copying.referrers,
+        ..CopyOptions::default()
+    };
     options.deadline = copying.timeout.unwrap_or(options.deadline);
     let request = CopyRequest {
         source: CopySource { registry: &adapters.source, repository: copying.source.repository() },
@@ -203,4 +255,35 @@ impl DestinationsFailure {
 
 fn sources(error: &dyn std::error::Error) -> Vec<String> {
     std::iter::successors(error.source(), |error| error.source()).map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tag_of_its_own;
+    use crate::config::copying::{CopyWords, read};
+
+    #[test]
+    fn the_tag_that_the_image_is_read_by_is_not_the_destinations_own() {
+        let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let table = [
+            (String::new(), "", None),
+            (String::new(), ":latest", None),
+            (String::new(), ":v1", Some("v1")),
+            (":v1".to_owned(), "", None),
+            (":v1".to_owned(), ":stable", Some("stable")),
+            (format!("@{digest}"), "", None),
+            (format!("@{digest}"), ":latest", Some("latest")),
+            (format!(":v1@{digest}"), "", None),
+            (format!(":v1@{digest}"), ":stable", Some("stable")),
+        ];
+        for (source, destination, expected) in table {
+            let words = CopyWords {
+                source: format!("r.example.com/a{source}"),
+                destinations: vec![format!("s.example.com/a{destination}")],
+                ..CopyWords::default()
+            };
+            let copying = read(&words).unwrap();
+            assert_eq!(tag_of_its_own(&copying, &copying.destinations[0]), expected, "{source} {destination}");
+        }
+    }
 }

@@ -24,6 +24,7 @@ use crate::{
         account::AccountId,
         event::{Emitter, Event, Stage},
         mask::Mask,
+        pull_through::{Passage, Via},
         repository::RepositorySettings,
         secret::Secret,
         service::LiveService,
@@ -33,6 +34,7 @@ use crate::{
         copy::{self, CopyDestination, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary},
         gate::GateRules,
         preflight::{self, Subject},
+        pull_through::PullThrough,
         release::ReleaseOrder,
         resolve::{self, ResolvedImage},
         verify::{self, Verification, VerifyImage, VerifyRequest},
@@ -159,6 +161,12 @@ async fn check<T>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) ->
             tag: resolved.plan.tag(),
             place: plan::place(&adapters.account, &deployment.target.access.region),
             create_repository: deployment.target.create_repository,
+            pull_through: (deployment.target.via == Via::PullThrough).then(|| PullThrough {
+                passage: Passage::between(&resolved.image.reference, &resolved.plan.destination),
+                tag: Some(resolved.plan.tag()),
+                source: &adapters.source,
+                ecr: Some(&adapters.ecr),
+            }),
             engine: adapters.engine.as_ref(),
         },
         run.events(),
@@ -226,7 +234,8 @@ async fn copy_image<T>(
     events: &Emitter,
     cancel: &CancellationToken,
 ) -> Result<Told<()>, Failure> {
-    if deployment.target.create_repository {
+    // ECR creates the repository that it fetches an image into, as its creation template has it.
+    if deployment.target.create_repository && deployment.target.via == Via::Copy {
         let create = adapters.ecr.create_repository(plan.repository(), &RepositorySettings::default()).await;
         let doing = || format!("cannot create {}", plan.repository());
         if create.map_err(|source: AwsFault| Failure::Aws { doing: doing(), source })? {
@@ -239,10 +248,11 @@ async fn copy_image<T>(
         source,
         image: CopyImage::Manifest(&image.manifest),
         destinations: &[destination],
-        options: CopyOptions::default(),
+        options: CopyOptions { via: deployment.target.via, ..CopyOptions::default() },
     };
     let summaries = copy::copy(&request, events, cancel).await?;
-    Ok(match summaries.iter().map(|summary: &CopySummary| summary.bytes_sent).sum::<u64>() {
+    let brought = |summary: &CopySummary| summary.bytes_sent + summary.blobs_fetched;
+    Ok(match summaries.iter().map(brought).sum::<u64>() {
         0 => Told::skipped((), "the image is there already"),
         _ => Told::done((), format!("to {}/{}", adapters.destination.host(), plan.repository())),
     })

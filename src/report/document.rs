@@ -88,6 +88,7 @@ struct Copy {
     bytes_done: u64,
     digest: Option<Digest>,
     blobs_mounted: u64,
+    blobs_fetched: u64,
     tag: Option<String>,
     referrers: Option<u64>,
     changed: Option<bool>,
@@ -303,6 +304,7 @@ impl Document {
             digest,
             blobs_copied,
             blobs_mounted,
+            blobs_fetched,
             referrers,
             changed,
             bytes_received,
@@ -314,7 +316,7 @@ impl Document {
         {
             let copy = self.copies.entry(destination).or_default();
             (copy.tag, copy.digest) = (tag, Some(digest));
-            (copy.blobs_copied, copy.blobs_mounted) = (blobs_copied, blobs_mounted);
+            (copy.blobs_copied, copy.blobs_mounted, copy.blobs_fetched) = (blobs_copied, blobs_mounted, blobs_fetched);
             (copy.referrers, copy.changed) = (Some(referrers), Some(changed));
             (copy.bytes_received, copy.bytes_sent) = (Some(bytes_received), Some(bytes_sent));
             (copy.requests, copy.elapsed_ms) = (Some(requests), Some(elapsed_ms));

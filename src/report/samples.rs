@@ -85,6 +85,7 @@ pub(super) fn copied(bytes_sent: u64, elapsed_ms: u64) -> Event {
         digest: digest(),
         blobs_copied: 4,
         blobs_mounted: 0,
+        blobs_fetched: 0,
         blobs_present: 2,
         referrers: 0,
         changed: bytes_sent > 0,

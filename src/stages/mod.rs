@@ -6,6 +6,7 @@ pub mod copy;
 pub mod gate;
 pub mod preflight;
 pub mod promote;
+pub mod pull_through;
 pub mod release;
 pub mod resolve;
 pub mod verify;

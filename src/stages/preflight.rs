@@ -9,6 +9,7 @@ use crate::{
         service::LiveService,
     },
     stages::{
+        pull_through::PullThrough,
         release::{ReleaseOrder, Unreleasable},
         resolve::{PLATFORM, ResolvedImage},
     },
@@ -68,19 +69,30 @@ pub struct Subject<'a> {
     pub place: String,
     /// Whether it may be created.
     pub create_repository: bool,
+    /// How ECR fetches the image, where it does that itself.
+    pub pull_through: Option<PullThrough<'a>>,
     /// The Docker engine; `None` when the local check is skipped.
     pub engine: Option<&'a Result<Engine, EngineError>>,
 }
 
 /// Makes every check and tells each.
 pub async fn preflight(subject: &Subject<'_>, events: &Emitter) -> Vec<Check> {
-    let checks = vec![
+    let mut checks = vec![
         platform(subject.image),
         service(subject.live, subject.order),
         repository(subject).await,
         docker(subject.engine),
     ];
-    for check in &checks {
+    if let Some(pull_through) = &subject.pull_through {
+        checks.extend(pull_through.checks().await);
+    }
+    tell(&checks, events);
+    checks
+}
+
+/// Tells what came of checks.
+pub fn tell(checks: &[Check], events: &Emitter) {
+    for check in checks {
         events.emit(Event::Checked {
             check: check.name.to_owned(),
             outcome: check.outcome(),
@@ -88,11 +100,10 @@ pub async fn preflight(subject: &Subject<'_>, events: &Emitter) -> Vec<Check> {
             hint: check.problem.as_ref().and_then(|problem| problem.hint.clone()),
         });
     }
-    checks
 }
 
 impl Check {
-    fn passed(name: &'static str, detail: impl Into<String>) -> Self {
+    pub(super) fn passed(name: &'static str, detail: impl Into<String>) -> Self {
         Self { name, detail: detail.into(), problem: None, skipped: false }
     }
 
@@ -100,7 +111,12 @@ impl Check {
         Self { name, detail: detail.into(), problem: None, skipped: true }
     }
 
-    fn failed(name: &'static str, detail: impl Into<String>, trouble: Trouble, hint: Option<String>) -> Self {
+    pub(super) fn failed(
+        name: &'static str,
+        detail: impl Into<String>,
+        trouble: Trouble,
+        hint: Option<String>,
+    ) -> Self {
         Self { name, detail: detail.into(), problem: Some(Problem { trouble, hint }), skipped: false }
     }
 
@@ -173,6 +189,9 @@ async fn repository(subject: &Subject<'_>) -> Check {
                 subject.tag
             )),
         ),
+        Ok(None) if subject.pull_through.is_some() => {
+            Check::skipped(NAME, format!("{name} does not exist in {place}: ECR creates it when it fetches the image"))
+        }
         Ok(None) if subject.create_repository => {
             Check::skipped(NAME, format!("{name} does not exist in {place}: it will be created"))
         }

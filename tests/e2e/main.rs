@@ -20,6 +20,7 @@ mod mirror;
 mod output;
 mod page;
 mod pointing;
+mod pull_through;
 mod refusals;
 mod said;
 mod scenes;

@@ -38,6 +38,7 @@ fn words(args: CopyArgs) -> CopyWords {
         source: args.source,
         destinations: args.destinations,
         platform: args.platform,
+        via: args.via,
         referrers: args.referrers,
         timeout: args.timeout,
         plain_http: args.plain_http,

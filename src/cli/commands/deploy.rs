@@ -61,6 +61,7 @@ pub(super) fn overrides(args: &TargetArgs) -> Overrides {
         repository: args.repository,
         tag: args.tag,
         create_repository: args.create_repository,
+        via: args.via,
         access_role: args.access_role,
         instance_role: args.instance_role,
         cpu: args.cpu,

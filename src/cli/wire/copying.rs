@@ -6,7 +6,10 @@ use super::registries::{self, Opened, Opener};
 use crate::{
     config::{copying::Copying, environment::Environment},
     domain::{access::Access, event::Emitter, image::ImageReference},
-    pipeline::{copying::Adapters, failure::Failure},
+    pipeline::{
+        copying::{Adapters, Destination},
+        failure::Failure,
+    },
 };
 
 /// Opens every session and logs in to every registry. All of them are had before anything is changed.
@@ -33,14 +36,17 @@ pub async fn connect_copy(copying: &Copying, environment: &Environment, events: 
     for one in &ready {
         one.tell(events);
     }
-    let registry_of = |place: &(&str, Option<&Access>)| {
+    let destination_of = |place: &(&str, Option<&Access>)| {
         let at = distinct.iter().position(|other| other == place);
-        at.map(|at| ready[at].registry.clone())
+        at.map(|at| Destination {
+            registry: ready[at].registry.clone(),
+            ecr: ready[at].ecr.as_ref().map(|side| side.ecr.clone()),
+        })
     };
     // The source is the first of the distinct ones.
     Ok(Adapters {
         source: ready[0].registry.clone(),
-        destinations: places.iter().skip(1).filter_map(registry_of).collect(),
+        destinations: places.iter().skip(1).filter_map(destination_of).collect(),
     })
 }
 

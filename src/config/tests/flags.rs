@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use super::{FOUR_FACTS, load_flags, load_text, problems_with};
-use crate::config::{environment::Environment, load, overrides::Overrides};
+use crate::{
+    config::{environment::Environment, load, overrides::Overrides},
+    domain::pull_through::Via,
+};
 
 const ROLE: &str = "arn:aws:iam::222222222222:role/other";
 
@@ -23,6 +26,7 @@ fn flags_alone_are_enough() {
         cpu: text("0.5"),
         memory: text("1"),
         create_repository: true,
+        via: text("pull-through"),
         no_verify: true,
         gate_timeout: text("5s"),
         ..Overrides::default()
@@ -33,6 +37,7 @@ fn flags_alone_are_enough() {
     assert_eq!((target.name.as_str(), target.service.as_str()), ("default", "shop-api"));
     assert_eq!(target.access.hops[0].external_id.as_deref(), Some("x-1"));
     assert_eq!((target.create_repository, target.verify.skip, target.gate_timeout.as_secs()), (true, true, 5));
+    assert_eq!(target.via, Via::PullThrough);
     assert_eq!(target.create.unwrap().run.cpu_units, 512);
 }
 
@@ -55,6 +60,7 @@ fn bad_flags_are_told_by_name_and_all_at_once() {
         region: text("tokyo"),
         repository: text("A"),
         tag: text("a b"),
+        via: text("pigeon"),
         access_role: text(""),
         cpu: text("7"),
         port: text("0"),
@@ -76,6 +82,7 @@ fn bad_flags_are_told_by_name_and_all_at_once() {
     --role: `me` is not the ARN of an IAM role (arn:aws:iam::123456789012:role/name)
     --service: `${GIT_SHA}` is not an App Runner service name (4 to 40 letters, digits, - and _, beginning with a letter or digit)
     --tag: `a b` is not a tag (at most 128 of letters, digits, . _ - and not beginning with . or -)
+    --via: `pigeon` is not a way to the destination (copy or pull-through)
     ");
 }
 

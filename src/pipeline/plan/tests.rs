@@ -7,6 +7,7 @@ use crate::{
     config::deployment::{CreateSettings, Target, VerifySettings},
     domain::{
         access::Access,
+        pull_through::Via,
         release::Refusal,
         secret::Secret,
         service::{LiveService, RunSettings, ServiceStatus},
@@ -25,6 +26,7 @@ fn target() -> Target {
         tag: None,
         create: None,
         create_repository: false,
+        via: Via::Copy,
         verify: VerifySettings::default(),
         gate_timeout: Duration::from_mins(35),
         log_retention_days: None,

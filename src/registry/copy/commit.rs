@@ -41,7 +41,8 @@ pub(super) async fn commit(levels: &[Level], lanes: &Lanes, under: Under<'_>) {
     }
 }
 
-async fn write(lane: &Lane, raw: &RawManifest, under: Under<'_>) -> Result<(), CopyError> {
+/// Writes one manifest to one destination.
+pub(super) async fn write(lane: &Lane, raw: &RawManifest, under: Under<'_>) -> Result<(), CopyError> {
     let tag = match under {
         Under::OwnTag => lane.tag.as_deref(),
         Under::Tag(tag) => Some(tag),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{digest::Digest, event::Event, manifest::ManifestError},
+    domain::{digest::Digest, event::Event, manifest::ManifestError, pull_through::Passage},
     registry::error::RegistryError,
 };
 
@@ -42,6 +42,27 @@ pub enum CopyError {
         there: Option<Digest>,
         /// What it was to point at.
         wanted: Digest,
+    },
+    /// The destination did not fetch the image through its cache.
+    #[error("{}/{} did not fetch the image from {}/{} through its cache", passage.host, passage.repository, passage.source_host, passage.source_repository)]
+    NotFetched {
+        /// From where to where.
+        passage: Box<Passage>,
+        /// What the destination said.
+        #[source]
+        source: RegistryError,
+    },
+    /// The destination has the manifests, and not all of their blobs.
+    #[error("{repository} still lacks {missing} blobs, {first} among them, {} s after the last one came", after.as_secs())]
+    NotArrived {
+        /// `HOST/REPOSITORY` of the destination.
+        repository: String,
+        /// How many it lacks.
+        missing: usize,
+        /// One of them.
+        first: Digest,
+        /// For how long nothing has come.
+        after: Duration,
     },
     /// A referrer could not be copied, and all were asked for.
     #[error("cannot copy what refers to {subject}")]
@@ -116,9 +137,11 @@ impl CopyError {
         match self {
             Self::Registry(error) => error.is_denied(),
             Self::Referrers { source, .. } => source.is_denied(),
+            Self::NotFetched { source, .. } => source.is_denied(),
             Self::SourceMissing { .. }
             | Self::NoSuchPlatform { .. }
             | Self::TagTaken { .. }
+            | Self::NotArrived { .. }
             | Self::DeadlinePassed { .. }
             | Self::Manifest { .. }
             | Self::ForeignLayer { .. }
@@ -162,6 +185,10 @@ impl CopyError {
             Self::NoSuchPlatform { .. } => Some("name one of those with --platform, or copy all of them without it".to_owned()),
             Self::TagTaken { .. } => Some("use a new tag: an immutable one is never moved, not even by shipgate".to_owned()),
             Self::Referrers { source, .. } => source.hint(),
+            Self::NotFetched { passage, source } => passage.permissions().or_else(|| source.hint()),
+            Self::NotArrived { .. } => {
+                Some("run the same command again: the registry may still be fetching them; or copy it with `via: copy`".to_owned())
+            }
             Self::DeadlinePassed { .. } => Some("run the same command again, or give it more time with --timeout: what has been copied is kept and will be skipped".to_owned()),
             Self::Manifest { .. } => {
                 Some("build and push the image with a current Docker or BuildKit (OCI or Docker schema 2)".to_owned())

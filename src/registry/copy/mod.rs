@@ -2,12 +2,13 @@
 //!
 //! `subject` finds which image it is and who lacks it, `survey` the manifests that hang on it, `plan` the blobs those
 //! name, `presence` which of these are there; `transfer` moves blobs, `commit` writes the manifests, children before their
-//! index and the tag last; `referrers` brings what is attached to the image. Everything below the digest is
+//! index and the tag last; `referrers` brings what is attached to the image; `fetch` has destinations do all that themselves. Everything below the digest is
 //! content-addressed, so a copy that failed or was cancelled has done no harm: the next one goes on where it ended.
 
 mod commit;
 mod error;
 mod feed;
+mod fetch;
 mod lane;
 mod mount;
 mod place;
@@ -31,7 +32,7 @@ pub use pool::CopyPool;
 pub use request::{CopyDestination, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary, DEFAULT_DEADLINE};
 
 use self::run::Run;
-use crate::domain::event::Emitter;
+use crate::domain::{event::Emitter, pull_through::Via};
 
 /// Copies an image: a single manifest, or an index with all it names. What it came to at each destination is told in
 /// their order; one that fails does not keep the others from being served.
@@ -45,7 +46,13 @@ pub async fn copy(
     cancel: &CancellationToken,
 ) -> Result<Vec<Result<CopySummary, CopyError>>, CopyError> {
     // Everything the run has started hangs on this future: dropped, it takes connections and tasks with it.
-    let work = Run::new(request, events).finish(request.image);
+    let run = Run::new(request, events);
+    let work = async {
+        match request.options.via {
+            Via::Copy => run.finish(request.image).await,
+            Via::PullThrough => run.have_fetched(request.image).await,
+        }
+    };
     let deadline = request.options.deadline;
     match cancel.run_until_cancelled(tokio::time::timeout(deadline, work)).await {
         Some(Ok(ended)) => ended,

@@ -37,7 +37,8 @@ pub(super) async fn without_present(blobs: &[PlannedBlob], lanes: &Lanes) -> Vec
     lacking.filter(|blob| !blob.lacking.is_empty()).collect()
 }
 
-async fn present_in(lane: &Lane, asked: &[&Digest]) -> Result<BTreeSet<Digest>, RegistryError> {
+/// Those of these blobs that a destination has.
+pub(super) async fn present_in(lane: &Lane, asked: &[&Digest]) -> Result<BTreeSet<Digest>, RegistryError> {
     let (registry, repository) = (&lane.place.registry, lane.place.repository.as_str());
     match registry.check_in_batches(repository, asked).await {
         Some(Ok(present)) => return Ok(present.into_iter().collect()),

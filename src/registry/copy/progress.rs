@@ -30,6 +30,7 @@ pub(super) struct Tally {
     sent: AtomicU64,
     copied: AtomicU64,
     mounted: AtomicU64,
+    fetched: AtomicU64,
     manifests: AtomicU64,
     referrers: AtomicU64,
     told: Mutex<Instant>,
@@ -46,6 +47,7 @@ impl Tally {
             sent: AtomicU64::new(0),
             copied: AtomicU64::new(0),
             mounted: AtomicU64::new(0),
+            fetched: AtomicU64::new(0),
             manifests: AtomicU64::new(0),
             referrers: AtomicU64::new(0),
             told: Mutex::new(Instant::now()),
@@ -93,6 +95,7 @@ impl Tally {
         let done = sending.complete(blob.size_bytes);
         let arrived = match how {
             BlobArrival::Mounted => &self.mounted,
+            BlobArrival::Fetched => &self.fetched,
             BlobArrival::Sent | BlobArrival::Found => &self.copied,
         };
         arrived.fetch_add(1, Relaxed);
@@ -105,6 +108,15 @@ impl Tally {
         if self.blobs_copied() + self.blobs_mounted() == amount(&self.missing).blobs {
             self.tell(done);
         }
+    }
+
+    /// The destination has fetched this blob itself.
+    pub(super) fn blob_fetched(&self, blob: &Descriptor) {
+        let done = self.done.fetch_add(blob.size_bytes, Relaxed) + blob.size_bytes;
+        self.fetched.fetch_add(1, Relaxed);
+        let (destination, digest, bytes) = (self.destination.clone(), blob.digest.clone(), blob.size_bytes);
+        self.events.emit(Event::BlobCopied { destination, digest, bytes, how: BlobArrival::Fetched });
+        self.tell(done);
     }
 
     fn tell(&self, bytes_done: u64) {
@@ -130,6 +142,10 @@ impl Tally {
 
     pub(super) fn blobs_mounted(&self) -> u64 {
         self.mounted.load(Relaxed)
+    }
+
+    pub(super) fn blobs_fetched(&self) -> u64 {
+        self.fetched.load(Relaxed)
     }
 
     pub(super) fn blobs_present(&self) -> u64 {

@@ -8,6 +8,7 @@ use crate::{
         digest::Digest,
         event::{Emitter, Event, milliseconds},
         manifest::RawManifest,
+        pull_through::Via,
         referrers::ReferrersPolicy,
     },
     registry::client::Registry,
@@ -65,6 +66,8 @@ pub struct CopyDestination<'a> {
 pub struct CopyOptions {
     /// Of an index, only the image for this platform (`linux/amd64`), under its own digest. Otherwise all of it.
     pub platform: Option<String>,
+    /// Whether it is read and written, or the destinations fetch it themselves.
+    pub via: Via,
     /// What becomes of signatures, SBOMs and attestations.
     pub referrers: ReferrersPolicy,
     /// How long it may take in all.
@@ -76,7 +79,7 @@ pub struct CopyOptions {
 impl Default for CopyOptions {
     fn default() -> Self {
         let pool = CopyPool::default();
-        Self { platform: None, referrers: ReferrersPolicy::Skip, deadline: DEFAULT_DEADLINE, pool }
+        Self { platform: None, via: Via::Copy, referrers: ReferrersPolicy::Skip, deadline: DEFAULT_DEADLINE, pool }
     }
 }
 
@@ -93,6 +96,8 @@ pub struct CopySummary {
     pub blobs_copied: u64,
     /// Blobs that the registry took over from another of its repositories.
     pub blobs_mounted: u64,
+    /// Blobs that the registry itself fetched from its upstream.
+    pub blobs_fetched: u64,
     /// Blobs that were there already. When the manifest itself was, its blobs are not counted.
     pub blobs_present: u64,
     /// Manifests that were written, those of referrers included.
@@ -113,7 +118,7 @@ impl CopySummary {
     /// Whether the destination had everything, its tag included.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
-        self.manifests_written == 0 && self.blobs_copied == 0 && self.blobs_mounted == 0
+        self.manifests_written + self.blobs_copied + self.blobs_mounted + self.blobs_fetched == 0
     }
 
     pub(super) fn announce(&self, events: &Emitter) {
@@ -123,6 +128,7 @@ impl CopySummary {
             digest: self.digest.clone(),
             blobs_copied: self.blobs_copied,
             blobs_mounted: self.blobs_mounted,
+            blobs_fetched: self.blobs_fetched,
             blobs_present: self.blobs_present,
             referrers: self.referrers,
             changed: !self.is_unchanged(),

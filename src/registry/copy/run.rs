@@ -22,7 +22,7 @@ pub(super) struct Run {
     pub(super) source: Place,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) events: Emitter,
-    options: CopyOptions,
+    pub(super) options: CopyOptions,
     reading: Arc<Reading>,
     started: Instant,
 }
@@ -62,7 +62,8 @@ impl Run {
         Ok(())
     }
 
-    fn end(&self, lane: &Lane, digest: &Digest) -> Result<CopySummary, CopyError> {
+    /// What it came to at one destination.
+    pub(super) fn end(&self, lane: &Lane, digest: &Digest) -> Result<CopySummary, CopyError> {
         if let Some(failure) = lane.take_failure() {
             if self.lanes.len() > 1 {
                 self.events.emit(failure.as_event(format!("{lane:?}")));
@@ -76,6 +77,7 @@ impl Run {
             digest: digest.clone(),
             blobs_copied: tally.blobs_copied(),
             blobs_mounted: tally.blobs_mounted(),
+            blobs_fetched: tally.blobs_fetched(),
             blobs_present: tally.blobs_present(),
             manifests_written: tally.manifests_written(),
             referrers: tally.referrers(),

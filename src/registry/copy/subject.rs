@@ -81,7 +81,8 @@ async fn digest_at(lane: &lane::Lane, reference: &str) -> Option<Digest> {
     }
 }
 
-async fn read(
+/// The image's digest, and its manifest if it had to be read to know that.
+pub(super) async fn read(
     source: &Place,
     image: CopyImage<'_>,
     platform: Option<&str>,

@@ -51,20 +51,34 @@ struct Wanted {
 /// asked further; a manifest that every destination has is not read.
 pub(super) async fn survey(source: &Place, lanes: &Lanes, subject: &Subject) -> Result<Vec<Level>, CopyError> {
     let Subject { digest, raw, lacking } = subject;
-    let mut levels = Vec::new();
     let root = Wanted { digest: digest.clone(), said_bytes: None, raw: raw.clone(), lacking: lacking.clone() };
+    walk(source, root, Some(lanes)).await
+}
+
+/// All manifests of an image, outermost level first, whoever has them. Nobody but the source is asked.
+pub(super) async fn whole(
+    source: &Place,
+    raw: &RawManifest,
+    lacking: BTreeSet<usize>,
+) -> Result<Vec<Level>, CopyError> {
+    let root = Wanted { digest: raw.digest.clone(), said_bytes: None, raw: Some(raw.clone()), lacking };
+    walk(source, root, None).await
+}
+
+/// Level by level, without what the destinations have where these are given.
+async fn walk(source: &Place, root: Wanted, lanes: Option<&Lanes>) -> Result<Vec<Level>, CopyError> {
+    let (mut levels, digest) = (Vec::new(), root.digest.clone());
     let mut wanted = if root.lacking.is_empty() { Vec::new() } else { vec![root] };
     while !wanted.is_empty() {
         if levels.len() == MAX_DEPTH {
-            return Err(CopyError::TooDeep {
-                repository: source.to_string(),
-                digest: digest.clone(),
-                limit: MAX_DEPTH,
-            });
+            return Err(CopyError::TooDeep { repository: source.to_string(), digest, limit: MAX_DEPTH });
         }
         let level: Vec<Surveyed> =
             stream::iter(wanted).map(|wanted| read(source, wanted)).buffered(MANIFESTS_IN_FLIGHT).try_collect().await?;
-        wanted = without_present(members(&level), lanes).await;
+        wanted = members(&level);
+        if let Some(lanes) = lanes {
+            wanted = without_present(wanted, lanes).await;
+        }
         levels.push(level);
     }
     Ok(levels)

@@ -44,8 +44,10 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
             let (at, whole) = (quantity::size(*at_bytes), quantity::size(*bytes));
             going(running).say(format!("{what} goes on after {at} of {whole}"))
         }
-        Event::CopyFinished { destination, digest, changed, bytes_sent, requests, elapsed_ms, .. } => {
-            copy_finished(destination, digest, *changed, (*bytes_sent, *requests, *elapsed_ms))
+        Event::CopyFinished {
+            destination, digest, changed, blobs_fetched, bytes_sent, requests, elapsed_ms, ..
+        } => {
+            copy_finished(destination, digest, (*changed, *blobs_fetched), (*bytes_sent, *requests, *elapsed_ms))
         }
         Event::CopyFailed { destination, reason, .. } => {
             Line::new(Mark::Bad, running).say(format!("{destination} is left out: {reason}"))
@@ -136,13 +138,14 @@ fn retrying(stage: Option<Stage>, what: &str, cause: &str, attempt: u32, delay_m
 fn copy_finished(
     destination: &str,
     digest: &Digest,
-    changed: bool,
+    (changed, blobs_fetched): (bool, u64),
     (bytes_sent, requests, elapsed_ms): (u64, u64, u64),
 ) -> Line {
     let rate = bytes_sent.saturating_mul(1000).checked_div(elapsed_ms).unwrap_or(bytes_sent);
     let requests = quantity::count(requests, "request");
     let sent = match bytes_sent {
         0 if !changed => format!("nothing to do, {requests}"),
+        0 if blobs_fetched > 0 => format!("{} fetched by itself, {requests}", quantity::count(blobs_fetched, "blob")),
         0 => format!("nothing to send, {requests}"),
         _ => format!("{} sent, {}/s, {requests}", quantity::size(bytes_sent), quantity::size(rate)),
     };

@@ -1,6 +1,7 @@
 //! Tests of the engine against strict local registries. Each asks both what came out and what the destination holds.
 
 mod broken;
+mod fetch;
 mod floor;
 mod images;
 pub(in crate::registry) mod parts;
