@@ -84,7 +84,7 @@ pub struct CopyTo {
 /// [`ConfigError`] with every problem.
 pub fn read(words: &CopyWords) -> Result<Copying, ConfigError> {
     let mut problems = Problems::default();
-    let source = problems.parse::<ImageReference>("SRC", Some(&words.source));
+    let source = problems.parse::<ImageReference>("SRC", Some(&words.source)).map(ImageReference::in_full);
     let roles: Vec<RoleArn> =
         words.destination_roles.iter().filter_map(|role| problems.parse("--dst-role", Some(role))).collect();
     let read: Vec<ImageReference> =

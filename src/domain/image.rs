@@ -64,6 +64,17 @@ impl ImageReference {
         Self { host: self.host.clone(), repository: self.repository.clone(), tag: None, digest: Some(digest.clone()) }
     }
 
+    /// The same image, as Docker Hub itself calls it: its official images live under `library/`, which people leave out.
+    #[must_use]
+    pub fn in_full(self) -> Self {
+        let is_docker_hub = matches!(self.host.as_str(), "docker.io" | "index.docker.io" | "registry-1.docker.io");
+        if is_docker_hub && !self.repository.contains('/') {
+            Self { repository: format!("library/{}", self.repository), ..self }
+        } else {
+            self
+        }
+    }
+
     /// A tag of a repository in an account's ECR.
     #[must_use]
     pub fn in_ecr_of(account: &AccountId, region: &Region, repository: &str, tag: &str) -> Self {
@@ -228,6 +239,19 @@ mod tests {
         assert_eq!(both.manifest_reference(), DIGEST);
         let neither: ImageReference = "registry.example.com/a".parse().unwrap();
         assert_eq!(neither.manifest_reference(), "latest");
+    }
+
+    #[test]
+    fn official_images_of_docker_hub_have_a_longer_name() {
+        let table = [
+            ("docker.io/alpine:3", "docker.io/library/alpine:3"),
+            ("docker.io/library/alpine:3", "docker.io/library/alpine:3"),
+            ("docker.io/grafana/grafana", "docker.io/grafana/grafana"),
+            ("quay.io/alpine:3", "quay.io/alpine:3"),
+        ];
+        for (written, full) in table {
+            assert_eq!(written.parse::<ImageReference>().unwrap().in_full().to_string(), full);
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Scalar for Source {
 
     fn parse(text: &str) -> Option<Self> {
         let reference: ImageReference = text.parse().ok()?;
-        (reference.tag().is_none() && reference.digest().is_none()).then_some(Self(reference))
+        (reference.tag().is_none() && reference.digest().is_none()).then(|| Self(reference.in_full()))
     }
 
     fn schema() -> Schema {
