@@ -76,10 +76,10 @@ pub struct WaitArgs {
 /// Arguments of `copy`.
 #[derive(Debug, Args)]
 pub struct CopyArgs {
-    /// The image: HOST/REPOSITORY[:TAG][@DIGEST]
+    /// The image: `HOST/REPOSITORY[:TAG][@DIGEST]`
     #[arg(value_name = "SRC")]
     pub source: String,
-    /// Where it goes: HOST/REPOSITORY[:TAG], of one or more registries [default tag: the source's]
+    /// Where it goes: `HOST/REPOSITORY[:TAG]`, of one or more registries [default tag: the source's]
     #[arg(value_name = "DST", required = true)]
     pub destinations: Vec<String>,
     /// Of an index, only the image for this platform, such as linux/amd64 [default: all of it]

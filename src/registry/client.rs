@@ -41,9 +41,18 @@ pub struct Registry {
     renewal: Option<Renewal>,
 }
 
-/// Asks the registry's control plane which of these layers of a repository it has, a hundred at a time at most; says why
-/// when it cannot be asked.
-pub type BatchCheck = Arc<dyn Fn(String, Vec<Digest>) -> BoxFuture<'static, Result<Vec<Digest>, String>> + Send + Sync>;
+/// Asks the registry's control plane which of these layers of a repository it has, a hundred at a time at most.
+pub type BatchCheck =
+    Arc<dyn Fn(String, Vec<Digest>) -> BoxFuture<'static, Result<Vec<Digest>, BatchRefusal>> + Send + Sync>;
+
+/// Why a batch of layers was not answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BatchRefusal {
+    /// There is no such repository, hence no layer in it.
+    NoRepository,
+    /// It may not be asked that way, or not now.
+    Other(String),
+}
 
 /// Layers in one question (ECR API reference, BatchCheckLayerAvailability).
 const LAYERS_IN_A_BATCH: usize = 100;
@@ -135,7 +144,8 @@ impl Registry {
         Self { renewal: Some(renewal), ..self }
     }
 
-    /// Which of these blobs are there, by as few questions as possible; `None` where there is no such way.
+    /// Which of these blobs are there, by as few questions as possible; `None` where there is no such way, and after it
+    /// has been refused once, which is told then.
     pub(super) async fn check_in_batches(
         &self,
         repository: &str,
@@ -146,13 +156,14 @@ impl Registry {
             self.count_request();
             check(repository.to_owned(), batch.iter().map(|digest| (*digest).clone()).collect())
         });
-        let answers = futures_util::future::try_join_all(batches).await;
-        let answers = answers.map(|present| present.into_iter().flatten().collect());
-        if answers.is_err() && self.shared.asks_one_by_one.swap(true, Ordering::Relaxed) {
-            // It has been told.
-            return None;
+        match futures_util::future::try_join_all(batches).await {
+            Ok(present) => Some(Ok(present.into_iter().flatten().collect())),
+            Err(BatchRefusal::NoRepository) => Some(Ok(Vec::new())),
+            Err(BatchRefusal::Other(reason)) => {
+                let is_told = self.shared.asks_one_by_one.swap(true, Ordering::Relaxed);
+                (!is_told).then_some(Err(reason))
+            }
         }
-        Some(answers)
     }
 
     /// Waits until another manifest may be written: ECR refuses the eleventh in a second.

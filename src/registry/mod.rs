@@ -28,7 +28,7 @@ mod uploads;
 
 pub use authorization::Authorization;
 pub use blob_reader::BlobReader;
-pub use client::{BatchCheck, Registry};
+pub use client::{BatchCheck, BatchRefusal, Registry};
 pub use error::{Action, Answer, RegistryError};
 pub use renewal::Renewal;
 pub use uploads::{Mount, UploadSession};

@@ -15,7 +15,7 @@ use crate::{
     credentials::{Keychain, KeychainEnvironment},
     domain::{access::Access, account::AccountId, event::Emitter, image::EcrHost},
     pipeline::failure::Failure,
-    registry::{Authorization, BatchCheck, Registry, RegistryError, Renewal},
+    registry::{Authorization, BatchCheck, BatchRefusal, Registry, RegistryError, Renewal},
 };
 
 /// Opens registries. They share one base identity, which is found when the first of ECR's is opened.
@@ -136,7 +136,14 @@ pub fn ecr_registry(
     let check: BatchCheck = Arc::new(move |repository, digests| {
         let (ecr, account) = (ecr.clone(), account.clone());
         Box::pin(async move {
-            ecr.available_layers(&account, &repository, &digests).await.map_err(|fault| fault.to_string())
+            let answer = ecr.available_layers(&account, &repository, &digests).await;
+            answer.map_err(|fault| {
+                if fault.has_code("RepositoryNotFoundException") {
+                    BatchRefusal::NoRepository
+                } else {
+                    BatchRefusal::Other(fault.to_string())
+                }
+            })
         })
     });
     Ok(registry.with_batch_check(check).renewed_by(renewal))

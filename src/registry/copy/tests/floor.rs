@@ -12,7 +12,7 @@ use crate::{
         event::{Emitter, Event},
     },
     registry::{
-        BatchCheck,
+        BatchCheck, BatchRefusal,
         copy::CopyImage,
         tests::{client, fake::FakeRegistry, image::image, store::Store},
     },
@@ -79,7 +79,7 @@ async fn a_batch_that_is_refused_is_asked_one_by_one() {
     let (from, to) = pair().await;
     let image = image(&[10, 20]);
     from.hold(&image);
-    let refused: BatchCheck = Arc::new(|_, _| Box::pin(async { Err("AccessDenied".to_owned()) }));
+    let refused: BatchCheck = Arc::new(|_, _| Box::pin(async { Err(BatchRefusal::Other("AccessDenied".to_owned())) }));
     let (source, destination) = (client(from.address()), client(to.address()).with_batch_check(refused));
     let destinations = [at(&destination)];
     let copying = request(&source, CopyImage::Digest(&image.manifest.digest), &destinations);
