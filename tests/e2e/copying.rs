@@ -2,6 +2,7 @@
 //! through clients that are not ours.
 
 mod arrivals;
+mod credentials;
 mod debian;
 mod floor;
 mod refused;

@@ -22,8 +22,22 @@ pub(crate) struct DebianRegistry {
 
 impl DebianRegistry {
     pub(crate) fn start() -> Self {
+        Self::begin(|_| json!({}))
+    }
+
+    /// One that lets in who has the password in this line of htpasswd alone.
+    pub(crate) fn with_login(htpasswd: &str) -> Self {
+        Self::begin(|folder| {
+            let path = folder.join("htpasswd");
+            fs::write(&path, htpasswd).unwrap();
+            json!({"htpasswd": {"realm": "tests", "path": path}})
+        })
+    }
+
+    fn begin(auth: impl Fn(&Path) -> serde_json::Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = json!({
+            "auth": auth(folder.path()),
             "version": "0.1", "log": {"level": "info"}, "http": {"addr": "127.0.0.1:0"},
             "storage": {"filesystem": {"rootdirectory": folder.path().join("storage")}},
         });
