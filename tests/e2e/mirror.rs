@@ -338,3 +338,26 @@ fn the_source_is_read_by_its_own_role() {
         .collect();
     assert!(!callers.is_empty() && callers.iter().all(|caller| caller.contains("/shipgate-pull/")), "{callers:?}");
 }
+
+#[test]
+fn every_region_of_an_account_has_the_images() {
+    let seed = SEED.replace("region: ap-northeast-1\n", "region: ap-northeast-1\nregions: [eu-west-1]\n");
+    let world = World::with_seed(&seed.replace("roles:\n", MORE_ROLES));
+    world.push_image("stable", &image("stable"));
+    let file = FILE
+        .replace("region: ap-northeast-1 }\n", "regions: [ap-northeast-1, eu-west-1] }\n")
+        .replace("tags: [\"1.27.*\", stable]", "tags: [stable]");
+    let ran = mirror(&world, &file, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    assert!(ran.stderr.contains("1 image is in 3 registries"), "{}", ran.stderr);
+    let elsewhere = world.ecr(FIRST, async |ecr| {
+        let region = aws_config::Region::new("eu-west-1");
+        let there = aws_sdk_ecr::Client::from_conf(ecr.config().to_builder().region(region).build());
+        let listed = there.list_images().repository_name("mirror/api").send().await.unwrap();
+        listed.image_ids().iter().map(|id| id.image_digest().unwrap().to_owned()).collect::<Vec<_>>()
+    });
+    assert_eq!(elsewhere, [digest("stable").to_string()]);
+    assert_eq!(tags(&world, FIRST, "mirror/api"), expected(&[("stable", "stable")]));
+    let again = mirror(&world, &file, &[]);
+    assert!(again.stderr.contains("nothing to do: 1 image is in 3 registries"), "{}", again.said());
+}
