@@ -27,8 +27,9 @@ pub(super) struct Patience {
     pub(super) part_bytes: u64,
 }
 
-/// ECR wants at least 5 MiB. Each part costs a round trip, in which nothing is sent: 1 % of the time at 25 MB/s and 20 ms.
-const PART_BYTES: u64 = 64 * 1024 * 1024;
+/// Five seconds at the rate that ECR takes an upload: so much may a broken connection cost. Each part costs a round trip, in
+/// which nothing is sent. (ECR wants at least 5 MiB.)
+const PART_BYTES: u64 = 128 * 1024 * 1024;
 
 impl Default for Patience {
     fn default() -> Self {

@@ -65,7 +65,7 @@ fn within_one_registry_nothing_is_sent() {
 fn a_layer_that_is_sent_in_parts_arrives_whole() {
     let (from, to) = (DebianRegistry::start(), DebianRegistry::start());
     let made = from.layout();
-    made.name(&made.image("amd64", &[made.large(150 * 1024 * 1024), made.small("text")]));
+    made.name(&made.image("amd64", &[made.large(260 * 1024 * 1024), made.small("text")]));
     from.push(&made, "shop/api:v1");
     let words = [&format!("{}/shop/api:v1", from.host()), &format!("{}/shop/api", to.host()), "--output", "json"];
     let ran = copy(&words);
