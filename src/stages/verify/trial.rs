@@ -35,6 +35,15 @@ use crate::{
 /// How many lines of output are kept as evidence.
 const LAST_LINES: usize = 20;
 
+/// The exit code of what SIGKILL ended, as the kernel does when memory is over.
+const KILLED: i64 = 137;
+
+/// How long word of that may take.
+const WORD_OF_MEMORY_LIMIT: Duration = Duration::from_secs(1);
+
+/// Between two looks for it.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
 /// How long the engine may take to give them.
 const LAST_LINES_LIMIT: Duration = Duration::from_secs(5);
 
@@ -107,11 +116,27 @@ impl Trial<'_> {
         } else {
             Ending::Exited(exit(&state, started.elapsed()))
         };
+        let ending = match ending {
+            Ending::Exited(exit) => Ending::Exited(self.with_word_of_memory(container, exit).await),
+            other @ (Ending::Judged(_) | Ending::Refused(_)) => other,
+        };
         if let Ending::Exited(exit) = &ending {
             relay.drain().await;
             self.events.emit(Event::ContainerExited { exit_code: exit.code, out_of_memory: exit.out_of_memory });
         }
         Ok(self.conclude(container, ending, watch, mask).await)
+    }
+
+    /// An engine learns that the kernel killed for memory a moment after it learns of the end: a kill is looked at again.
+    async fn with_word_of_memory(&self, container: &str, exit: Exit) -> Exit {
+        let deadline = Instant::now() + WORD_OF_MEMORY_LIMIT;
+        let mut exit = exit;
+        while exit.code == KILLED && !exit.out_of_memory && Instant::now() < deadline {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            // That it cannot be seen again changes nothing.
+            exit.out_of_memory = self.engine.container(container).await.is_ok_and(|state| state.out_of_memory);
+        }
+        exit
     }
 
     /// The container's own address and the service's port, if that can be dialled from here.
