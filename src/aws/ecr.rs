@@ -68,10 +68,10 @@ impl Ecr {
 
     /// The address of an account's registry, and a token for it. The account need not be the caller's: its repository
     /// policies may let the caller in.
-    #[expect(deprecated, reason = "the token is good for every registry; only this says where another account's is")]
     ///
     /// # Errors
     /// [`AwsFault`] when ECR refuses or the answer holds no token.
+    #[expect(deprecated, reason = "the token is good for every registry; only this says where another account's is")]
     pub async fn login(&self, account: &AccountId) -> Result<RegistryLogin, AwsFault> {
         const ACTION: &str = "ecr:GetAuthorizationToken";
         let others = (*account != self.account).then(|| vec![account.to_string()]);

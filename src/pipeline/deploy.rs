@@ -251,10 +251,10 @@ async fn copy_image<T>(
         options: CopyOptions { via: deployment.target.via, ..CopyOptions::default() },
     };
     let summaries = copy::copy(&request, events, cancel).await?;
-    let brought = |summary: &CopySummary| summary.bytes_sent + summary.blobs_fetched;
-    Ok(match summaries.iter().map(brought).sum::<u64>() {
-        0 => Told::skipped((), "the image is there already"),
-        _ => Told::done((), format!("to {}/{}", adapters.destination.host(), plan.repository())),
+    Ok(if summaries.iter().all(CopySummary::is_unchanged) {
+        Told::skipped((), "the image is there already")
+    } else {
+        Told::done((), format!("to {}/{}", adapters.destination.host(), plan.repository()))
     })
 }
 

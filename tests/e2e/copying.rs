@@ -13,7 +13,10 @@ use std::{collections::BTreeMap, process::Command};
 use serde_json::Value;
 use shipgate::{demo::image::PackedImage, domain::digest::Digest};
 
-use crate::world::{REPOSITORY, Ran, SEED, SOURCE, World};
+use crate::{
+    roles::more_roles,
+    world::{REPOSITORY, Ran, SEED, SOURCE, World},
+};
 
 /// Where the image goes: two accounts, each with a role that may push.
 const FIRST: &str = "222222222222.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api";
@@ -24,17 +27,7 @@ const SECOND_ROLE: &str = "arn:aws:iam::444444444444:role/shipgate-copy";
 /// It may look, and not push.
 const READER: &str = "arn:aws:iam::222222222222:role/reader";
 
-/// The third account, and the role that may not push.
-const MORE_ROLES: &str = r#"roles:
-  - { arn: "arn:aws:iam::444444444444:role/shipgate-copy", assumed_by: ["arn:aws:iam::333333333333:root"] }
-  - arn: "arn:aws:iam::222222222222:role/reader"
-    assumed_by: ["arn:aws:iam::333333333333:root"]
-    policies:
-      - Statement:
-          Effect: Allow
-          Action: ["ecr:GetAuthorizationToken", "ecr:DescribeRepositories", "ecr:BatchGetImage"]
-          Resource: "*"
-"#;
+/// The third account's repository.
 const MORE_REPOSITORIES: &str = "repositories:\n  - { account: \"444444444444\", name: shop/api }\n";
 
 /// A world of three accounts with one repository each.
@@ -43,7 +36,7 @@ fn world() -> World {
 }
 
 fn world_like(seed: &str) -> World {
-    World::with_seed(&seed.replace("roles:\n", MORE_ROLES).replace("repositories:\n", MORE_REPOSITORIES))
+    World::with_seed(&more_roles(seed, SECOND_ROLE).replace("repositories:\n", MORE_REPOSITORIES))
 }
 
 /// The same, where the first destination's tags are immutable.

@@ -7,6 +7,7 @@ use shipgate::domain::digest::Digest;
 
 use crate::{
     images::image,
+    roles::more_roles,
     said::without_what_varies,
     world::{Ran, SEED, World},
 };
@@ -14,18 +15,6 @@ use crate::{
 const FIRST: &str = "arn:aws:iam::222222222222:role/shipgate-deploy";
 const SECOND: &str = "arn:aws:iam::444444444444:role/shipgate-mirror";
 const KEY: &str = "arn:aws:kms:ap-northeast-1:222222222222:key/11111111-2222-3333-4444-555555555555";
-
-/// The second account, and a role of the first that may not push.
-const MORE_ROLES: &str = r#"roles:
-  - { arn: "arn:aws:iam::444444444444:role/shipgate-mirror", assumed_by: ["arn:aws:iam::333333333333:root"] }
-  - arn: "arn:aws:iam::222222222222:role/reader"
-    assumed_by: ["arn:aws:iam::333333333333:root"]
-    policies:
-      - Statement:
-          Effect: Allow
-          Action: ["ecr:GetAuthorizationToken", "ecr:DescribeRepositories", "ecr:BatchGetImage"]
-          Resource: "*"
-"#;
 
 const FILE: &str = "\
 registry_role: arn:aws:iam::111111111111:role/shipgate-pull
@@ -41,7 +30,7 @@ create_repositories: {}
 
 /// A world where the registry account has these tags, each an image of its own.
 fn world(tags: &[&str]) -> World {
-    let world = World::with_seed(&SEED.replace("roles:\n", MORE_ROLES));
+    let world = World::with_seed(&more_roles(SEED, SECOND));
     for tag in tags {
         world.push_image(tag, &image(tag));
     }
@@ -342,7 +331,7 @@ fn the_source_is_read_by_its_own_role() {
 #[test]
 fn every_region_of_an_account_has_the_images() {
     let seed = SEED.replace("region: ap-northeast-1\n", "region: ap-northeast-1\nregions: [eu-west-1]\n");
-    let world = World::with_seed(&seed.replace("roles:\n", MORE_ROLES));
+    let world = World::with_seed(&more_roles(&seed, SECOND));
     world.push_image("stable", &image("stable"));
     let file = FILE
         .replace("region: ap-northeast-1 }\n", "regions: [ap-northeast-1, eu-west-1] }\n")

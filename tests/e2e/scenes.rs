@@ -123,6 +123,26 @@ fn deploying_what_is_there_already_copies_nothing() {
     assert_eq!(blobs, 0);
 }
 
+/// Another manifest of the same layers: no byte of a blob is sent, and yet the image was not there.
+#[test]
+fn a_manifest_alone_is_a_copy_too() {
+    let world = World::new();
+    world.push("v1", &[]);
+    world.deploy_well("v1");
+    let mut image = crate::world::layer().image(&[("DEMO_VERSION", "v1")]);
+    let spaced = [&image.manifest.bytes[..], b"\n"].concat();
+    image.manifest = shipgate::domain::manifest::RawManifest::new(image.manifest.media_type, spaced.into());
+    let digest = world.push_image("v1-again", &image);
+    let ran = world.deploy("v1-again", &["--output", "json"]);
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    let events: Vec<serde_json::Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let copied = events.iter().find(|event| event["event"] == "stage-finished" && event["stage"] == "copy").unwrap();
+    assert_eq!(copied["outcome"], "ok", "{copied}");
+    let finished = events.iter().find(|event| event["event"] == "copy-finished").unwrap();
+    assert_eq!((&finished["bytes_sent"], &finished["changed"]), (&0.into(), &true.into()), "{finished}");
+    assert_eq!(world.tag(crate::world::LIVE), Some(digest));
+}
+
 #[test]
 fn a_demo_that_is_stopped_leaves_nothing() {
     let mut child = crate::world::shipgate().arg("demo").stderr(std::process::Stdio::piped()).spawn().unwrap();

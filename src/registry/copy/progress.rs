@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -181,15 +181,22 @@ pub(super) struct Sending {
     lane: Arc<super::lane::Lane>,
     /// How many of its bytes are there or on their way.
     bytes: AtomicU64,
+    /// It is at the destination.
+    arrived: AtomicBool,
 }
 
 impl Sending {
     pub(super) fn new(lane: Arc<super::lane::Lane>) -> Arc<Self> {
-        Arc::new(Self { lane, bytes: AtomicU64::new(0) })
+        Arc::new(Self { lane, bytes: AtomicU64::new(0), arrived: AtomicBool::new(false) })
     }
 
     pub(super) fn lane(&self) -> &super::lane::Lane {
         &self.lane
+    }
+
+    /// Whether the blob is at the destination.
+    pub(super) fn has_arrived(&self) -> bool {
+        self.arrived.load(Relaxed)
     }
 
     /// These bytes have been handed to the connection.
@@ -211,6 +218,7 @@ impl Sending {
 
     /// The whole blob is there; how many bytes have come to the destination with it.
     fn complete(&self, bytes: u64) -> u64 {
+        self.arrived.store(true, Relaxed);
         self.back_to(bytes);
         self.lane.tally.done.load(Relaxed)
     }

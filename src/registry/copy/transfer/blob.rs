@@ -200,7 +200,7 @@ impl Transfer {
         Ok(Some(Begun { lane, sending, session: Some(session), at_bytes, failed }))
     }
 
-    /// All of it once more, from the first byte and into new sessions.
+    /// All of it once more, from the first byte and into new sessions, for those that another reading has not served.
     async fn begin_anew(
         &self,
         everybody: Vec<(Arc<Lane>, Arc<Sending>)>,
@@ -211,7 +211,7 @@ impl Transfer {
         let registry = &self.source.registry;
         let what = registry.action("read blob", self.blob.digest.as_str(), &self.source.repository);
         retry::pause(registry, &what, failed, error).await?;
-        let begun = everybody.into_iter().filter(|(lane, _)| lane.is_open());
+        let begun = everybody.into_iter().filter(|(lane, sending)| lane.is_open() && !sending.has_arrived());
         Ok(begun.map(|(lane, sending)| Begun::fresh(lane, sending, 0)).collect())
     }
 }
