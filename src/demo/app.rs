@@ -4,11 +4,15 @@
 use std::{
     io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use axum::{Router, http::StatusCode, routing::get};
-use tokio::net::TcpListener;
+use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
 use crate::domain::service::DEFAULT_PORT;
 
@@ -29,6 +33,16 @@ pub enum Failure {
     CrashAfter(Duration),
     /// `eat-memory`: takes memory until there is no more.
     EatMemory,
+    /// `ignore-sigterm`: serves, and does not end when it is told to.
+    IgnoreSigterm,
+    /// `flap`: answers 200 and 500 by turns, connection by connection.
+    Flap,
+    /// `sicken-after:MILLISECONDS`: answers 200, and 500 after this time.
+    SickenAfter(Duration),
+    /// `answer-after:MILLISECONDS`: answers each request only after this time.
+    AnswerAfter(Duration),
+    /// `not-http`: accepts connections, and greets over them as no HTTP server does.
+    NotHttp,
     /// `print-environment`: writes every variable it was given, as careless programs do when they crash, and ends with
     /// code 1.
     PrintEnvironment,
@@ -71,7 +85,8 @@ impl AppSettings {
             Some(value) => Some(failure(&value).ok_or(InvalidSetting {
                 name: "DEMO_FAIL",
                 value,
-                expected: "never-listen, exit:CODE, status:CODE, listen-local, eat-memory, print-environment, slow:MS or crash-after:MS",
+                expected: "never-listen, exit:CODE, status:CODE, listen-local, eat-memory, print-environment, ignore-sigterm, flap, \
+                           not-http, slow:MS, crash-after:MS, sicken-after:MS or answer-after:MS",
             })?),
         };
         Ok(Self {
@@ -97,10 +112,15 @@ fn failure(text: &str) -> Option<Failure> {
         ("listen-local", None) => Some(Failure::ListenLocal),
         ("eat-memory", None) => Some(Failure::EatMemory),
         ("print-environment", None) => Some(Failure::PrintEnvironment),
+        ("ignore-sigterm", None) => Some(Failure::IgnoreSigterm),
+        ("flap", None) => Some(Failure::Flap),
+        ("not-http", None) => Some(Failure::NotHttp),
         ("exit", Some(code)) => code.parse().ok().map(Failure::Exit),
         ("status", Some(code)) => code.parse().ok().filter(|code| (200..600).contains(code)).map(Failure::Status),
         ("slow", _) => milliseconds().map(Failure::Slow),
         ("crash-after", _) => milliseconds().map(Failure::CrashAfter),
+        ("sicken-after", _) => milliseconds().map(Failure::SickenAfter),
+        ("answer-after", _) => milliseconds().map(Failure::AnswerAfter),
         _ => None,
     }
 }
@@ -108,6 +128,10 @@ fn failure(text: &str) -> Option<Failure> {
 /// Runs the application until it is told to end (SIGTERM, SIGINT) or its failure ends it. Gives the exit code for the
 /// process: 0 when it was told to end.
 pub async fn serve(settings: AppSettings) -> u8 {
+    if settings.failure == Some(Failure::IgnoreSigterm) {
+        // Process 1 of a container ignores a signal that it has no handler for, and so does this.
+        return run(&settings).await;
+    }
     tokio::select! {
         code = run(&settings) => code,
         () = told_to_end() => {
@@ -154,7 +178,16 @@ async fn run(settings: &AppSettings) -> u8 {
                 }
             }
         }
-        Some(Failure::Status(_) | Failure::ListenLocal) | None => listen(settings).await,
+        Some(Failure::NotHttp) => greet(settings).await,
+        Some(
+            Failure::Status(_)
+            | Failure::ListenLocal
+            | Failure::IgnoreSigterm
+            | Failure::Flap
+            | Failure::SickenAfter(_)
+            | Failure::AnswerAfter(_),
+        )
+        | None => listen(settings).await,
     }
 }
 
@@ -191,10 +224,45 @@ async fn listen(settings: &AppSettings) -> u8 {
     }
 }
 
+/// Greets as an SSH server does, and hangs up.
+async fn greet(settings: &AppSettings) -> u8 {
+    let served = async {
+        let listener = TcpListener::bind(settings.address()).await?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            // Whoever hung up first has heard enough.
+            let _unheard = stream.write_all(b"SSH-2.0-demo\r\n\r\n").await;
+        }
+    };
+    let Err(error): Result<std::convert::Infallible, io::Error> = served.await;
+    say(&format!("cannot greet: {error}"));
+    1
+}
+
 fn router(settings: &AppSettings) -> Router {
-    let version = format!("{}\n", settings.version);
-    let status = match settings.failure {
-        Some(Failure::Status(code)) => StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    let (version, failure) = (format!("{}\n", settings.version), settings.failure);
+    let (began, answered) = (Instant::now(), Arc::<AtomicUsize>::default());
+    let answer = move || {
+        let number = answered.fetch_add(1, Ordering::Relaxed);
+        let version = version.clone();
+        async move {
+            if let Some(Failure::AnswerAfter(time)) = failure {
+                tokio::time::sleep(time).await;
+            }
+            (status(failure, number, began.elapsed()), version)
+        }
+    };
+    Router::new().route("/", get(answer))
+}
+
+/// The status of an answer: the number of the request, counted from 0, and the time since the start may decide it.
+fn status(failure: Option<Failure>, number: usize, since_start: Duration) -> StatusCode {
+    let well = match failure {
+        Some(Failure::Status(code)) => {
+            return StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        }
+        Some(Failure::Flap) => number.is_multiple_of(2),
+        Some(Failure::SickenAfter(time)) => since_start < time,
         Some(
             Failure::NeverListen
             | Failure::Exit(_)
@@ -202,11 +270,14 @@ fn router(settings: &AppSettings) -> Router {
             | Failure::Slow(_)
             | Failure::CrashAfter(_)
             | Failure::EatMemory
+            | Failure::IgnoreSigterm
+            | Failure::AnswerAfter(_)
+            | Failure::NotHttp
             | Failure::PrintEnvironment,
         )
-        | None => StatusCode::OK,
+        | None => true,
     };
-    Router::new().route("/", get(move || std::future::ready((status, version))))
+    if well { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR }
 }
 
 /// The application's own output is its stdout, as in any container.
@@ -240,7 +311,7 @@ async fn told_to_end() {
 mod tests {
     use std::time::Duration;
 
-    use super::{AppSettings, Failure, serve};
+    use super::{AppSettings, Failure, serve, status};
 
     fn settings(variables: &[(&str, &str)]) -> Result<AppSettings, super::InvalidSetting> {
         AppSettings::from_lookup(|name| {
@@ -267,6 +338,11 @@ mod tests {
             ("eat-memory", Some(Failure::EatMemory)),
             ("print-environment", Some(Failure::PrintEnvironment)),
             ("slow:1500", Some(Failure::Slow(Duration::from_millis(1500)))),
+            ("ignore-sigterm", Some(Failure::IgnoreSigterm)),
+            ("flap", Some(Failure::Flap)),
+            ("not-http", Some(Failure::NotHttp)),
+            ("sicken-after:9", Some(Failure::SickenAfter(Duration::from_millis(9)))),
+            ("answer-after:9", Some(Failure::AnswerAfter(Duration::from_millis(9)))),
             ("crash-after:20", Some(Failure::CrashAfter(Duration::from_millis(20)))),
         ];
         for (text, failure) in table {
@@ -292,6 +368,16 @@ mod tests {
         let given = settings(&[named, ("DATABASE_URL", "x")]).unwrap();
         assert_eq!(given.fatal_secret.as_deref(), Some("DATABASE_URL"));
         assert_eq!(serve(given).await, 1);
+    }
+
+    #[test]
+    fn statuses_by_turns_and_by_time() {
+        let (second, failure) = (Duration::from_secs(1), Some(Failure::Flap));
+        let turns = [0, 1, 2].map(|number| status(failure, number, second).as_u16());
+        assert_eq!(turns, [200, 500, 200]);
+        let sick = Some(Failure::SickenAfter(second));
+        assert_eq!([Duration::ZERO, second].map(|at| status(sick, 0, at).as_u16()), [200, 500]);
+        assert_eq!(status(Some(Failure::Status(404)), 0, second).as_u16(), 404);
     }
 
     #[tokio::test]

@@ -7,8 +7,8 @@ use bollard::{
         ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig,
     },
     query_parameters::{
-        CreateContainerOptions, ListContainersOptions, RemoveContainerOptions, StopContainerOptions,
-        WaitContainerOptions,
+        CreateContainerOptions, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
+        StopContainerOptions, WaitContainerOptions,
     },
 };
 use futures_util::StreamExt;
@@ -150,6 +150,19 @@ impl Engine {
             .stop_container(id, Some(options))
             .await
             .map_err(|error| EngineError::call(format!("stop container {id}"), &error))
+    }
+
+    /// Sends SIGTERM to the container's first process. One that does not run any more needs none.
+    ///
+    /// # Errors
+    /// [`EngineError::Call`] when the engine fails.
+    pub async fn send_sigterm(&self, id: &str) -> Result<(), EngineError> {
+        let options = KillContainerOptions { signal: "SIGTERM".to_owned() };
+        match self.docker.kill_container(id, Some(options)).await {
+            Ok(()) => Ok(()),
+            Err(error) if matches!(status_of(&error), Some(404 | 409)) => Ok(()),
+            Err(error) => Err(EngineError::call(format!("send SIGTERM to container {id}"), &error)),
+        }
     }
 
     /// Removes a container with its anonymous volumes, running or not. One that is gone is as good as removed.

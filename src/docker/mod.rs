@@ -8,6 +8,7 @@ pub mod error;
 pub mod image;
 pub mod labels;
 pub mod logs;
+pub mod memory;
 pub mod reach;
 pub mod sockets;
 

@@ -16,6 +16,7 @@ use super::{
     account::AccountId,
     digest::Digest,
     exit_code::ExitCode,
+    finding::FindingReport,
     health::HealthCheck,
     operation::{OperationId, OperationStatus, Verdict},
 };
@@ -270,6 +271,12 @@ pub enum Event {
         reason: String,
         /// The last lines of the container's output, when it is not.
         last_lines: Vec<String>,
+        /// What is wrong, when it is not.
+        finding: Option<FindingReport>,
+        /// When the application was ready, since its container started.
+        ready_ms: Option<u64>,
+        /// How long the health check's thresholds give it to be ready.
+        allowed_ms: u64,
     },
     /// The tag points at the digest.
     Promoted {

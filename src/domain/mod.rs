@@ -7,6 +7,7 @@ pub mod credentials;
 pub mod digest;
 pub mod event;
 pub mod exit_code;
+pub mod finding;
 pub mod health;
 pub mod image;
 pub mod manifest;

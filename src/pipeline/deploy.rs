@@ -1,6 +1,6 @@
 //! The whole pipeline, in order: resolve → preflight → copy beside verify → promote → release → gate → aftercare.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -269,8 +269,13 @@ async fn verify_image<T>(
     let Some(engine) = engine else {
         return Ok(Told::skipped((), "the local check is switched off"));
     };
-    let request =
-        VerifyRequest { image: pulled_from_source(adapters, image), settings: &plan.settings, run_id: &run.id };
+    let request = VerifyRequest {
+        image: pulled_from_source(adapters, image),
+        settings: &plan.settings,
+        run_id: &run.id,
+        stay: Duration::ZERO,
+        compressed_bytes: image.compressed_bytes(),
+    };
     let verification: Verification = verify::verify(engine, request, run.events(), cancel).await?;
     if verification.healthy {
         Ok(Told::done((), verification.reason))

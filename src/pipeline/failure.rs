@@ -203,10 +203,7 @@ impl Failure {
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_denied() => ExitCode::Identity,
             // The image is damaged where it comes from: the copy could only have failed.
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_corrupt() => ExitCode::Copy,
-            Self::Resolve(_)
-            | Self::NoService { .. }
-            | Self::NoOperation { .. }
-            | Self::Unverifiable(VerifyError::WrongPlatform { .. }) => ExitCode::Preflight,
+            Self::Resolve(_) | Self::NoService { .. } | Self::NoOperation { .. } => ExitCode::Preflight,
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
             Self::Destinations(failure) => failure.exit_code(),
             Self::Copy(_) | Self::Mirror(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,

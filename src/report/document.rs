@@ -10,6 +10,7 @@ use crate::domain::{
     digest::Digest,
     event::{Event, LogSource, Outcome, Stage, milliseconds},
     exit_code::ExitCode,
+    finding::FindingReport,
     health::HealthCheck,
     operation::{OperationId, OperationStatus, Verdict},
 };
@@ -140,6 +141,9 @@ struct Verification {
     probes: Vec<Probe>,
     exit: Option<Exit>,
     last_lines: Vec<String>,
+    finding: Option<FindingReport>,
+    ready_ms: Option<u64>,
+    allowed_ms: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -281,7 +285,7 @@ impl Document {
             Event::ContainerExited { exit_code, out_of_memory } => {
                 self.verification().exit = Some(Exit { exit_code, out_of_memory });
             }
-            Event::Verified { healthy, reason, last_lines } => self.verification().judge(healthy, reason, last_lines),
+            verdict @ Event::Verified { .. } => self.verification().judge(verdict),
             Event::Released { verb, service_arn, operation } => {
                 let operation = self.operation(operation);
                 (operation.verb, operation.service_arn) = (Some(verb), Some(service_arn));
@@ -387,9 +391,9 @@ impl Document {
 }
 
 impl Verification {
-    fn judge(&mut self, healthy: bool, reason: String, last_lines: Vec<String>) {
-        self.healthy = Some(healthy);
-        self.reason = Some(reason);
-        self.last_lines = last_lines;
+    fn judge(&mut self, verdict: Event) {
+        let Event::Verified { healthy, reason, last_lines, finding, ready_ms, allowed_ms } = verdict else { return };
+        (self.healthy, self.reason, self.last_lines) = (Some(healthy), Some(reason), last_lines);
+        (self.finding, self.ready_ms, self.allowed_ms) = (finding, ready_ms, Some(allowed_ms));
     }
 }

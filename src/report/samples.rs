@@ -9,6 +9,7 @@ use crate::domain::{
     digest::Digest,
     event::{BlobArrival, Event, LogSource, Outcome, Stage},
     exit_code::ExitCode,
+    finding::FindingReport,
     health::HealthCheck,
     operation::{OperationId, OperationStatus, Verdict},
 };
@@ -125,7 +126,14 @@ pub(super) fn probed(number: u32, passed: bool, detail: &str, at_ms: u64) -> Eve
 
 pub(super) fn verified(healthy: bool, reason: &str, last_lines: &[&str]) -> Event {
     let last_lines = last_lines.iter().map(|&line| line.to_owned()).collect();
-    Event::Verified { healthy, reason: reason.to_owned(), last_lines }
+    let finding = (!healthy).then(|| FindingReport {
+        name: "exited".to_owned(),
+        headline: reason.to_owned(),
+        hint: "its last lines say why it ended".to_owned(),
+        evidence: vec!["limit: 512 MiB".to_owned()],
+    });
+    let ready_ms = healthy.then_some(1_200);
+    Event::Verified { healthy, reason: reason.to_owned(), last_lines, finding, ready_ms, allowed_ms: 25_000 }
 }
 
 pub(super) fn promoted() -> Event {

@@ -31,6 +31,15 @@ impl ResolvedImage {
         &self.manifest.digest
     }
 
+    /// The bytes of its layers as they are pulled. `None` for an index: that takes its member's own manifest.
+    #[must_use]
+    pub fn compressed_bytes(&self) -> Option<u64> {
+        match self.manifest.parse() {
+            Ok(Manifest::Image { layers, .. }) => Some(layers.iter().map(|layer| layer.size_bytes).sum()),
+            Ok(Manifest::Index { .. }) | Err(_) => None,
+        }
+    }
+
     /// Whether App Runner can run it.
     #[must_use]
     pub fn runs_on_app_runner(&self) -> bool {

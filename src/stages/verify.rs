@@ -4,7 +4,10 @@
 
 mod command;
 mod diagnosis;
+mod ending;
+mod finding;
 mod judge;
+mod memory;
 mod output;
 mod probe;
 mod trial;
@@ -12,13 +15,17 @@ mod trial;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{diagnosis::Finding, judge::ProbeRecord, probe::Seen};
+pub use self::{
+    finding::Finding,
+    judge::ProbeRecord,
+    probe::{Answer, Seen},
+};
 use crate::{
     docker::{
         Engine, EngineError,
@@ -26,7 +33,8 @@ use crate::{
         image::{ImageFacts, PLATFORM, RegistryAuth},
     },
     domain::{
-        event::{Emitter, Event},
+        event::{Emitter, Event, milliseconds},
+        finding::FindingReport,
         secret::Secret,
         service::RunSettings,
     },
@@ -36,9 +44,6 @@ use crate::{
 const PULL_ATTEMPTS: u32 = 4;
 /// How long a pull may take.
 const PULL_LIMIT: Duration = Duration::from_mins(15);
-
-/// The disk of an App Runner instance (App Runner developer guide, "Developing application code": 3 GB, ephemeral).
-const APP_RUNNER_DISK_BYTES: u64 = 3_000_000_000;
 
 /// How long cleaning up may take before it is given up and reported.
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(10);
@@ -76,6 +81,10 @@ pub struct VerifyRequest<'a> {
     pub settings: &'a RunSettings,
     /// The run everything made here is labelled with.
     pub run_id: &'a str,
+    /// How long it is probed on once it is healthy, to catch what fails soon after. Zero: not at all.
+    pub stay: Duration,
+    /// The bytes of the image's layers as they are pulled, where they are known.
+    pub compressed_bytes: Option<u64>,
 }
 
 /// The judgement, with its evidence.
@@ -93,15 +102,71 @@ pub struct Verification {
     pub last_lines: Vec<String>,
     /// The secrets that the service is given and the container here was not.
     pub missing_secrets: Vec<String>,
-    /// What most likely is wrong, when it is not healthy.
+    /// What most likely is wrong when it is not healthy; or what is worth mending when it is.
     pub finding: Option<Finding>,
+    /// What the finding is concluded from, a line each. Masked.
+    pub evidence: Vec<String>,
+    /// When the application was ready, since its container started.
+    pub ready: Option<Duration>,
+    /// How long the thresholds give it to be ready.
+    pub allowed: Duration,
+    /// Whether it is healthy and took more than four fifths of that.
+    pub nearly_too_slow: bool,
 }
 
 impl Verification {
+    /// The verdict on an image that no container needs to be made of.
+    fn unfit(finding: Finding, settings: &RunSettings) -> Self {
+        let mut verification = Self {
+            healthy: false,
+            reason: String::new(),
+            probes: Vec::new(),
+            exit: None,
+            last_lines: Vec::new(),
+            missing_secrets: command::missing_secrets(settings),
+            finding: None,
+            evidence: Vec::new(),
+            ready: None,
+            allowed: judge::allowed(&settings.health_check),
+            nearly_too_slow: false,
+        };
+        verification.explain(finding, &[], None);
+        verification
+    }
+
     /// What the user can do about an unhealthy image.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         self.finding.as_ref().map(|finding| finding.hint(&self.missing_secrets))
+    }
+
+    /// The finding, for events and reports.
+    #[must_use]
+    pub fn report(&self) -> Option<FindingReport> {
+        let finding = self.finding.as_ref()?;
+        Some(FindingReport {
+            name: finding.name().to_owned(),
+            headline: self.reason.clone(),
+            hint: finding.hint(&self.missing_secrets),
+            evidence: self.evidence.clone(),
+        })
+    }
+
+    /// Adds the finding: what it says to the reason, what it is concluded from to the evidence.
+    fn explain(&mut self, finding: Finding, listening: &[SocketAddr], refusal: Option<String>) {
+        self.reason = match (self.reason.as_str(), finding.addition()) {
+            ("", addition) => addition.unwrap_or_default(),
+            (reason, Some(addition)) => format!("{reason}: {addition}"),
+            // An engine's refusal that has no name is all there is to say.
+            (reason, None) => refusal.iter().fold(reason.to_owned(), |reason, words| format!("{reason}: {words}")),
+        };
+        let flaps = self.probes.iter().map(|probe| if probe.seen.passes() { '+' } else { '-' }).collect::<String>();
+        self.evidence = finding.evidence(listening, &flaps);
+        self.evidence.extend(refusal.map(|words| format!("the engine: {words}")));
+        if let (Some(_), Some(last)) = (self.exit, self.last_lines.last()) {
+            self.evidence.push(format!("its last line: {last}"));
+        }
+        self.finding = Some(finding);
     }
 }
 
@@ -122,14 +187,6 @@ pub enum VerifyError {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// App Runner could not run the image at all.
-    #[error("image {image} is for {platform}, and App Runner runs linux/amd64 only")]
-    WrongPlatform {
-        /// The image.
-        image: String,
-        /// What it is for, as far as the engine says.
-        platform: String,
-    },
     /// The pull did not end in time.
     #[error("pulling {reference} did not end within {} min", PULL_LIMIT.as_secs() / 60)]
     PullTimedOut {
@@ -165,9 +222,6 @@ impl VerifyError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Engine(error) => error.hint(),
-            Self::WrongPlatform { .. } => {
-                Some("build it for App Runner: docker buildx build --platform linux/amd64 …".to_owned())
-            }
             Self::PullTimedOut { .. } => Some("check the network between the Docker engine and the registry".to_owned()),
             Self::Unreachable { .. } => Some(
                 "run shipgate on the machine whose Docker engine it uses, or in a container on the engine's default network".to_owned(),
@@ -202,11 +256,12 @@ pub async fn verify(
     sweep(engine, events).await;
     let fetched = unless_cancelled(cancel, fetches(engine, &request.image)).await?;
     let attempt = async || {
-        let facts = unless_cancelled(cancel, fetch(engine, &request.image)).await?;
-        if let Some(message) = too_large(facts.size_bytes) {
-            events.emit(Event::Warning { message });
+        if let Some(finding) = unless_cancelled(cancel, fetch(engine, &request)).await? {
+            let verification = Verification::unfit(finding, request.settings);
+            tell(events, &verification);
+            return Ok(verification);
         }
-        let trial = trial::Trial { engine, settings: request.settings, events, cancel };
+        let trial = trial::Trial { engine, settings: request.settings, events, cancel, stay: request.stay };
         trial.run(request.image.name(), request.run_id, command.clone(), environment.clone()).await
     };
     let mut judged = attempt().await;
@@ -243,51 +298,52 @@ async fn fetches(engine: &Engine, image: &VerifyImage) -> Result<bool, VerifyErr
     }
 }
 
-/// Sees to it that the engine has the image, and that it is one App Runner can run.
-async fn fetch(engine: &Engine, image: &VerifyImage) -> Result<ImageFacts, VerifyError> {
-    let name = image.name();
+/// Tells the verdict.
+fn tell(events: &Emitter, verification: &Verification) {
+    events.emit(Event::Verified {
+        healthy: verification.healthy,
+        reason: verification.reason.clone(),
+        last_lines: verification.last_lines.clone(),
+        finding: verification.report(),
+        ready_ms: verification.ready.map(milliseconds),
+        allowed_ms: milliseconds(verification.allowed),
+    });
+}
+
+/// Sees to it that the engine has the image. Gives why App Runner could not run it, if that is certain already.
+async fn fetch(engine: &Engine, request: &VerifyRequest<'_>) -> Result<Option<Finding>, VerifyError> {
+    let name = request.image.name();
     let mut facts = engine.image(name).await?;
-    if let (None, VerifyImage::Pull { reference, username, password }) = (&facts, image) {
+    if let (None, VerifyImage::Pull { reference, username, password }) = (&facts, &request.image) {
         let auth = RegistryAuth { username: username.clone(), password: password.clone() };
         match timeout(PULL_LIMIT, engine.pull_image(reference, Some(&auth))).await {
             Err(_) => return Err(VerifyError::PullTimedOut { reference: reference.clone() }),
-            Ok(pulled) => pulled.map_err(|error| pull_error(error, reference))?,
+            Ok(Err(error)) if lacks_the_platform(&error) => {
+                return Ok(Some(Finding::WrongArchitecture { platform: Some("other platforms".to_owned()) }));
+            }
+            Ok(pulled) => pulled?,
         }
         facts = engine.image(name).await?;
     }
     match facts {
         None => Err(EngineError::Missing { what: format!("image {name}") }.into()),
-        Some(facts) if facts.platform == PLATFORM => Ok(facts),
-        Some(facts) => Err(VerifyError::WrongPlatform { image: name.to_owned(), platform: facts.platform }),
+        Some(facts) => Ok(unfit(facts, request.compressed_bytes)),
     }
 }
 
-/// What to say of an image that cannot fit App Runner's disk, which holds it both compressed and unpacked. The engine
-/// knows the unpacked size only, so this says nothing of an image that is a little smaller.
-fn too_large(unpacked_bytes: u64) -> Option<String> {
-    (unpacked_bytes > APP_RUNNER_DISK_BYTES).then(|| {
-        let hundredths = unpacked_bytes / 10_000_000;
-        format!(
-            "the image takes {}.{:02} GB unpacked, and App Runner has {} GB of disk for it, compressed and unpacked",
-            hundredths / 100,
-            hundredths % 100,
-            APP_RUNNER_DISK_BYTES / 1_000_000_000
-        )
-    })
+/// Why App Runner could not run an image, as far as the engine's facts tell.
+fn unfit(facts: ImageFacts, compressed_bytes: Option<u64>) -> Option<Finding> {
+    if facts.platform == PLATFORM {
+        diagnosis::fits(facts.size_bytes, compressed_bytes).err()
+    } else {
+        Some(Finding::WrongArchitecture { platform: Some(facts.platform) })
+    }
 }
 
 /// An index without a member for the platform is the image's fault, not the pull's.
-fn pull_error(error: EngineError, reference: &str) -> VerifyError {
-    match &error {
-        EngineError::Pull { reason, .. } if reason.contains("no matching manifest for") => {
-            VerifyError::WrongPlatform { image: reference.to_owned(), platform: "other platforms".to_owned() }
-        }
-        EngineError::Pull { .. }
-        | EngineError::NotFound { .. }
-        | EngineError::UnsupportedHost { .. }
-        | EngineError::Missing { .. }
-        | EngineError::Call { .. } => VerifyError::Engine(error),
-    }
+fn lacks_the_platform(error: &EngineError) -> bool {
+    let words = ["no matching manifest for", "no match for platform", "does not match the specified platform"];
+    matches!(error, EngineError::Pull { reason, .. } if words.iter().any(|words| reason.contains(words)))
 }
 
 /// Removes what killed runs left. That it fails is worth knowing, and no reason not to judge.

@@ -21,7 +21,7 @@ use live::Live;
 
 use super::{Moment, Renderer, ReportError, quantity, untrusted, verdict};
 use crate::domain::{
-    event::{Event, LogSource, Stage},
+    event::{Event, LogSource, Outcome, Stage},
     exit_code::ExitCode,
 };
 
@@ -48,6 +48,7 @@ pub struct Terminal<O, E> {
     copies: BTreeMap<String, Gauge>,
     last_probe: Option<(bool, String)>,
     container_was_heard: bool,
+    finding_was_told: bool,
     last_print: Duration,
     failure: Option<ReportError>,
 }
@@ -65,6 +66,7 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
             copies: BTreeMap::new(),
             last_probe: None,
             container_was_heard: false,
+            finding_was_told: false,
             last_print: Duration::ZERO,
             failure: None,
         }
@@ -157,8 +159,16 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
             }
             self.last_probe = probe;
         }
-        if matches!(event, Event::Verified { .. }) && self.container_was_heard {
-            lines.clear();
+        if let Event::Verified { finding, .. } = event {
+            self.finding_was_told = finding.is_some();
+            if self.container_was_heard {
+                lines = finding.iter().flat_map(phrases::found).collect();
+            }
+        }
+        if let Event::StageFinished { stage: Stage::Verify, outcome: Outcome::Fail, elapsed_ms, .. } = event
+            && self.finding_was_told
+        {
+            lines = vec![phrases::unhealthy(*elapsed_ms)];
         }
         lines
     }

@@ -6,6 +6,7 @@ use crate::{
         digest::Digest,
         event::{Event, LogSource, Outcome, Stage},
         exit_code::ExitCode,
+        finding::FindingReport,
         operation::OperationStatus,
     },
     report::{quantity, verdict},
@@ -59,8 +60,9 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         }
         Event::Probed { number, passed, detail, at_ms } => probed(*number, *passed, detail, *at_ms),
         Event::ContainerExited { exit_code, out_of_memory } => container_exited(*exit_code, *out_of_memory),
-        Event::Verified { last_lines, .. } => {
-            return last_lines.iter().map(|line| output(Stage::Verify, line)).collect();
+        Event::Verified { finding, last_lines, .. } => {
+            let found = finding.iter().flat_map(found);
+            return found.chain(last_lines.iter().map(|line| output(Stage::Verify, line))).collect();
         }
         Event::OperationObserved { status, at_ms, .. } => observed(status.as_ref(), *at_ms),
         Event::LogLine { source, line } => log_line(*source, line),
@@ -76,6 +78,15 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
 /// What is printed while nothing else happens.
 pub(super) fn heartbeat(stage: Option<Stage>, detail: &str) -> Line {
     Line::new(Mark::Waiting, stage).with(Role::Faint, detail)
+}
+
+/// A finding: what it is on one line, then what to do, then what it is concluded from.
+pub(super) fn found(finding: &FindingReport) -> Vec<Line> {
+    let stage = Some(Stage::Verify);
+    let first = Line::new(Mark::Bad, stage).with(Role::Strong, format!("{}: ", finding.name)).say(&finding.headline);
+    let hint = finding.hint.lines().map(|hint| going(stage).with(Role::Odd, "hint: ").say(hint));
+    let evidence = finding.evidence.iter().map(|line| going(stage).say("  ").with(Role::Faint, line));
+    [first].into_iter().chain(hint).chain(evidence).collect()
 }
 
 /// A line of the local container's output; also used for the evidence of a judgement.
@@ -108,6 +119,11 @@ fn stage_finished(stage: Stage, outcome: Outcome, detail: &str, elapsed_ms: u64)
     Line::new(mark(outcome), Some(stage))
         .say(format!("{detail}{gap}"))
         .with(Role::Faint, format!("({})", quantity::duration(elapsed_ms)))
+}
+
+/// The end of a local check whose finding has been told.
+pub(super) fn unhealthy(elapsed_ms: u64) -> Line {
+    stage_finished(Stage::Verify, Outcome::Fail, "the image is unhealthy", elapsed_ms)
 }
 
 fn checked(check: &str, outcome: Outcome, detail: &str, hint: Option<&str>) -> Vec<Line> {

@@ -10,7 +10,7 @@ use super::probe::Seen;
 use crate::domain::health::{HealthCheck, Judgement, Tally};
 
 /// From the end of one early probe to the next.
-const EARLY_PAUSE: Duration = Duration::from_millis(200);
+pub(super) const EARLY_PAUSE: Duration = Duration::from_millis(200);
 
 /// How many times the thresholds' probes an application may flap before it is called unhealthy for that.
 const FLAP_FACTOR: u32 = 10;
@@ -37,6 +37,8 @@ pub(super) enum Decision {
     Silent,
     /// Neither, for far too long.
     Flapping,
+    /// Enough passed in a row, and while it was watched on, enough failed in a row.
+    Relapsed,
 }
 
 /// A probe that counted.
@@ -62,10 +64,20 @@ pub(super) struct Watch {
     early: bool,
     early_at: Duration,
     due: Duration,
+    /// How long it is watched on once it is healthy.
+    stay: Duration,
+    /// When it became healthy, once it has.
+    healthy_at: Option<Duration>,
+    /// When the first of the passes that made it healthy was seen.
+    ready_at: Option<Duration>,
+    /// Failures in a row since it became healthy.
+    failed_since: u32,
+    /// Whether it has been watched on for long enough.
+    stayed: bool,
 }
 
 impl Watch {
-    pub(super) fn new(check: &HealthCheck) -> Self {
+    pub(super) fn new(check: &HealthCheck, stay: Duration) -> Self {
         Self {
             check: check.clone(),
             tally: Tally::new(check),
@@ -75,12 +87,20 @@ impl Watch {
             early: true,
             early_at: Duration::ZERO,
             due: check.interval(),
+            stay,
+            healthy_at: None,
+            ready_at: None,
+            failed_since: 0,
+            stayed: stay.is_zero(),
         }
     }
 
-    /// The next probe to make. An early one ends where the one that counts is due.
+    /// The next probe to make. An early one ends where the one that counts is due. The last one of a watch that goes
+    /// on after the application is healthy is at its end; a failure counts there only if it was due.
     pub(super) fn next(&self) -> Slot {
-        if self.early && self.early_at < self.due {
+        if let Some(end) = self.end() {
+            Slot { at: self.due.min(end), limit: self.check.timeout(), counts: self.due <= end }
+        } else if self.early && self.early_at < self.due {
             let limit = self.check.timeout().min(self.due.saturating_sub(self.early_at));
             Slot { at: self.early_at, limit, counts: false }
         } else {
@@ -93,21 +113,48 @@ impl Watch {
         self.reached |= seen.reached();
         self.early &= seen == Seen::Refused;
         self.early_at = now + EARLY_PAUSE;
+        self.stayed |= self.end().is_some_and(|end| slot.at >= end);
         let passed = seen.passes();
         if !passed && !slot.counts {
             return None;
         }
         // After a slow probe the next is due at once, and the missed ones are not made up for.
         self.due = (slot.at + self.check.interval()).max(now);
-        self.judgement = self.tally.count(passed);
+        self.count(passed, now);
         let number = u32::try_from(self.records.len()).unwrap_or(u32::MAX).saturating_add(1);
         self.records.push(ProbeRecord { number, seen, at: now });
         self.records.last()
     }
 
+    fn count(&mut self, passed: bool, now: Duration) {
+        if self.healthy_at.is_some() {
+            self.failed_since = if passed { 0 } else { self.failed_since + 1 };
+            return;
+        }
+        self.ready_at = passed.then(|| self.ready_at.unwrap_or(now));
+        self.judgement = self.tally.count(passed);
+        if self.judgement == Some(Judgement::Healthy) {
+            self.healthy_at = Some(now);
+        }
+    }
+
+    /// Until when it is watched on, once it is healthy.
+    fn end(&self) -> Option<Duration> {
+        self.healthy_at.map(|at| at + self.stay)
+    }
+
+    /// When the application was ready: the first of the passes that made it healthy. `None` while it is not healthy.
+    pub(super) fn ready_at(&self) -> Option<Duration> {
+        self.healthy_at.and(self.ready_at)
+    }
+
     /// What the probes have come to, if they have.
     pub(super) fn decision(&self) -> Option<Decision> {
         match self.judgement {
+            Some(Judgement::Healthy) if self.failed_since >= self.check.unhealthy_threshold.max(1) => {
+                Some(Decision::Relapsed)
+            }
+            Some(Judgement::Healthy) if !self.stayed => None,
             Some(Judgement::Healthy) => Some(Decision::Healthy),
             Some(Judgement::Unhealthy) if self.reached => Some(Decision::Unhealthy),
             Some(Judgement::Unhealthy) => Some(Decision::Silent),
@@ -121,16 +168,11 @@ impl Watch {
         let Some(last) = self.records.last() else { return "no probe was made".to_owned() };
         let check = &self.check;
         match decision {
-            Decision::Healthy if check.healthy_threshold > 1 => format!(
-                "{} probes in a row passed ({}), the last after {}",
-                check.healthy_threshold,
-                last.seen,
-                seconds(last.at)
-            ),
-            Decision::Healthy if last.number == 1 => {
-                format!("{} on the first probe after {}", last.seen, seconds(last.at))
+            Decision::Healthy => self.healthy_reason(),
+            Decision::Relapsed if check.unhealthy_threshold > 1 => {
+                format!("after it was healthy, {} probes in a row failed: {}", check.unhealthy_threshold, last.seen)
             }
-            Decision::Healthy => format!("{} on probe {} after {}", last.seen, last.number, seconds(last.at)),
+            Decision::Relapsed => format!("after it was healthy, a probe failed: {}", last.seen),
             Decision::Unhealthy | Decision::Silent if check.unhealthy_threshold > 1 => {
                 format!("{} probes in a row failed: {}", check.unhealthy_threshold, last.seen)
             }
@@ -142,9 +184,45 @@ impl Watch {
         }
     }
 
+    fn healthy_reason(&self) -> String {
+        let passes = self.records.iter().filter(|record| record.seen.passes());
+        let seen = passes.last().map_or_else(String::new, |record| record.seen.to_string());
+        let ready = self.ready_at().unwrap_or_default();
+        let within = format!("ready after {} of {}", seconds(ready), whole_seconds(allowed(&self.check)));
+        let seen = match self.check.healthy_threshold {
+            0 | 1 => seen,
+            several => format!("{several} probes in a row passed ({seen})"),
+        };
+        if self.stay.is_zero() {
+            format!("{seen}, {within}")
+        } else {
+            format!("{seen}, {within}, and still healthy {} later", whole_seconds(self.stay))
+        }
+    }
+
+    /// Whether the last that was seen may be no more than a start that is too slow.
+    pub(super) fn saw_not_yet(&self) -> bool {
+        self.records.last().is_some_and(|record| record.seen.is_not_yet())
+    }
+
+    /// Whether an application that is healthy was nearly too slow for it.
+    pub(super) fn is_near_miss(&self) -> bool {
+        self.ready_at().is_some_and(|ready| ready * 5 > allowed(&self.check) * 4)
+    }
+
     pub(super) fn into_records(self) -> Vec<ProbeRecord> {
         self.records
     }
+}
+
+/// How long an application may take before it is ready: the last of the failures that decide is an interval's end.
+pub(super) fn allowed(check: &HealthCheck) -> Duration {
+    check.interval() * check.unhealthy_threshold.max(1)
+}
+
+/// Whole seconds without a fraction, all else with one.
+pub(super) fn whole_seconds(time: Duration) -> String {
+    if time.subsec_nanos() == 0 { format!("{} s", time.as_secs()) } else { seconds(time) }
 }
 
 /// How many probes are made at most.
@@ -153,153 +231,14 @@ fn most_probes(check: &HealthCheck) -> u32 {
 }
 
 /// The longest a watch can take.
-pub(super) fn longest_watch(check: &HealthCheck) -> Duration {
-    (check.interval() + check.timeout()) * most_probes(check)
+pub(super) fn longest_watch(check: &HealthCheck, stay: Duration) -> Duration {
+    (check.interval() + check.timeout()) * most_probes(check) + stay + check.timeout()
 }
 
-/// How a container that ended by itself is told of.
-pub(super) fn exit_reason(exit_code: i64, out_of_memory: bool, memory_mib: u32, after: Duration) -> String {
-    let after = seconds(after);
-    if out_of_memory {
-        return format!("out of memory: killed at its limit of {memory_mib} MiB after {after}");
-    }
-    match signal_name(exit_code) {
-        Some(signal) => format!("exited with code {exit_code} ({signal}) after {after}"),
-        None => format!("exited with code {exit_code} after {after}"),
-    }
-}
-
-/// The signal in an exit code above 128 (signal(7), the numbers of x86).
-fn signal_name(exit_code: i64) -> Option<&'static str> {
-    Some(match exit_code - 128 {
-        4 => "SIGILL",
-        6 => "SIGABRT",
-        7 => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        15 => "SIGTERM",
-        _ => return None,
-    })
-}
-
-fn seconds(time: Duration) -> String {
+/// `1.2 s`.
+pub(super) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{Decision, HealthCheck, Seen, Watch, exit_reason, longest_watch};
-
-    fn check(interval: u32, timeout: u32, healthy: u32, unhealthy: u32) -> HealthCheck {
-        HealthCheck {
-            interval_seconds: interval,
-            timeout_seconds: timeout,
-            healthy_threshold: healthy,
-            unhealthy_threshold: unhealthy,
-            ..HealthCheck::default()
-        }
-    }
-
-    /// Plays an application that answers by the time of asking, at once. Gives the decision and when it fell.
-    fn play(check: &HealthCheck, application: impl Fn(Duration) -> Seen) -> (Decision, Duration, Watch) {
-        let (mut watch, mut now) = (Watch::new(check), Duration::ZERO);
-        loop {
-            let slot = watch.next();
-            assert!(slot.at >= now, "the next probe is due in the past");
-            now = slot.at;
-            let _record = watch.take(slot, application(now), now);
-            if let Some(decision) = watch.decision() {
-                return (decision, now, watch);
-            }
-        }
-    }
-
-    const fn ms(milliseconds: u64) -> Duration {
-        Duration::from_millis(milliseconds)
-    }
-
-    #[test]
-    fn ready_at_once_is_healthy_at_once() {
-        let (decision, at, watch) = play(&check(5, 2, 1, 5), |_| Seen::Status(200));
-        assert_eq!((decision, at), (Decision::Healthy, ms(0)));
-        assert_eq!(watch.reason(decision), "answered 200 on the first probe after 0.0 s");
-    }
-
-    #[test]
-    fn a_slow_start_passes_as_soon_as_it_listens_and_within_the_thresholds() {
-        let ready_at = |ready: u64| move |now| if now >= ms(ready) { Seen::Accepted } else { Seen::Refused };
-        let (decision, at, watch) = play(&check(5, 2, 1, 5), ready_at(12_300));
-        assert_eq!(decision, Decision::Healthy);
-        assert!(at >= ms(12_300) && at < ms(12_600), "{at:?}");
-        assert!(watch.reason(decision).starts_with("accepted a connection on probe 3 after 12."));
-        // App Runner fails it at the fifth interval's end; a moment before is still in time.
-        assert_eq!(play(&check(5, 2, 1, 5), ready_at(24_500)).0, Decision::Healthy);
-        assert_eq!(play(&check(5, 2, 1, 5), ready_at(25_500)).0, Decision::Unhealthy);
-    }
-
-    #[test]
-    fn failures_count_no_faster_than_the_thresholds() {
-        for (seen, reason) in [
-            (Seen::Refused, "5 probes in a row failed: connection refused"),
-            (Seen::Status(404), "5 probes in a row failed: answered 404"),
-        ] {
-            let (decision, at, watch) = play(&check(5, 2, 1, 5), |_| seen.clone());
-            assert_eq!((decision, at), (Decision::Unhealthy, ms(25_000)), "{seen}");
-            assert_eq!(watch.reason(decision), reason);
-            assert_eq!(watch.into_records().len(), 5);
-        }
-    }
-
-    #[test]
-    fn passes_after_the_first_are_an_interval_apart() {
-        let (decision, at, watch) = play(&check(5, 2, 3, 5), |_| Seen::Status(200));
-        assert_eq!((decision, at), (Decision::Healthy, ms(10_000)));
-        assert_eq!(watch.reason(decision), "3 probes in a row passed (answered 200), the last after 10.0 s");
-    }
-
-    #[test]
-    fn what_was_never_reached_is_not_judged() {
-        let limit = Duration::from_secs(2);
-        let silent = Seen::TimedOut { connected: false, limit };
-        assert_eq!(play(&check(1, 2, 1, 3), |_| silent.clone()).0, Decision::Silent);
-        assert_eq!(play(&check(1, 2, 1, 3), |_| Seen::NoRoute).0, Decision::Silent);
-        let busy = Seen::TimedOut { connected: true, limit };
-        assert_eq!(play(&check(1, 2, 1, 3), |_| busy.clone()).0, Decision::Unhealthy);
-    }
-
-    #[test]
-    fn flapping_ends_and_within_the_longest_watch() {
-        let check = check(1, 1, 2, 2);
-        let (decision, at, watch) = play(&check, |now| Seen::Status(if now.as_secs() % 2 == 0 { 200 } else { 500 }));
-        assert_eq!(decision, Decision::Flapping);
-        assert!(at < longest_watch(&check));
-        assert_eq!(watch.reason(decision), "it flaps: in 40 probes never 2 in a row passed nor 2 failed");
-    }
-
-    #[test]
-    fn an_early_probe_ends_where_the_one_that_counts_is_due() {
-        let mut watch = Watch::new(&check(1, 20, 1, 5));
-        let first = watch.next();
-        assert_eq!((first.at, first.limit, first.counts), (ms(0), ms(1_000), false));
-        assert!(watch.take(first, Seen::Refused, ms(1)).is_none());
-        let second = watch.next();
-        assert_eq!((second.at, second.limit, second.counts), (ms(201), ms(799), false));
-        // Something listens now and says no: no more early probes.
-        assert!(watch.take(second, Seen::Status(503), ms(300)).is_none());
-        let third = watch.next();
-        assert_eq!((third.at, third.limit, third.counts), (ms(1_000), Duration::from_secs(20), true));
-        // It takes eight seconds: the next is due at once, not eight times.
-        assert_eq!(watch.take(third, Seen::Status(503), ms(9_000)).unwrap().number, 1);
-        assert_eq!(watch.next().at, ms(9_000));
-    }
-
-    #[test]
-    fn ends_are_told_in_one_line() {
-        assert_eq!(exit_reason(1, false, 512, ms(300)), "exited with code 1 after 0.3 s");
-        assert_eq!(exit_reason(139, false, 512, ms(300)), "exited with code 139 (SIGSEGV) after 0.3 s");
-        assert_eq!(exit_reason(137, true, 512, ms(1_234)), "out of memory: killed at its limit of 512 MiB after 1.2 s");
-    }
-}
+mod tests;

@@ -5,21 +5,44 @@ use std::{fmt, io, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
-use crate::domain::health::{HealthCheck, Protocol, status_passes};
+use crate::domain::{
+    health::{HealthCheck, Protocol, status_passes},
+    mask::Mask,
+};
 
 /// The most bytes of an answer's head that are read: what common servers allow for all headers together.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// The most bytes of a body that are kept as evidence.
+const EXCERPT_BYTES: usize = 200;
+
+/// How long the rest of a body is waited for: it is evidence, and no verdict waits for it.
+const EXCERPT_LIMIT: Duration = Duration::from_millis(200);
+
+/// The most bytes of the line with a chunk's size (RFC 9112, section 7.1), as servers write it.
+const CHUNK_SIZE_BYTES: usize = 20;
+
+/// An answer over HTTP.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Where it redirects to, if it does.
+    pub location: Option<String>,
+    /// The first bytes of its body, on one line and without control characters; empty for a status that passes.
+    pub body: String,
+}
 
 /// What a probe saw.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Seen {
     /// A TCP connection was accepted, which is all that was asked.
     Accepted,
-    /// An HTTP answer with this status came.
-    Status(u16),
+    /// An HTTP answer came.
+    Status(Answer),
     /// The container's kernel refused the connection: nothing listens there.
     Refused,
     /// Time ran out.
@@ -36,12 +59,39 @@ pub enum Seen {
 }
 
 impl Seen {
+    /// An answer with this status, of which nothing else is known.
+    #[must_use]
+    pub fn answered(status: u16) -> Self {
+        Self::Status(Answer { status, location: None, body: String::new() })
+    }
+
+    /// The same without the values that the application was given.
+    pub(super) fn masked(self, mask: &Mask) -> Self {
+        match self {
+            Self::Status(Answer { status, location, body }) => Self::Status(Answer {
+                status,
+                location: location.map(|location| mask.apply(location)),
+                body: mask.apply(body),
+            }),
+            seen @ (Self::Accepted | Self::Refused | Self::TimedOut { .. } | Self::NoRoute | Self::NotHttp(_)) => seen,
+        }
+    }
+
+    /// Whether the application may just need more time: it does not listen yet, or says that it cannot serve yet.
+    pub(super) fn is_not_yet(&self) -> bool {
+        match self {
+            Self::Refused => true,
+            Self::Status(answer) => matches!(answer.status, 502..=504),
+            Self::Accepted | Self::TimedOut { .. } | Self::NoRoute | Self::NotHttp(_) => false,
+        }
+    }
+
     /// Whether the probe passes.
     #[must_use]
     pub fn passes(&self) -> bool {
         match self {
             Self::Accepted => true,
-            Self::Status(status) => status_passes(*status),
+            Self::Status(answer) => status_passes(answer.status),
             Self::Refused | Self::TimedOut { .. } | Self::NoRoute | Self::NotHttp(_) => false,
         }
     }
@@ -61,7 +111,7 @@ impl fmt::Display for Seen {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accepted => formatter.write_str("accepted a connection"),
-            Self::Status(status) => write!(formatter, "answered {status}"),
+            Self::Status(answer) => write!(formatter, "answered {}", answer.status),
             Self::Refused => formatter.write_str("connection refused"),
             Self::TimedOut { connected: true, limit } => {
                 write!(formatter, "connected, and no answer within {} s", limit.as_secs_f32())
@@ -109,16 +159,56 @@ async fn get(mut stream: TcpStream, target: SocketAddr, path: &str) -> Seen {
     if stream.write_all(request.as_bytes()).await.is_err() {
         return Seen::NotHttp("the connection was closed");
     }
-    let mut head = Vec::new();
+    let mut bytes = Vec::new();
     loop {
-        if let Some(seen) = read_head(&head) {
-            return seen;
+        match read_head(&bytes) {
+            Some(Head::Final { answer, body }) if !status_passes(answer.status) => {
+                let body = excerpt(stream, bytes.split_off(body), &bytes).await;
+                return Seen::Status(Answer { body, ..answer });
+            }
+            Some(Head::Final { answer, .. }) => return Seen::Status(answer),
+            Some(Head::Broken(what)) => return Seen::NotHttp(what),
+            None => (),
         }
-        match stream.read_buf(&mut head).await {
+        match stream.read_buf(&mut bytes).await {
             Ok(1..) => (),
             Ok(0) | Err(_) => return Seen::NotHttp("the connection was closed"),
         }
     }
+}
+
+/// The first bytes of a body, as a line for people.
+async fn excerpt(mut stream: TcpStream, mut body: Vec<u8>, head: &[u8]) -> String {
+    let complete = async {
+        // One more than is kept, to know that something was left out; a chunk's size is before it.
+        while body.len() <= EXCERPT_BYTES + CHUNK_SIZE_BYTES && matches!(stream.read_buf(&mut body).await, Ok(1..)) {}
+    };
+    let _in_part = timeout(EXCERPT_LIMIT, complete).await;
+    let chunked = header(head, "transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
+    one_line(if chunked { first_chunk(&body) } else { &body })
+}
+
+/// As much as there is of the first chunk (RFC 9112, section 7.1); all of it where the chunk cannot be read.
+fn first_chunk(body: &[u8]) -> &[u8] {
+    let read = || {
+        let end = body.iter().position(|byte| *byte == b'\n')?;
+        let size = std::str::from_utf8(&body[..end]).ok()?.split(';').next()?.trim();
+        let size = usize::from_str_radix(size, 16).ok()?;
+        let rest = &body[end + 1..];
+        Some(&rest[..rest.len().min(size)])
+    };
+    read().unwrap_or(body)
+}
+
+/// Text without control characters, every blank one space, cut to [`EXCERPT_BYTES`].
+fn one_line(bytes: &[u8]) -> String {
+    let kept = &bytes[..bytes.len().min(EXCERPT_BYTES)];
+    let text = String::from_utf8_lossy(kept).replace(|letter: char| letter.is_control(), " ");
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if bytes.len() > EXCERPT_BYTES {
+        line.push('…');
+    }
+    line
 }
 
 /// The path as it may stand in a request line: whatever could end the line or the word is percent-encoded.
@@ -133,20 +223,42 @@ fn request_path(path: &str) -> String {
     })
 }
 
+/// The head of an answer, once it is complete.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Head {
+    /// The final answer, and where its body begins.
+    Final { answer: Answer, body: usize },
+    /// It is none.
+    Broken(&'static str),
+}
+
 /// What the bytes so far come to, once the head of the final answer is complete. Interim answers (RFC 9110, section
 /// 15.2: 100 to 199) are passed over.
-fn read_head(bytes: &[u8]) -> Option<Seen> {
-    let mut rest = bytes;
+fn read_head(bytes: &[u8]) -> Option<Head> {
+    let mut start = 0;
     loop {
+        let rest = &bytes[start..];
         let Some(end) = rest.windows(4).position(|four| four == b"\r\n\r\n") else {
-            return (bytes.len() > MAX_HEAD_BYTES).then_some(Seen::NotHttp("its head does not end"));
+            return (bytes.len() > MAX_HEAD_BYTES).then_some(Head::Broken("its head does not end"));
         };
-        match status(&rest[..end]) {
-            None => return Some(Seen::NotHttp("the answer is not HTTP/1")),
-            Some(100..200) => rest = &rest[end + 4..],
-            Some(status) => return Some(Seen::Status(status)),
+        let (head, after) = (&rest[..end], start + end + 4);
+        match status(head) {
+            None => return Some(Head::Broken("the answer is not HTTP/1")),
+            Some(100..200) => start = after,
+            Some(status) => {
+                let location = header(head, "location").map(|value| one_line(value.as_bytes()));
+                return Some(Head::Final { answer: Answer { status, location, body: String::new() }, body: after });
+            }
         }
     }
+}
+
+/// The value of a header in a head.
+fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a str> {
+    let lines = head.split(|byte| *byte == b'\n').skip(1);
+    lines
+        .filter_map(|line| std::str::from_utf8(line).ok()?.split_once(':'))
+        .find_map(|(known, value)| known.trim().eq_ignore_ascii_case(name).then(|| value.trim()))
 }
 
 /// The status in `HTTP/1.1 200 OK`.
@@ -159,72 +271,4 @@ fn status(head: &[u8]) -> Option<u16> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpListener,
-    };
-
-    use super::{HealthCheck, Protocol, Seen, probe, read_head, request_path};
-
-    #[test]
-    fn heads() {
-        let table: [(&[u8], Option<Seen>); 9] = [
-            (b"", None),
-            (b"HTTP/1.1 200 OK\r\nA: b\r\n", None),
-            (b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody", Some(Seen::Status(200))),
-            (b"HTTP/1.0 404 Not Found\r\n\r\n", Some(Seen::Status(404))),
-            (b"HTTP/1.1 301\r\nLocation: /\r\n\r\n", Some(Seen::Status(301))),
-            (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", None),
-            (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 503 x\r\n\r\n", Some(Seen::Status(503))),
-            (b"SSH-2.0-OpenSSH\r\n\r\n", Some(Seen::NotHttp("the answer is not HTTP/1"))),
-            (b"HTTP/1.1 2000 OK\r\n\r\n", Some(Seen::NotHttp("the answer is not HTTP/1"))),
-        ];
-        for (bytes, seen) in table {
-            assert_eq!(read_head(bytes), seen, "{}", String::from_utf8_lossy(bytes));
-        }
-        assert!(matches!(read_head(&vec![b'x'; 70_000]), Some(Seen::NotHttp(_))));
-    }
-
-    #[test]
-    fn a_path_cannot_leave_its_line() {
-        assert_eq!(request_path("/health?full=1"), "/health?full=1");
-        assert_eq!(request_path("health"), "/health");
-        assert_eq!(request_path("/a b\r\nX: y"), "/a%20b%0D%0AX:%20y");
-    }
-
-    async fn answered_with(answer: &'static str, protocol: Protocol) -> Seen {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let target = listener.local_addr().unwrap();
-        let check = HealthCheck { protocol, ..HealthCheck::default() };
-        let server = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = [0; 1024];
-            let _request = stream.read(&mut request).await;
-            let _sent = stream.write_all(answer.as_bytes()).await;
-        };
-        // The limit only keeps a broken build from hanging: every answer here comes, or the connection ends.
-        tokio::join!(probe(target, &check, Duration::from_mins(1)), server).0
-    }
-
-    #[tokio::test]
-    async fn answers_over_a_connection() {
-        assert_eq!(answered_with("HTTP/1.1 200 OK\r\n\r\n", Protocol::Http).await, Seen::Status(200));
-        assert_eq!(answered_with("HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", Protocol::Http).await, Seen::Status(302));
-        assert!(matches!(answered_with("", Protocol::Http).await, Seen::NotHttp(_)));
-        assert_eq!(answered_with("", Protocol::Tcp).await, Seen::Accepted);
-    }
-
-    #[tokio::test]
-    async fn silence_and_refusal_are_told_apart() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let target = listener.local_addr().unwrap();
-        let check = HealthCheck { protocol: Protocol::Http, ..HealthCheck::default() };
-        let limit = Duration::from_millis(1);
-        assert_eq!(probe(target, &check, limit).await, Seen::TimedOut { connected: true, limit });
-        drop(listener);
-        assert_eq!(probe(target, &check, Duration::from_mins(1)).await, Seen::Refused);
-    }
-}
+mod tests;

@@ -1,7 +1,9 @@
 //! The local check on the real engine: every verdict with its evidence, and nothing left behind.
 
 mod bench;
+mod commands;
 mod registry;
+mod staying;
 
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use self::{
     bench::{Bench, settings, with_bench},
     registry::Registry,
 };
-use super::{Finding, Seen, VerifyError, VerifyImage, too_large};
+use super::{Answer, Finding, Seen, VerifyError, VerifyImage};
 use crate::{
     docker::{container::ContainerSpec, labels::labels},
     domain::{
@@ -21,6 +23,11 @@ use crate::{
         secret::Secret,
     },
 };
+
+/// What the demonstration's application answers with a status on order.
+fn answer(status: u16) -> Answer {
+    Answer { status, location: None, body: "v0".to_owned() }
+}
 
 #[tokio::test]
 async fn a_healthy_application_passes_over_http_and_over_tcp() {
@@ -60,8 +67,8 @@ async fn an_application_that_no_probe_passes_is_unhealthy_by_the_thresholds() {
         let cases = [
             ("never-listen", "connection refused", Finding::DoesNotListen { port: 8080 }),
             ("listen-local", local, Finding::ListensLocally { port: 8080 }),
-            ("status:404", "answered 404", Finding::AnswersStatus { status: 404 }),
-            ("status:301", "answered 301", Finding::AnswersStatus { status: 301 }),
+            ("status:404", "answered 404", Finding::AnswersStatus(answer(404))),
+            ("status:301", "answered 301", Finding::AnswersStatus(answer(301))),
         ];
         // Side by side, as several runs on one engine are.
         futures_util::future::join_all(cases.map(async |(failure, reason, finding)| {
@@ -72,6 +79,7 @@ async fn an_application_that_no_probe_passes_is_unhealthy_by_the_thresholds() {
             assert_eq!(verification.reason, format!("5 probes in a row failed: {reason}"));
             assert_eq!(verification.probes.len(), 5, "{verification:?}");
             assert_eq!(verification.finding, Some(finding));
+            assert!(verification.ready.is_none() && verification.allowed == Duration::from_secs(5), "{verification:?}");
             let said = verification.last_lines.join(" ");
             assert!(said.contains("as told") || said.contains("listening on"), "{said}");
         }))
@@ -96,12 +104,6 @@ async fn an_application_on_another_port_is_told_which() {
     .await;
 }
 
-#[test]
-fn an_image_that_cannot_fit_the_disk_is_warned_of() {
-    assert_eq!(too_large(3_000_000_000), None);
-    assert!(too_large(3_450_000_000).unwrap().contains("3.45 GB"));
-}
-
 #[tokio::test]
 async fn the_end_of_the_container_decides_at_once_and_its_code_is_told() {
     with_bench(async |bench: &Bench| {
@@ -124,7 +126,9 @@ async fn the_memory_limit_is_the_services_and_its_excess_is_told() {
         let mut settings = settings(&[("DEMO_FAIL", "eat-memory")]);
         settings.memory_mib = 128;
         let verification = bench.verify(&settings).await.unwrap();
-        assert_eq!(verification.finding, Some(Finding::OutOfMemory), "{verification:?}");
+        let finding = verification.finding.clone();
+        assert!(matches!(finding, Some(Finding::OutOfMemory { limit_mib: 128, .. })), "{verification:?}");
+        assert_eq!(verification.evidence[0], "limit: 128 MiB");
         let reason = "out of memory: killed at its limit of 128 MiB after ";
         assert!(verification.reason.starts_with(reason), "{}", verification.reason);
         assert!(verification.exit.is_some_and(|exit| exit.out_of_memory && exit.code == 137), "{verification:?}");
@@ -167,47 +171,6 @@ async fn environment_values_show_nowhere() {
         assert!(verification.last_lines.join(" ").contains("demo app … starting"), "{verification:?}");
         let told = format!("{verification:?} {:?}", bench.events());
         assert!(!told.contains("a-confidential-value"), "{told}");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn the_start_command_is_given_in_words() {
-    with_bench(async |bench: &Bench| {
-        let mut settings = settings(&[]);
-        settings.start_command = Some("'--no such option'".to_owned());
-        let verification = bench.verify(&settings).await.unwrap();
-        assert!(!verification.healthy);
-        assert!(verification.last_lines.join(" ").contains("no such option"), "{verification:?}");
-        settings.start_command = Some("a 'b".to_owned());
-        assert!(matches!(bench.verify(&settings).await, Err(VerifyError::StartCommand { .. })));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_command_that_is_not_in_the_image_is_the_images_fault() {
-    with_bench(async |bench: &Bench| {
-        let image = bench.load("missing", &["/nowhere"], "amd64").await;
-        let verification = bench.verify_image(VerifyImage::Present(image), &settings(&[])).await.unwrap();
-        assert!(!verification.healthy);
-        assert!(verification.reason.contains("/nowhere"), "{}", verification.reason);
-        assert_eq!(verification.finding, Some(Finding::NotStarted));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_image_for_another_platform_is_an_error_of_its_own() {
-    with_bench(async |bench: &Bench| {
-        let image = bench.load("arm", &["/shipgate"], "arm64").await;
-        let result = bench.verify_image(VerifyImage::Present(image), &settings(&[])).await;
-        assert!(
-            matches!(&result, Err(VerifyError::WrongPlatform { platform, .. }) if platform == "linux/arm64"),
-            "{result:?}"
-        );
-        let none = VerifyImage::Present("shipgate-test/none:at-all".to_owned());
-        assert!(matches!(bench.verify_image(none, &settings(&[])).await, Err(VerifyError::Engine(_))));
     })
     .await;
 }

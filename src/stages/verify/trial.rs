@@ -10,10 +10,13 @@ use super::{
     Exit, Verification, VerifyError, clean_up,
     command::missing_secrets,
     diagnosis::{Evidence, diagnose},
-    judge::{Decision, Watch, exit_reason, longest_watch},
+    ending::exit_reason,
+    finding::Finding,
+    judge::{Decision, EARLY_PAUSE, Watch, allowed, longest_watch, seconds, whole_seconds},
+    memory::MemoryPeak,
     output::Relay,
     probe::probe,
-    unless_cancelled,
+    tell, unless_cancelled,
 };
 use crate::{
     docker::{
@@ -47,6 +50,13 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// How long the engine may take to give them.
 const LAST_LINES_LIMIT: Duration = Duration::from_secs(5);
 
+/// The longest that a container is watched on only to tell when it would have been ready.
+const LATE_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long an application that was told to end is given before that is told: App Runner's own grace is not documented,
+/// and one that handles the signal at all ends sooner.
+const SIGTERM_GRACE: Duration = Duration::from_secs(3);
+
 /// Beyond the longest watch: starting, judging, cleaning up. What is older was left by a run that was killed.
 const SPARE_LIFETIME: Duration = Duration::from_mins(10);
 
@@ -56,6 +66,17 @@ pub(super) struct Trial<'a> {
     pub(super) settings: &'a RunSettings,
     pub(super) events: &'a Emitter,
     pub(super) cancel: &'a CancellationToken,
+    /// How long it is watched on once it is healthy.
+    pub(super) stay: Duration,
+}
+
+/// What was gathered while the container ran.
+#[derive(Default)]
+struct Gathered {
+    /// When it was ready, after the thresholds had decided against it.
+    late: Option<Duration>,
+    /// The most memory it was seen to take, in bytes.
+    peak_bytes: Option<u64>,
 }
 
 /// How the watching ended.
@@ -76,7 +97,7 @@ impl Trial<'_> {
         environment: Vec<(String, Secret)>,
     ) -> Result<Verification, VerifyError> {
         let mask = Mask::new(environment.iter().map(|(name, value)| (name, value)));
-        let lifetime = longest_watch(&self.settings.health_check) + SPARE_LIFETIME;
+        let lifetime = longest_watch(&self.settings.health_check, self.stay) + SPARE_LIFETIME;
         let spec = ContainerSpec {
             image: image.to_owned(),
             command,
@@ -87,32 +108,75 @@ impl Trial<'_> {
         };
         // Not raced with the cancellation: a container whose id never arrived could not be removed.
         let container = self.engine.create_container(&spec).await?;
-        let judged = unless_cancelled(self.cancel, self.judge(&container, &mask)).await;
+        let mut judged = unless_cancelled(self.cancel, self.judge(&container, &mask)).await;
+        if let Ok(verification) = &mut judged {
+            // Nobody has to wait for what comes after the verdict.
+            tell(self.events, verification);
+            self.tell_of_a_near_miss(verification);
+            if verification.healthy {
+                verification.finding = self.after_sigterm(&container).await;
+            }
+        }
         clean_up(self.events, self.engine.remove_container(&container)).await;
-        let verification = judged?;
-        self.events.emit(Event::Verified {
-            healthy: verification.healthy,
-            reason: verification.reason.clone(),
-            last_lines: verification.last_lines.clone(),
-        });
-        Ok(verification)
+        judged
+    }
+
+    fn tell_of_a_near_miss(&self, verification: &Verification) {
+        if let Some(ready) = verification.ready.filter(|_| verification.nearly_too_slow) {
+            let (ready, allowed) = (seconds(ready), whole_seconds(verification.allowed));
+            let message = format!(
+                "it was ready after {ready}, and the health check gives up after {allowed}: App Runner's machines may be slower"
+            );
+            self.events.emit(Event::Notice { message });
+        }
+    }
+
+    /// Tells a healthy application to end, as App Runner does with every deployment. Whether it does changes no verdict.
+    async fn after_sigterm(&self, container: &str) -> Option<Finding> {
+        let ends = async {
+            self.engine.send_sigterm(container).await?;
+            Ok(timeout(SIGTERM_GRACE, self.engine.wait_until_exited(container)).await.is_ok())
+        };
+        match unless_cancelled(self.cancel, ends).await {
+            Ok(true) | Err(VerifyError::Cancelled) => None,
+            Ok(false) => {
+                let finding = Finding::IgnoresSigterm { grace: SIGTERM_GRACE };
+                let (told, hint) = (finding.addition().unwrap_or_default(), finding.hint(&[]));
+                self.events.emit(Event::Warning { message: format!("{}: {told}; {hint}", finding.name()) });
+                Some(finding)
+            }
+            Err(error) => {
+                self.events.emit(Event::Warning { message: format!("how it takes SIGTERM is not known: {error}") });
+                None
+            }
+        }
     }
 
     async fn judge(&self, container: &str, mask: &Mask) -> Result<Verification, VerifyError> {
-        let mut watch = Watch::new(&self.settings.health_check);
+        let mut watch = Watch::new(&self.settings.health_check, self.stay);
         if let Err(error) = self.engine.start_container(container).await {
             if !error.is_refusal_to_start() {
                 return Err(error.into());
             }
-            return Ok(self.conclude(container, Ending::Refused(error.to_string()), watch, mask).await);
+            let refused = Ending::Refused(error.to_string());
+            return Ok(self.conclude(container, refused, watch, mask, &Gathered::default()).await);
         }
         let started = Instant::now();
         let relay = Relay::start(self.engine, container, self.events, mask);
+        let memory = MemoryPeak::watch(self.engine, container);
         let state = self.engine.container(container).await?;
+        let mut late = None;
         let ending = if state.running {
             let target = self.target(&state)?;
             self.announce(container, target);
-            self.watch(container, target, started, &mut watch).await?
+            let ending = self.watch(container, target, started, &mut watch, mask).await?;
+            if matches!(ending, Ending::Judged(Decision::Unhealthy))
+                && watch.saw_not_yet()
+                && !self.is_elsewhere(container).await
+            {
+                late = self.late(container, target, started).await;
+            }
+            ending
         } else {
             Ending::Exited(exit(&state, started.elapsed()))
         };
@@ -124,7 +188,32 @@ impl Trial<'_> {
             relay.drain().await;
             self.events.emit(Event::ContainerExited { exit_code: exit.code, out_of_memory: exit.out_of_memory });
         }
-        Ok(self.conclude(container, ending, watch, mask).await)
+        let gathered = Gathered { late, peak_bytes: memory.seen() };
+        Ok(self.conclude(container, ending, watch, mask, &gathered).await)
+    }
+
+    /// Whether it is known already why nobody answers: it listens, and not where it is asked.
+    async fn is_elsewhere(&self, container: &str) -> bool {
+        let port = self.settings.port;
+        self.listening(container).await.is_some_and(|sockets| {
+            !sockets.is_empty() && sockets.iter().all(|socket| socket.port() != port || socket.ip().is_loopback())
+        })
+    }
+
+    /// When an application that the thresholds have decided against is ready after all, if it is so soon.
+    async fn late(&self, container: &str, target: SocketAddr, started: Instant) -> Option<Duration> {
+        let check = &self.settings.health_check;
+        let ready = async {
+            while !probe(target, check, check.timeout()).await.passes() {
+                tokio::time::sleep(EARLY_PAUSE).await;
+            }
+            started.elapsed()
+        };
+        tokio::select! {
+            biased;
+            _ended = self.engine.wait_until_exited(container) => None,
+            ready = timeout(allowed(check).min(LATE_LIMIT), ready) => ready.ok(),
+        }
     }
 
     /// An engine learns that the kernel killed for memory a moment after it learns of the end: a kill is looked at again.
@@ -162,13 +251,14 @@ impl Trial<'_> {
         target: SocketAddr,
         started: Instant,
         watch: &mut Watch,
+        mask: &Mask,
     ) -> Result<Ending, VerifyError> {
         let mut exited = std::pin::pin!(self.engine.wait_until_exited(container));
         loop {
             let slot = watch.next();
             let probing = async {
                 sleep_until(started + slot.at).await;
-                probe(target, &self.settings.health_check, slot.limit).await
+                probe(target, &self.settings.health_check, slot.limit).await.masked(mask)
             };
             let seen = tokio::select! {
                 biased;
@@ -196,39 +286,55 @@ impl Trial<'_> {
     }
 
     /// Makes the verdict of the ending, and gathers the evidence when it is a bad one.
-    async fn conclude(&self, container: &str, ending: Ending, watch: Watch, mask: &Mask) -> Verification {
-        let (decision, exit, refusal, mut reason) = match ending {
+    async fn conclude(
+        &self,
+        container: &str,
+        ending: Ending,
+        watch: Watch,
+        mask: &Mask,
+        gathered: &Gathered,
+    ) -> Verification {
+        let ready = watch.ready_at();
+        let (decision, exit, refusal, reason) = match ending {
             Ending::Judged(decision) => (Some(decision), None, None, watch.reason(decision)),
-            Ending::Exited(exit) => (None, Some(exit), None, self.exit_reason(exit)),
-            Ending::Refused(refusal) => (None, None, Some(refusal.clone()), format!("could not be started: {refusal}")),
-        };
-        let healthy = decision == Some(Decision::Healthy);
-        let probes = watch.into_records();
-        let (mut last_lines, mut finding) = (Vec::new(), None);
-        if !healthy {
-            last_lines = self.last_lines(container, mask).await;
-            let listening = self.listening(container).await;
-            let found = diagnose(&Evidence {
-                port: self.settings.port,
-                exit,
-                refusal: refusal.as_deref(),
-                last_lines: &last_lines,
-                decision,
-                last_seen: probes.last().map(|record| &record.seen),
-                listening: listening.as_deref(),
-            });
-            let addition = found.to_string();
-            if !addition.is_empty() {
-                reason = format!("{reason}: {addition}");
+            Ending::Exited(exit) => {
+                (None, Some(exit), None, exit_reason(exit, self.settings.memory_mib, ready.is_some()))
             }
-            finding = Some(found);
+            Ending::Refused(refusal) => (None, None, Some(refusal), "it could not be started".to_owned()),
+        };
+        let mut verification = Verification {
+            healthy: decision == Some(Decision::Healthy),
+            reason,
+            ready,
+            allowed: allowed(&self.settings.health_check),
+            nearly_too_slow: watch.is_near_miss(),
+            probes: watch.into_records(),
+            exit,
+            last_lines: Vec::new(),
+            missing_secrets: missing_secrets(self.settings),
+            finding: None,
+            evidence: Vec::new(),
+        };
+        if verification.healthy {
+            return verification;
         }
-        let missing_secrets = missing_secrets(self.settings);
-        Verification { healthy, reason, probes, exit, last_lines, missing_secrets, finding }
-    }
-
-    fn exit_reason(&self, exit: Exit) -> String {
-        exit_reason(exit.code, exit.out_of_memory, self.settings.memory_mib, exit.after)
+        verification.last_lines = self.last_lines(container, mask).await;
+        let listening = self.listening(container).await;
+        let finding = diagnose(&Evidence {
+            port: self.settings.port,
+            check: &self.settings.health_check,
+            memory_mib: self.settings.memory_mib,
+            exit,
+            refusal: refusal.as_deref(),
+            last_lines: &verification.last_lines,
+            decision,
+            last_seen: verification.probes.last().map(|record| &record.seen),
+            listening: listening.as_deref(),
+            peak_bytes: gathered.peak_bytes,
+            late: gathered.late,
+        });
+        verification.explain(finding, &listening.unwrap_or_default(), refusal);
+        verification
     }
 
     /// What the container listens on, where that can be seen from here. It only adds to a verdict that has fallen.

@@ -5,15 +5,18 @@ use std::{
     collections::BTreeMap,
     panic::AssertUnwindSafe,
     sync::{Arc, LazyLock, Mutex},
+    time::Duration,
 };
 
 use futures_util::FutureExt as _;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     demo::image::{PackedImage, SelfLayer},
     docker::{DockerEnvironment, Engine},
     domain::{
+        digest::Digest,
         event::{Emitter, Event},
         health::{HealthCheck, Protocol},
         secret::Secret,
@@ -110,6 +113,27 @@ impl Bench {
         name
     }
 
+    /// Loads an image of one file, which it runs, and gives its name.
+    pub(super) async fn load_file(&self, tag: &str, content: &[u8], mode: u32) -> String {
+        let name = format!("shipgate-test/{}:{tag}", self.run_id);
+        self.images.lock().unwrap().push(name.clone());
+        let layer = tar_of(&[("program", content, mode)]);
+        let config = json!({
+            "architecture": "amd64", "os": "linux",
+            "config": { "Entrypoint": ["/program"], "Env": [format!("SHIPGATE_TEST={}", self.run_id)] },
+            "rootfs": { "type": "layers", "diff_ids": [Digest::of(&layer).as_str()] },
+        });
+        let list = json!([{ "Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"] }]);
+        let archive = tar_of(&[
+            ("config.json", config.to_string().as_bytes(), 0o644),
+            ("layer.tar", &layer, 0o644),
+            ("manifest.json", list.to_string().as_bytes(), 0o644),
+        ]);
+        let loaded = self.engine.load_image(futures_util::stream::iter([Ok(archive.into())])).await.unwrap();
+        assert_eq!(loaded, name);
+        name
+    }
+
     /// An image of this test's own: the run id in its environment keeps the engine from taking two tests' for one.
     fn pack(&self, entrypoint: &[&str], architecture: &str) -> PackedImage {
         LAYER.image_that_runs(entrypoint, &[("SHIPGATE_TEST", &self.run_id)], architecture)
@@ -136,6 +160,31 @@ impl Bench {
         events: &Emitter,
         cancel: &CancellationToken,
     ) -> Result<Verification, VerifyError> {
-        verify(&self.engine, VerifyRequest { image, settings, run_id: &self.run_id }, events, cancel).await
+        verify(&self.engine, self.request(image, settings, Duration::ZERO), events, cancel).await
     }
+
+    /// The same, watched on for this long once it is healthy.
+    pub(super) async fn verify_staying(
+        &self,
+        settings: &RunSettings,
+        stay: Duration,
+    ) -> Result<Verification, VerifyError> {
+        let request = self.request(self.image(), settings, stay);
+        verify(&self.engine, request, &Emitter::silent(), &CancellationToken::new()).await
+    }
+
+    fn request<'a>(&'a self, image: VerifyImage, settings: &'a RunSettings, stay: Duration) -> VerifyRequest<'a> {
+        VerifyRequest { image, settings, run_id: &self.run_id, stay, compressed_bytes: None }
+    }
+}
+
+fn tar_of(files: &[(&str, &[u8], u32)]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, content, mode) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(*mode);
+        builder.append_data(&mut header, path, *content).unwrap();
+    }
+    builder.into_inner().unwrap()
 }

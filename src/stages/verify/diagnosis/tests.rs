@@ -1,0 +1,162 @@
+//! Every finding, from the least evidence that gives it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{Decision, Evidence, Exit, Finding, HealthCheck, Seen, diagnose, enough, fits};
+use crate::{domain::health::Protocol, stages::verify::probe::Answer};
+
+static CHECK: HealthCheck = HealthCheck {
+    protocol: Protocol::Http,
+    path: String::new(),
+    interval_seconds: 5,
+    timeout_seconds: 2,
+    healthy_threshold: 1,
+    unhealthy_threshold: 5,
+};
+
+static NOTHING: Evidence<'_> = Evidence {
+    port: 8080,
+    check: &CHECK,
+    memory_mib: 512,
+    exit: None,
+    refusal: None,
+    last_lines: &[],
+    decision: Some(Decision::Unhealthy),
+    last_seen: None,
+    listening: None,
+    peak_bytes: None,
+    late: None,
+};
+
+fn ended(code: i64, out_of_memory: bool) -> Option<Exit> {
+    Some(Exit { code, out_of_memory, after: Duration::ZERO })
+}
+
+#[test]
+fn each_trouble_has_its_name() {
+    let late = Seen::TimedOut { connected: true, limit: Duration::from_secs(1) };
+    let status = Seen::answered(401);
+    let table = [
+        (NOTHING, "does-not-listen"),
+        (Evidence { exit: ended(1, false), ..NOTHING }, "exited"),
+        (Evidence { exit: ended(137, true), ..NOTHING }, "out-of-memory"),
+        (Evidence { last_seen: Some(&status), ..NOTHING }, "answers-status"),
+        (Evidence { last_seen: Some(&late), ..NOTHING }, "answers-too-late"),
+        (Evidence { last_seen: Some(&Seen::NotHttp("x")), ..NOTHING }, "not-http"),
+        (Evidence { last_seen: Some(&Seen::Refused), ..NOTHING }, "does-not-listen"),
+        (Evidence { last_seen: Some(&Seen::Refused), late: Some(Duration::from_secs(31)), ..NOTHING }, "too-slow"),
+        (Evidence { last_seen: Some(&status), decision: Some(Decision::Flapping), ..NOTHING }, "flaps"),
+        (Evidence { last_seen: Some(&status), decision: Some(Decision::Relapsed), ..NOTHING }, "answers-status"),
+    ];
+    for (evidence, name) in table {
+        let finding = diagnose(&evidence);
+        assert_eq!(finding.name(), name);
+        assert!(!finding.hint(&[]).is_empty(), "{name}");
+    }
+}
+
+/// The words of runc 1.1 and 1.2, crun, and Docker's older init.
+#[test]
+fn a_command_that_cannot_run_is_told_by_the_runtimes_words() {
+    let refusals = [
+        (r#"exec: "/nowhere": stat /nowhere: no such file or directory: unknown"#, "command-not-found"),
+        (r#"exec: "nope": executable file not found in $PATH: unknown"#, "command-not-found"),
+        ("crun: executable file `x` not found in $PATH: No such file or directory: OCI runtime", "command-not-found"),
+        (r#"exec: "/data": permission denied: unknown"#, "not-executable"),
+        (r#"exec: "/etc": is a directory: unknown"#, "not-executable"),
+        ("OCI runtime create failed: exec /app: exec format error", "wrong-architecture"),
+        ("exec /app: no such file or directory", "interpreter-not-found"),
+        ("something else", "not-started"),
+    ];
+    for (refusal, name) in refusals {
+        let finding = diagnose(&Evidence { refusal: Some(refusal), ..NOTHING });
+        assert_eq!(finding.name(), name, "{refusal}");
+    }
+    let ends = [
+        (&["exec /app: no such file or directory"][..], "interpreter-not-found"),
+        (&["exec /app: exec format error"], "wrong-architecture"),
+        (&["standard_init_linux.go:228: exec user process caused: exec format error"], "wrong-architecture"),
+        (&["exec /app: permission denied"], "not-executable"),
+        // An application that says such a thing itself has run.
+        (&["starting", "exec /helper: exec format error"], "exited"),
+        (&["cannot open the log: no such file or directory"], "exited"),
+    ];
+    for (lines, name) in ends {
+        let lines: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+        let finding = diagnose(&Evidence { exit: ended(255, false), last_lines: &lines, ..NOTHING });
+        assert_eq!(finding.name(), name, "{lines:?}");
+    }
+}
+
+#[test]
+fn where_it_listens_tells_a_refusal_from_a_refusal() {
+    let listens = |sockets: &[&str]| {
+        let sockets: Vec<SocketAddr> = sockets.iter().map(|socket| socket.parse().unwrap()).collect();
+        diagnose(&Evidence { last_seen: Some(&Seen::Refused), listening: Some(&sockets), ..NOTHING })
+    };
+    assert_eq!(listens(&["127.0.0.1:8080"]), Finding::ListensLocally { port: 8080 });
+    assert_eq!(listens(&["[::1]:8080", "0.0.0.0:9090"]), Finding::ListensLocally { port: 8080 });
+    let elsewhere = Finding::ListensElsewhere { expected: 8080, ports: vec![80, 3000] };
+    assert_eq!(listens(&["0.0.0.0:3000", "[::]:3000", "0.0.0.0:80", "127.0.0.1:9"]), elsewhere);
+    assert_eq!(elsewhere.addition().unwrap(), "it listens on port 80, 3000, not 8080");
+    assert_eq!(elsewhere.evidence(&["0.0.0.0:80".parse().unwrap()], ""), ["listens on 0.0.0.0:80"]);
+    assert_eq!(listens(&["127.0.0.1:9"]), Finding::DoesNotListen { port: 8080 });
+    assert_eq!(listens(&[]), Finding::DoesNotListen { port: 8080 });
+}
+
+#[test]
+fn an_end_without_its_secrets_names_them() {
+    let hint = Finding::Exited { code: 1 }.hint(&["DATABASE_URL".to_owned()]);
+    assert!(hint.contains("DATABASE_URL"), "{hint}");
+}
+
+#[test]
+fn the_disk_holds_the_image_twice() {
+    assert_eq!(fits(3_000_000_000, None), Ok(()));
+    assert_eq!(fits(2_000_000_000, Some(1_000_000_000)), Ok(()));
+    let over = fits(2_000_000_000, Some(1_000_000_001)).unwrap_err();
+    let told = over.addition().unwrap();
+    assert!(
+        told.starts_with("the image takes 1.00 GB compressed and 2.00 GB unpacked, and App Runner has 3 GB"),
+        "{told}"
+    );
+    assert_eq!(over.evidence(&[], ""), ["compressed: 1.00 GB", "unpacked: 2.00 GB"]);
+    assert!(fits(3_450_000_000, None).unwrap_err().addition().unwrap().contains("3.45 GB unpacked"));
+}
+
+#[test]
+fn slowness_is_told_with_thresholds_that_would_do() {
+    let slow = diagnose(&Evidence { late: Some(Duration::from_millis(31_200)), ..NOTHING });
+    let told = slow.addition().unwrap();
+    assert_eq!(told, "it is ready after 31.2 s, and the health check gives up after 25 s");
+    assert!(slow.hint(&[]).contains("interval 5 and unhealthy_threshold 8 would do"), "{}", slow.hint(&[]));
+    let seconds = Duration::from_secs;
+    let table = [
+        (seconds(4), 1, Some((1, 6))),
+        (seconds(70), 5, Some((5, 18))),
+        (seconds(100), 5, Some((7, 18))),
+        (seconds(319), 20, Some((20, 20))),
+        (seconds(321), 20, None),
+    ];
+    for (ready, interval, expected) in table {
+        assert_eq!(enough(ready, interval), expected, "{ready:?} {interval}");
+        if let Some((interval, threshold)) = expected {
+            assert!(seconds(u64::from(interval * threshold)) > ready, "{ready:?}");
+        }
+    }
+    assert!(
+        Finding::TooSlow { ready: seconds(999), allowed: seconds(25), enough: None }
+            .hint(&[])
+            .contains("no health check")
+    );
+}
+
+#[test]
+fn evidence_is_what_was_seen() {
+    let answer = Answer { status: 301, location: Some("/login".to_owned()), body: "Moved".to_owned() };
+    let found = diagnose(&Evidence { last_seen: Some(&Seen::Status(answer)), ..NOTHING });
+    assert_eq!(found.evidence(&[], ""), ["location: /login", "body: Moved"]);
+    let memory = Evidence { exit: ended(137, true), peak_bytes: Some(130 << 20), ..NOTHING };
+    assert_eq!(diagnose(&memory).evidence(&[], ""), ["limit: 512 MiB", "peak: at least 130 MiB, as sampled"]);
+    assert_eq!(Finding::Flaps.evidence(&[], "+-+-"), ["probes: +-+- (+ passed, - failed)"]);
+}
