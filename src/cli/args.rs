@@ -25,6 +25,8 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
+    /// Check one image in a local container under App Runner's rules, without AWS
+    Verify(VerifyArgs),
     /// Copy one image from any registry to any others
     Copy(CopyArgs),
     /// Copy many images into the registries of several accounts and regions
@@ -71,6 +73,67 @@ pub struct WaitArgs {
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The image: a name or id that the engine has, or a reference to pull
+    pub image: String,
+    /// What the container is run with, and how it is probed
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Whether the image is pulled: always, missing or never [default: missing]
+    #[arg(long, value_name = "WHEN")]
+    pub pull: Option<String>,
+    /// Watch it on for so long once it is healthy, such as 10s [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    pub stay: Option<String>,
+    /// How to tell
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What a container is run with, and how it is probed: App Runner's settings.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Settings, with App Runner's defaults")]
+pub struct SettingsArgs {
+    /// The port the application must listen on, also given to it as PORT [default: 8080]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+    /// The path of an HTTP health check, which passes on 200 alone [default: a TCP health check]
+    #[arg(long, value_name = "PATH")]
+    pub health_path: Option<String>,
+    /// tcp or http [default: http if there is a path, else tcp]
+    #[arg(long, value_name = "PROTOCOL")]
+    pub health_protocol: Option<String>,
+    /// Seconds from one probe to the next, 1 to 20 [default: 5]
+    #[arg(long, value_name = "SECONDS")]
+    pub health_interval: Option<String>,
+    /// Seconds a probe may take, 1 to 20 [default: 2]
+    #[arg(long, value_name = "SECONDS")]
+    pub health_timeout: Option<String>,
+    /// Probes in a row that must pass, 1 to 20 [default: 1]
+    #[arg(long, value_name = "COUNT")]
+    pub healthy_threshold: Option<String>,
+    /// Probes in a row that must fail, 1 to 20 [default: 5]
+    #[arg(long, value_name = "COUNT")]
+    pub unhealthy_threshold: Option<String>,
+    /// Replaces the image's command; no shell reads it [default: the image's]
+    #[arg(long, value_name = "COMMAND")]
+    pub start_command: Option<String>,
+    /// vCPU, such as 1 or 0.25 [default: 1]
+    #[arg(long, value_name = "VCPU")]
+    pub cpu: Option<String>,
+    /// GB, such as 2 or 0.5 [default: 2]
+    #[arg(long, value_name = "GB")]
+    pub memory: Option<String>,
+    /// A variable of the container; NAME alone takes the value that it has here
+    #[arg(short = 'e', long = "env", value_name = "NAME[=VALUE]")]
+    pub variables: Vec<String>,
+    /// A file of variables, NAME=VALUE a line
+    #[arg(long = "env-file", value_name = "FILE")]
+    pub variable_files: Vec<PathBuf>,
 }
 
 /// Arguments of `copy`.

@@ -3,6 +3,7 @@
 mod copying;
 mod mirror;
 mod registries;
+mod verifying;
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use aws_config::SdkConfig;
 
 pub use self::registries::ecr_registry;
 use self::registries::{Opener, log_in};
-pub use self::{copying::connect_copy, mirror::connect_mirror};
+pub use self::{copying::connect_copy, mirror::connect_mirror, verifying::log_in_to_pull};
 
 use crate::{
     aws::{

@@ -19,10 +19,13 @@ use crate::domain::secret::Secret;
 /// The only platform App Runner runs, as the engine writes it.
 pub const PLATFORM: &str = "linux/amd64";
 
+/// The user whose password is an identity token (docker-credential-helpers, "Docker credentials").
+pub const IDENTITY_TOKEN: &str = "<token>";
+
 /// Short-lived credentials, given to the engine with the one pull they are for and kept nowhere.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RegistryAuth {
-    /// The user: `AWS` for ECR.
+    /// The user: `AWS` for ECR, [`IDENTITY_TOKEN`] where the password is such a token.
     pub username: String,
     /// The password or token.
     pub password: Secret,
@@ -108,6 +111,10 @@ impl Engine {
 }
 
 fn credentials(auth: &RegistryAuth) -> DockerCredentials {
+    if auth.username == IDENTITY_TOKEN {
+        let token = Some(auth.password.reveal().to_owned());
+        return DockerCredentials { identitytoken: token, ..DockerCredentials::default() };
+    }
     DockerCredentials {
         username: Some(auth.username.clone()),
         password: Some(auth.password.reveal().to_owned()),

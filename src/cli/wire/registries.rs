@@ -97,7 +97,7 @@ impl Opener {
 }
 
 /// What the environment says about where credentials of registries are.
-fn keychain_environment(environment: &Environment) -> KeychainEnvironment {
+pub(super) fn keychain_environment(environment: &Environment) -> KeychainEnvironment {
     KeychainEnvironment {
         docker_config: environment.docker_config().map(Into::into),
         registry_auth_file: environment.registry_auth_file().map(Into::into),
