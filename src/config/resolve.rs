@@ -98,6 +98,9 @@ fn target_of(
         verify: VerifySettings {
             environment: create::environment(verify.environment, problems),
             skip: verify.skip.value().is_some_and(|yes| yes.0),
+            stay: verify.stay.value().map_or(Duration::ZERO, |stay| stay.0),
+            reach: verify.reach.value().unwrap_or_default(),
+            sidecar: environment.sidecar().map(Into::into),
         },
         gate_timeout: target.gate.value().unwrap_or_default().timeout.value().map_or(GATE_TIMEOUT, |timeout| timeout.0),
         log_retention_days: target.logs.value().unwrap_or_default().retention_days.value().map(|days| days.0),

@@ -53,6 +53,8 @@ pub async fn verify(
             run_id: &run.id,
             stay: verifying.stay,
             compressed_bytes: None,
+            reach: &verifying.reach,
+            sidecar: verifying.sidecar.as_deref(),
         };
         let cancel = run.narrator.cancellation.token();
         let verification: Verification = verify::verify(&engine, request, run.events(), cancel).await?;

@@ -136,6 +136,8 @@ struct Verification {
     reason: Option<String>,
     container: Option<String>,
     address: Option<String>,
+    way: Option<String>,
+    not_used: Vec<String>,
     health_check: Option<HealthCheck>,
     missing_secrets: Vec<String>,
     probes: Vec<Probe>,
@@ -274,10 +276,11 @@ impl Document {
             }
             Event::RepositoryCreated { repository } => self.repositories_created.push(repository),
             end @ Event::Mirrored { .. } => self.end_mirror(&end),
-            Event::ContainerStarted { container, address, health_check, missing_secrets } => {
+            Event::ContainerStarted { container, address, way, not_used, health_check, missing_secrets } => {
                 let (container, address, health_check) = (Some(container), Some(address), Some(health_check));
+                let (way, default) = (Some(way), Verification::default());
                 *self.verification() =
-                    Verification { container, address, health_check, missing_secrets, ..Verification::default() };
+                    Verification { container, address, way, not_used, health_check, missing_secrets, ..default };
             }
             Event::Probed { number, passed, detail, at_ms } => {
                 self.verification().probes.push(Probe { number, passed, detail, at_ms });

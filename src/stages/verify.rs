@@ -10,12 +10,14 @@ mod judge;
 mod memory;
 mod output;
 mod probe;
+mod reach;
+mod sidecar;
 mod trial;
 
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::timeout;
@@ -25,6 +27,7 @@ pub use self::{
     finding::Finding,
     judge::ProbeRecord,
     probe::{Answer, Seen},
+    sidecar::serve as serve_sidecar,
 };
 use crate::{
     docker::{
@@ -35,6 +38,7 @@ use crate::{
     domain::{
         event::{Emitter, Event, milliseconds},
         finding::FindingReport,
+        reach::ReachChoice,
         secret::Secret,
         service::RunSettings,
     },
@@ -85,6 +89,10 @@ pub struct VerifyRequest<'a> {
     pub stay: Duration,
     /// The bytes of the image's layers as they are pulled, where they are known.
     pub compressed_bytes: Option<u64>,
+    /// How the container is reached.
+    pub reach: &'a ReachChoice,
+    /// A Linux executable of shipgate for the sidecar; this program's own where none is named.
+    pub sidecar: Option<&'a Path>,
 }
 
 /// The judgement, with its evidence.
@@ -261,7 +269,15 @@ pub async fn verify(
             tell(events, &verification);
             return Ok(verification);
         }
-        let trial = trial::Trial { engine, settings: request.settings, events, cancel, stay: request.stay };
+        let trial = trial::Trial {
+            engine,
+            settings: request.settings,
+            events,
+            cancel,
+            stay: request.stay,
+            reach: request.reach,
+            sidecar: request.sidecar,
+        };
         trial.run(request.image.name(), request.run_id, command.clone(), environment.clone()).await
     };
     let mut judged = attempt().await;

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use shipgate::demo::image::PackedImage;
+use shipgate::packing::PackedImage;
 
 use crate::world::{World, layer};
 

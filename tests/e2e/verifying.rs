@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::Value;
-use shipgate::demo::image::PackedImage;
+use shipgate::packing::PackedImage;
 
 use crate::{
     said::without_what_varies,

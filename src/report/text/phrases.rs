@@ -55,8 +55,8 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         }
         Event::RepositoryCreated { repository } => going(running).say(format!("created repository {repository}")),
         end @ Event::Mirrored { .. } => return mirrored(end),
-        Event::ContainerStarted { container, address, health_check, missing_secrets } => {
-            return container_started(container, address, &health_check.to_string(), missing_secrets);
+        Event::ContainerStarted { container, address, way, health_check, missing_secrets, .. } => {
+            return container_started(container, &format!("{address}, {way}"), &health_check.to_string(), missing_secrets);
         }
         Event::Probed { number, passed, detail, at_ms } => probed(*number, *passed, detail, *at_ms),
         Event::ContainerExited { exit_code, out_of_memory } => container_exited(*exit_code, *out_of_memory),

@@ -228,6 +228,7 @@ async fn only_what_has_expired_is_swept() {
                 environment: Vec::new(),
                 cpu_units: 256,
                 memory_mib: 64,
+                network: None,
                 labels: labels(bench.run_id(), made, Duration::from_mins(1)),
             };
             bench.engine().create_container(&spec).await.unwrap()
