@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::domain::secret::Secret;
+
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
 #[derive(Debug, Parser)]
 #[command(
@@ -23,6 +25,8 @@ pub struct Cli {
 pub enum Command {
     /// Copy, verify, promote, release and follow one image to one service
     Deploy(DeployArgs),
+    /// Check an image in a local container, by App Runner's own rules
+    Verify(VerifyArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
     /// Copy one image from any registry to any others
@@ -58,6 +62,65 @@ pub struct DeployArgs {
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The image: a name or an id that the engine has, or HOST/REPOSITORY:TAG to pull
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// When to pull it: always, missing (if the engine does not have it) or never [default: missing]
+    #[arg(long, value_name = "WHEN")]
+    pub pull: Option<String>,
+    /// What it is run with
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    /// How to tell
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What a container is run with, said by flags.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "The service's settings")]
+pub struct SettingArgs {
+    /// The port it must listen on, also given to it as PORT [default: 8080]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+    /// Replaces the image's command; no shell reads it [default: the image's]
+    #[arg(long, value_name = "COMMAND")]
+    pub start_command: Option<String>,
+    /// vCPU, such as 1 or 0.25 [default: 1]
+    #[arg(long, value_name = "VCPU")]
+    pub cpu: Option<String>,
+    /// GB, such as 2 or 0.5 [default: 2]
+    #[arg(long, value_name = "GB")]
+    pub memory: Option<String>,
+    /// An environment variable: NAME=VALUE, or NAME to take it from the environment
+    #[arg(short, long = "env", value_name = "NAME[=VALUE]", value_parser = secret)]
+    pub environment: Vec<Secret>,
+    /// A file of environment variables, a NAME=VALUE a line; values may be quoted
+    #[arg(long = "env-file", value_name = "FILE")]
+    pub environment_files: Vec<PathBuf>,
+    /// What a probe speaks: tcp (a connection is accepted) or http (200 is answered) [default: tcp]
+    #[arg(long, value_name = "PROTOCOL")]
+    pub health_protocol: Option<String>,
+    /// The path that a probe asks for, over HTTP then [default: /]
+    #[arg(long, value_name = "PATH")]
+    pub health_path: Option<String>,
+    /// Seconds from one probe to the next, 1 to 20 [default: 5]
+    #[arg(long, value_name = "SECONDS")]
+    pub health_interval: Option<String>,
+    /// Seconds a probe may take, 1 to 20 [default: 2]
+    #[arg(long, value_name = "SECONDS")]
+    pub health_timeout: Option<String>,
+    /// Probes in a row that must pass, 1 to 20 [default: 1]
+    #[arg(long, value_name = "COUNT")]
+    pub healthy_threshold: Option<String>,
+    /// Probes in a row that must fail, 1 to 20 [default: 5]
+    #[arg(long, value_name = "COUNT")]
+    pub unhealthy_threshold: Option<String>,
 }
 
 /// Arguments of `wait`.
@@ -254,6 +317,12 @@ pub struct DemoArgs {
     /// Leave the sandbox and its services running at the end, until Ctrl-C
     #[arg(long)]
     pub keep: bool,
+}
+
+/// The value may be secret, so neither a message nor `Debug` shows it.
+#[expect(clippy::unnecessary_wraps, reason = "clap's parsers may refuse")]
+fn secret(text: &str) -> Result<Secret, String> {
+    Ok(Secret::new(text))
 }
 
 fn positive(text: &str) -> Result<f64, String> {

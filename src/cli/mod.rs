@@ -32,6 +32,7 @@ fn in_runtime(command: Command) -> ProcessExitCode {
         Command::Schema { mirror } => commands::schema::run(mirror).into(),
         Command::Completions { shell } => commands::completions::run(shell).into(),
         Command::Deploy(_)
+        | Command::Verify(_)
         | Command::Wait(_)
         | Command::Copy(_)
         | Command::Mirror(_)
@@ -47,6 +48,7 @@ fn in_runtime(command: Command) -> ProcessExitCode {
 async fn dispatch(command: Command) -> ProcessExitCode {
     match command {
         Command::Deploy(args) => Box::pin(commands::deploy::run(args)).await.into(),
+        Command::Verify(args) => Box::pin(commands::verify::run(args)).await.into(),
         Command::Wait(args) => Box::pin(commands::wait::run(args)).await.into(),
         Command::Copy(args) => Box::pin(commands::copy::run(args)).await.into(),
         Command::Mirror(args) => Box::pin(commands::mirror::run(args)).await.into(),

@@ -8,6 +8,7 @@
 pub mod copying;
 mod create;
 pub mod deployment;
+mod env_file;
 pub mod environment;
 mod interpolate;
 pub mod mirror;
@@ -24,6 +25,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod tree;
+pub mod verifying;
 
 use std::path::{Path, PathBuf};
 

@@ -28,4 +28,5 @@ mod scenes;
 mod signals;
 mod state;
 mod trouble;
+mod verifying;
 mod world;

@@ -8,4 +8,5 @@ pub mod deploy;
 pub mod mirror;
 pub mod sandbox;
 pub mod schema;
+pub mod verify;
 pub mod wait;
