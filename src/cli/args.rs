@@ -4,8 +4,6 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::domain::secret::Secret;
-
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
 #[derive(Debug, Parser)]
 #[command(
@@ -25,10 +23,10 @@ pub struct Cli {
 pub enum Command {
     /// Copy, verify, promote, release and follow one image to one service
     Deploy(DeployArgs),
-    /// Check an image in a local container, by App Runner's own rules
-    Verify(VerifyArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
+    /// Check one image in a local container under App Runner's rules, without AWS
+    Verify(VerifyArgs),
     /// Copy one image from any registry to any others
     Copy(CopyArgs),
     /// Copy many images into the registries of several accounts and regions
@@ -64,51 +62,51 @@ pub struct DeployArgs {
     pub output: OutputArgs,
 }
 
-/// Arguments of `verify`.
+/// Arguments of `wait`.
 #[derive(Debug, Args)]
-pub struct VerifyArgs {
-    /// The image: a name or an id that the engine has, or HOST/REPOSITORY:TAG to pull
-    #[arg(value_name = "IMAGE")]
-    pub image: String,
-    /// When to pull it: always, missing (if the engine does not have it) or never [default: missing]
-    #[arg(long, value_name = "WHEN")]
-    pub pull: Option<String>,
-    /// What it is run with
+pub struct WaitArgs {
+    /// The operation's id, as `deploy` printed it
+    pub operation: String,
+    /// Which service it is of
     #[command(flatten)]
-    pub settings: SettingArgs,
+    pub target: TargetArgs,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
-/// What a container is run with, said by flags.
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The image: a name or id that the engine has, or a reference to pull
+    pub image: String,
+    /// What the container is run with, and how it is probed
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Whether the image is pulled: always, missing or never [default: missing]
+    #[arg(long, value_name = "WHEN")]
+    pub pull: Option<String>,
+    /// Watch it on for so long once it is healthy, such as 10s [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    pub stay: Option<String>,
+    /// How to tell
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What a container is run with, and how it is probed: App Runner's settings.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "The service's settings")]
-pub struct SettingArgs {
-    /// The port it must listen on, also given to it as PORT [default: 8080]
+#[command(next_help_heading = "Settings, with App Runner's defaults")]
+pub struct SettingsArgs {
+    /// The port the application must listen on, also given to it as PORT [default: 8080]
     #[arg(long, value_name = "PORT")]
     pub port: Option<String>,
-    /// Replaces the image's command; no shell reads it [default: the image's]
-    #[arg(long, value_name = "COMMAND")]
-    pub start_command: Option<String>,
-    /// vCPU, such as 1 or 0.25 [default: 1]
-    #[arg(long, value_name = "VCPU")]
-    pub cpu: Option<String>,
-    /// GB, such as 2 or 0.5 [default: 2]
-    #[arg(long, value_name = "GB")]
-    pub memory: Option<String>,
-    /// An environment variable: NAME=VALUE, or NAME to take it from the environment
-    #[arg(short, long = "env", value_name = "NAME[=VALUE]", value_parser = secret)]
-    pub environment: Vec<Secret>,
-    /// A file of environment variables, a NAME=VALUE a line; values may be quoted
-    #[arg(long = "env-file", value_name = "FILE")]
-    pub environment_files: Vec<PathBuf>,
-    /// What a probe speaks: tcp (a connection is accepted) or http (200 is answered) [default: tcp]
-    #[arg(long, value_name = "PROTOCOL")]
-    pub health_protocol: Option<String>,
-    /// The path that a probe asks for, over HTTP then [default: /]
+    /// The path of an HTTP health check, which passes on 200 alone [default: a TCP health check]
     #[arg(long, value_name = "PATH")]
     pub health_path: Option<String>,
+    /// tcp or http [default: http if there is a path, else tcp]
+    #[arg(long, value_name = "PROTOCOL")]
+    pub health_protocol: Option<String>,
     /// Seconds from one probe to the next, 1 to 20 [default: 5]
     #[arg(long, value_name = "SECONDS")]
     pub health_interval: Option<String>,
@@ -121,19 +119,21 @@ pub struct SettingArgs {
     /// Probes in a row that must fail, 1 to 20 [default: 5]
     #[arg(long, value_name = "COUNT")]
     pub unhealthy_threshold: Option<String>,
-}
-
-/// Arguments of `wait`.
-#[derive(Debug, Args)]
-pub struct WaitArgs {
-    /// The operation's id, as `deploy` printed it
-    pub operation: String,
-    /// Which service it is of
-    #[command(flatten)]
-    pub target: TargetArgs,
-    /// How to tell
-    #[command(flatten)]
-    pub output: OutputArgs,
+    /// Replaces the image's command; no shell reads it [default: the image's]
+    #[arg(long, value_name = "COMMAND")]
+    pub start_command: Option<String>,
+    /// vCPU, such as 1 or 0.25 [default: 1]
+    #[arg(long, value_name = "VCPU")]
+    pub cpu: Option<String>,
+    /// GB, such as 2 or 0.5 [default: 2]
+    #[arg(long, value_name = "GB")]
+    pub memory: Option<String>,
+    /// A variable of the container; NAME alone takes the value that it has here
+    #[arg(short = 'e', long = "env", value_name = "NAME[=VALUE]")]
+    pub variables: Vec<String>,
+    /// A file of variables, NAME=VALUE a line
+    #[arg(long = "env-file", value_name = "FILE")]
+    pub variable_files: Vec<PathBuf>,
 }
 
 /// Arguments of `copy`.
@@ -317,12 +317,6 @@ pub struct DemoArgs {
     /// Leave the sandbox and its services running at the end, until Ctrl-C
     #[arg(long)]
     pub keep: bool,
-}
-
-/// The value may be secret, so neither a message nor `Debug` shows it.
-#[expect(clippy::unnecessary_wraps, reason = "clap's parsers may refuse")]
-fn secret(text: &str) -> Result<Secret, String> {
-    Ok(Secret::new(text))
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -32,8 +32,8 @@ fn in_runtime(command: Command) -> ProcessExitCode {
         Command::Schema { mirror } => commands::schema::run(mirror).into(),
         Command::Completions { shell } => commands::completions::run(shell).into(),
         Command::Deploy(_)
-        | Command::Verify(_)
         | Command::Wait(_)
+        | Command::Verify(_)
         | Command::Copy(_)
         | Command::Mirror(_)
         | Command::Sandbox(_)
@@ -48,8 +48,8 @@ fn in_runtime(command: Command) -> ProcessExitCode {
 async fn dispatch(command: Command) -> ProcessExitCode {
     match command {
         Command::Deploy(args) => Box::pin(commands::deploy::run(args)).await.into(),
-        Command::Verify(args) => Box::pin(commands::verify::run(args)).await.into(),
         Command::Wait(args) => Box::pin(commands::wait::run(args)).await.into(),
+        Command::Verify(args) => Box::pin(commands::verify::run(args)).await.into(),
         Command::Copy(args) => Box::pin(commands::copy::run(args)).await.into(),
         Command::Mirror(args) => Box::pin(commands::mirror::run(args)).await.into(),
         Command::Sandbox(args) => Box::pin(commands::sandbox::run(args)).await.into(),

@@ -8,7 +8,7 @@
 pub mod copying;
 mod create;
 pub mod deployment;
-mod env_file;
+mod dotenv;
 pub mod environment;
 mod interpolate;
 pub mod mirror;

@@ -1,37 +1,41 @@
-//! What `shipgate verify` is asked to do: its words and flags, read and checked, every problem at once. The values are read
-//! by the rules of the configuration's keys.
+//! What `shipgate verify` is asked to do: its words and flags, read and checked, every problem at once. It needs no file.
 
-use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use super::{
-    env_file,
+    dotenv,
     environment::Environment,
     problem::{ConfigError, Location, Problem},
     read::Scalar,
-    scalars::{Cpu, HealthPath, Memory, Port, StartCommand, UpToTwenty},
+    scalars::{Cpu, HealthPath, Memory, Port, StartCommand, UpToTwenty, duration},
     sizes,
 };
 use crate::domain::{
     engine_image::{EngineImage, PullPolicy},
-    health::Protocol,
+    health::{HealthCheck, Protocol},
     secret::Secret,
     service::RunSettings,
 };
 
+/// The longest time that a healthy application may be watched on.
+const LONGEST_STAY: Duration = Duration::from_hours(1);
+
 /// The words and flags as they were given.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct VerifyWords {
-    /// The image.
+    /// The image: a name or id that the engine has, or a reference to pull.
     pub image: String,
-    /// What the container is run with.
-    pub settings: SettingWords,
+    /// The settings it is judged under.
+    pub settings: SettingsWords,
     /// `--pull`.
     pub pull: Option<String>,
+    /// `--stay`.
+    pub stay: Option<String>,
 }
 
-/// The flags that say what a container is run with. Each stands for a setting of the service.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct SettingWords {
+/// The flags that say what the container is run with, and how it is probed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SettingsWords {
     /// `--port`.
     pub port: Option<String>,
     /// `--start-command`.
@@ -40,10 +44,10 @@ pub struct SettingWords {
     pub cpu: Option<String>,
     /// `--memory`.
     pub memory: Option<String>,
-    /// `--env`: `NAME=VALUE` or `NAME`.
-    pub environment: Vec<Secret>,
+    /// `--env`: `NAME=VALUE`, or a `NAME` whose value is in the environment.
+    pub variables: Vec<String>,
     /// `--env-file`.
-    pub environment_files: Vec<PathBuf>,
+    pub variable_files: Vec<PathBuf>,
     /// `--health-protocol`.
     pub health_protocol: Option<String>,
     /// `--health-path`.
@@ -58,6 +62,15 @@ pub struct SettingWords {
     pub unhealthy_threshold: Option<String>,
 }
 
+/// Names of variables only: their values may be secret.
+impl std::fmt::Debug for SettingsWords {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> =
+            self.variables.iter().map(|text| text.split_once('=').map_or(text.as_str(), |(name, _)| name)).collect();
+        formatter.debug_struct("SettingsWords").field("variables", &names).finish_non_exhaustive()
+    }
+}
+
 /// A check to make. Well-formed; nothing in it was asked of an engine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verifying {
@@ -67,152 +80,121 @@ pub struct Verifying {
     pub settings: RunSettings,
     /// Whether it is pulled.
     pub pull: PullPolicy,
+    /// How long it is watched on once it is healthy.
+    pub stay: Duration,
 }
 
-/// Settings that flags name, to be laid over those of a service.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct SettingFlags {
-    port: Option<u16>,
-    start_command: Option<String>,
-    cpu_units: Option<u32>,
-    memory_mib: Option<u32>,
-    environment: BTreeMap<String, Secret>,
-    protocol: Option<Protocol>,
-    path: Option<String>,
-    interval_seconds: Option<u32>,
-    timeout_seconds: Option<u32>,
-    healthy_threshold: Option<u32>,
-    unhealthy_threshold: Option<u32>,
-}
-
-/// Reads words and flags.
+/// Reads words and flags; what `--env-file` names is read from there.
 ///
 /// # Errors
 /// [`ConfigError`] with every problem.
 pub fn read(words: &VerifyWords, environment: &Environment) -> Result<Verifying, ConfigError> {
-    let mut problems = Problems::default();
+    let mut problems = Problems(Vec::new());
     let image = problems.parse::<EngineImage>("IMAGE", Some(&words.image));
+    let settings = problems.settings(&words.settings, RunSettings::default(), environment);
     let pull = problems.parse("--pull", words.pull.as_deref()).unwrap_or_default();
-    let flags = setting_flags(&words.settings, environment, &mut problems);
-    let settings = flags.over(RunSettings::default());
-    problems.size_of_app_runner(&flags, &settings);
     problems.can_be_pulled(image.as_ref(), pull);
+    let stay = problems.stay(words.stay.as_deref());
     let Some(image) = image.filter(|_| problems.0.is_empty()) else { return Err(ConfigError::new(problems.0)) };
-    Ok(Verifying { image, settings, pull })
-}
-
-fn setting_flags(words: &SettingWords, environment: &Environment, problems: &mut Problems) -> SettingFlags {
-    let mut number = |flag, text: &Option<String>| problems.scalar::<UpToTwenty>(flag, text).map(|number| number.0);
-    let interval_seconds = number("--health-interval", &words.health_interval);
-    let timeout_seconds = number("--health-timeout", &words.health_timeout);
-    let healthy_threshold = number("--healthy-threshold", &words.healthy_threshold);
-    let unhealthy_threshold = number("--unhealthy-threshold", &words.unhealthy_threshold);
-    let protocol = problems.scalar("--health-protocol", &words.health_protocol);
-    let path = problems.scalar::<HealthPath>("--health-path", &words.health_path).map(|path| path.0);
-    problems.path_is_asked_for(protocol, path.as_deref());
-    SettingFlags {
-        port: problems.scalar::<Port>("--port", &words.port).map(|port| port.0),
-        start_command: problems.scalar::<StartCommand>("--start-command", &words.start_command).map(|words| words.0),
-        cpu_units: problems.scalar::<Cpu>("--cpu", &words.cpu).map(|cpu| cpu.0),
-        memory_mib: problems.scalar::<Memory>("--memory", &words.memory).map(|memory| memory.0),
-        environment: problems.environment(words, environment),
-        // Only HTTP asks for a path.
-        protocol: protocol.or(path.as_ref().map(|_| Protocol::Http)),
-        path,
-        interval_seconds,
-        timeout_seconds,
-        healthy_threshold,
-        unhealthy_threshold,
-    }
-}
-
-impl SettingFlags {
-    /// The settings with what the flags say in place of what they say.
-    #[must_use]
-    pub fn over(&self, settings: RunSettings) -> RunSettings {
-        let mut settings = settings;
-        settings.port = self.port.unwrap_or(settings.port);
-        settings.start_command = self.start_command.clone().or(settings.start_command);
-        settings.cpu_units = self.cpu_units.unwrap_or(settings.cpu_units);
-        settings.memory_mib = self.memory_mib.unwrap_or(settings.memory_mib);
-        settings.secret_names.retain(|name| !self.environment.contains_key(name));
-        settings.environment.extend(self.environment.clone());
-        let check = &mut settings.health_check;
-        check.protocol = self.protocol.unwrap_or(check.protocol);
-        check.path = self.path.clone().unwrap_or_else(|| std::mem::take(&mut check.path));
-        check.interval_seconds = self.interval_seconds.unwrap_or(check.interval_seconds);
-        check.timeout_seconds = self.timeout_seconds.unwrap_or(check.timeout_seconds);
-        check.healthy_threshold = self.healthy_threshold.unwrap_or(check.healthy_threshold);
-        check.unhealthy_threshold = self.unhealthy_threshold.unwrap_or(check.unhealthy_threshold);
-        settings
-    }
+    Ok(Verifying { image, settings, pull, stay })
 }
 
 /// The problems found so far.
-#[derive(Default)]
 struct Problems(Vec<Problem>);
 
 impl Problems {
-    fn add(&mut self, flag: &'static str, message: &str) {
+    fn add(&mut self, flag: &'static str, message: impl AsRef<str>) {
         self.0.push(Problem::new(&Location::Flag(flag), message));
     }
 
-    fn add_with_hint(&mut self, flag: &'static str, message: &str, hint: impl Into<String>) {
-        self.0.push(Problem::new(&Location::Flag(flag), message).with_hint(hint));
-    }
-
     fn parse<T: FromStr<Err: std::error::Error>>(&mut self, flag: &'static str, text: Option<&str>) -> Option<T> {
-        text?.parse().map_err(|error: T::Err| self.add(flag, &error.to_string())).ok()
+        text?.parse().map_err(|error: T::Err| self.add(flag, error.to_string())).ok()
     }
 
-    /// Reads a value as the configuration's key of that kind is read.
-    fn scalar<T: Scalar>(&mut self, flag: &'static str, text: &Option<String>) -> Option<T> {
-        let text = text.as_deref()?;
+    fn scalar<T: Scalar>(&mut self, flag: &'static str, text: Option<&str>) -> Option<T> {
+        let text = text?;
         let value = T::parse(text);
         if value.is_none() {
-            self.add(flag, &T::complaint(text));
+            self.add(flag, T::complaint(text));
         }
         value
     }
 
-    /// The files in their order, then the flags: what comes later counts.
-    fn environment(&mut self, words: &SettingWords, environment: &Environment) -> BTreeMap<String, Secret> {
-        let mut variables = BTreeMap::new();
-        for path in &words.environment_files {
-            match std::fs::read_to_string(path) {
-                Ok(text) => variables.extend(env_file::read(path, &text, environment, &mut self.0)),
-                Err(error) => self.add("--env-file", &format!("cannot read {}: {error}", path.display())),
-            }
-        }
-        for text in &words.environment {
-            match env_file::of_flag(text.reveal(), environment) {
-                Ok((name, value)) => drop(variables.insert(name, value)),
-                Err(fault) => self.0.push(fault.at(&Location::Flag("--env"))),
-            }
-        }
-        variables
+    /// Lays the flags over settings.
+    fn settings(&mut self, words: &SettingsWords, base: RunSettings, environment: &Environment) -> RunSettings {
+        let mut settings = base;
+        let port: Option<Port> = self.scalar("--port", words.port.as_deref());
+        let command: Option<StartCommand> = self.scalar("--start-command", words.start_command.as_deref());
+        settings.port = port.map_or(settings.port, |port| port.0);
+        settings.start_command = command.map(|command| command.0).or(settings.start_command);
+        self.sizes(words, &mut settings);
+        self.health_check(words, &mut settings.health_check);
+        self.variables(words, &mut settings, environment);
+        settings
     }
 
-    fn path_is_asked_for(&mut self, protocol: Option<Protocol>, path: Option<&str>) {
-        if let (Some(Protocol::Tcp), Some(_)) = (protocol, path) {
-            let hint = "say --health-protocol http, or leave one of the two out";
-            self.add_with_hint("--health-path", "only an HTTP check asks for a path, and the protocol is tcp", hint);
+    fn sizes(&mut self, words: &SettingsWords, settings: &mut RunSettings) {
+        let cpu: Option<Cpu> = self.scalar("--cpu", words.cpu.as_deref());
+        let memory: Option<Memory> = self.scalar("--memory", words.memory.as_deref());
+        settings.cpu_units = cpu.map_or(settings.cpu_units, |cpu| cpu.0);
+        settings.memory_mib = memory.map_or(settings.memory_mib, |memory| memory.0);
+        if let Some(memories) = sizes::mismatch(settings.cpu_units, settings.memory_mib) {
+            let (cpu, memory) = (sizes::in_whole(settings.cpu_units), sizes::in_whole(settings.memory_mib));
+            let message = format!("App Runner has no {cpu} vCPU with {memory} GB of memory");
+            let flag = if words.memory.is_some() { "--memory" } else { "--cpu" };
+            let hint = format!("with {cpu} vCPU go {memories} GB (--memory)");
+            self.0.push(Problem::new(&Location::Flag(flag), message).with_hint(hint));
         }
     }
 
-    /// A size that App Runner does not have would prove nothing.
-    fn size_of_app_runner(&mut self, flags: &SettingFlags, settings: &RunSettings) {
-        // What could not be read is a problem already.
-        let faulty = |flag: &'static str| self.0.iter().any(|problem| problem.location == Location::Flag(flag));
-        let is_given = flags.cpu_units.is_some() || flags.memory_mib.is_some();
-        if !is_given || faulty("--cpu") || faulty("--memory") {
-            return;
+    fn health_check(&mut self, words: &SettingsWords, check: &mut HealthCheck) {
+        let protocol: Option<Protocol> = self.scalar("--health-protocol", words.health_protocol.as_deref());
+        let path: Option<HealthPath> = self.scalar("--health-path", words.health_path.as_deref());
+        if protocol == Some(Protocol::Tcp) && path.is_some() {
+            self.add("--health-path", "a TCP health check has no path");
         }
-        if let Some(allowed) = sizes::mismatch(settings.cpu_units, settings.memory_mib) {
-            let (vcpus, gigabytes) = (sizes::in_whole(settings.cpu_units), sizes::in_whole(settings.memory_mib));
-            let flag = if flags.memory_mib.is_some() { "--memory" } else { "--cpu" };
-            let message = format!("App Runner has no {vcpus} vCPU with {gigabytes} GB");
-            self.add_with_hint(flag, &message, format!("with --cpu {vcpus}, --memory can be {allowed}"));
+        // Whoever names a path means HTTP.
+        let implied = path.is_some().then_some(Protocol::Http);
+        check.protocol = protocol.or(implied).unwrap_or(check.protocol);
+        check.path = path.map_or_else(|| std::mem::take(&mut check.path), |path| path.0);
+        let mut number = |flag, text: &Option<String>, value: &mut u32| {
+            let read: Option<UpToTwenty> = self.scalar(flag, text.as_deref());
+            *value = read.map_or(*value, |number| number.0);
+        };
+        number("--health-interval", &words.health_interval, &mut check.interval_seconds);
+        number("--health-timeout", &words.health_timeout, &mut check.timeout_seconds);
+        number("--healthy-threshold", &words.healthy_threshold, &mut check.healthy_threshold);
+        number("--unhealthy-threshold", &words.unhealthy_threshold, &mut check.unhealthy_threshold);
+    }
+
+    /// Files in their order, then single variables, which count more. No message shows a value.
+    fn variables(&mut self, words: &SettingsWords, settings: &mut RunSettings, environment: &Environment) {
+        for path in &words.variable_files {
+            let text = match std::fs::read_to_string(path) {
+                Ok(text) => text,
+                Err(error) => {
+                    self.add("--env-file", format!("cannot read {}: {error}", path.display()));
+                    continue;
+                }
+            };
+            match dotenv::parse(&text) {
+                Ok(variables) => settings.environment.extend(variables),
+                Err(lines) => self.0.extend(lines.into_iter().map(|line| {
+                    let location = Location::File { path: path.clone(), line: line.number, column: 1 };
+                    Problem::new(&location, line.reason)
+                })),
+            }
+        }
+        for text in &words.variables {
+            let (name, value) = match text.split_once('=') {
+                Some((name, value)) => (name, Some(Secret::new(value))),
+                None => (text.as_str(), environment.get(text).map(Secret::new)),
+            };
+            match value {
+                _ if !dotenv::is_name(name) => self.add("--env", "what stands before the `=` is no variable's name"),
+                Some(value) => drop(settings.environment.insert(name.to_owned(), value)),
+                None => self.add("--env", format!("`{name}` is not set in the environment (give --env {name}=VALUE)")),
+            }
         }
     }
 
@@ -220,140 +202,116 @@ impl Problems {
         if let (Some(image), PullPolicy::Always) = (image, pull)
             && image.reference().is_none()
         {
-            let message = format!("`{image}` is an id, and only a name can be pulled");
-            self.add_with_hint("--pull", &message, "name the image by its registry and tag, or leave --pull out");
+            let problem =
+                Problem::new(&Location::Flag("--pull"), format!("`{image}` is an id, and only a name can be pulled"));
+            self.0.push(problem.with_hint("name the image by its registry and tag, or leave --pull out"));
         }
+    }
+
+    fn stay(&mut self, text: Option<&str>) -> Duration {
+        let Some(text) = text else { return Duration::ZERO };
+        let stay = duration(text).filter(|stay| *stay <= LONGEST_STAY);
+        stay.unwrap_or_else(|| {
+            self.add("--stay", format!("`{text}` is not a time (such as 10s or 2m, at most 1h)"));
+            Duration::ZERO
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{SettingWords, VerifyWords, read};
-    use crate::{
-        config::environment::Environment,
-        domain::{
-            engine_image::PullPolicy,
-            health::{HealthCheck, Protocol},
-            secret::Secret,
-            service::RunSettings,
-        },
-    };
+    use std::time::Duration;
 
-    fn words(settings: SettingWords) -> VerifyWords {
-        VerifyWords { image: "shop/api:v1".to_owned(), settings, pull: None }
+    use super::{Environment, Protocol, PullPolicy, SettingsWords, VerifyWords, read};
+    use crate::domain::health::HealthCheck;
+
+    fn words(settings: SettingsWords) -> VerifyWords {
+        VerifyWords { image: "shop/api:v1".to_owned(), settings, ..VerifyWords::default() }
     }
 
-    fn some(text: &str) -> Option<String> {
-        Some(text.to_owned())
+    fn problems(words: &VerifyWords) -> Vec<String> {
+        let error = read(words, &Environment::default()).unwrap_err();
+        error.problems.iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn without_flags_it_is_what_app_runner_does_without_settings() {
-        let verifying = read(&words(SettingWords::default()), &Environment::default()).unwrap();
-        assert_eq!(verifying.settings, RunSettings::default());
-        assert_eq!(verifying.pull, PullPolicy::Missing);
+    fn nothing_but_an_image_is_app_runners_defaults() {
+        let read = read(&words(SettingsWords::default()), &Environment::default()).unwrap();
+        assert_eq!((read.image.written(), read.settings.port, read.stay), ("shop/api:v1", 8080, Duration::ZERO));
+        assert_eq!((read.settings.health_check, read.pull), (HealthCheck::default(), PullPolicy::Missing));
     }
 
     #[test]
-    fn each_flag_is_a_setting() {
-        let given = SettingWords {
-            port: some("3000"),
-            start_command: some("./run --all"),
-            cpu: some(".25"),
-            memory: some("1 GB"),
-            environment: vec![Secret::new("A=b=c"), Secret::new("HOME"), Secret::new("A=last")],
-            environment_files: Vec::new(),
-            health_protocol: None,
-            health_path: some("/health"),
-            health_interval: some("1"),
-            health_timeout: some("3"),
-            healthy_threshold: some("4"),
-            unhealthy_threshold: some("20"),
-        };
-        let settings = read(&words(given), &Environment::from_pairs([("HOME", "/root")])).unwrap().settings;
-        let environment: Vec<_> =
-            settings.environment.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
-        assert_eq!(environment, [("A", "last"), ("HOME", "/root")]);
-        let sizes = (settings.port, settings.cpu_units, settings.memory_mib);
-        assert_eq!((sizes, settings.start_command.as_deref()), ((3000, 256, 1024), Some("./run --all")));
-        let check = HealthCheck {
-            protocol: Protocol::Http,
-            path: "/health".to_owned(),
-            interval_seconds: 1,
-            timeout_seconds: 3,
-            healthy_threshold: 4,
-            unhealthy_threshold: 20,
-        };
-        assert_eq!(settings.health_check, check);
-    }
-
-    #[test]
-    fn a_file_is_read_before_the_flags() {
+    fn a_path_means_http_and_variables_come_from_everywhere() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a.env");
-        std::fs::write(&file, "A=file\nB=\"two words\"\n").unwrap();
-        let given = SettingWords {
-            environment: vec![Secret::new("A=flag")],
-            environment_files: vec![file],
-            ..SettingWords::default()
+        let file = folder.path().join(".env");
+        std::fs::write(&file, "A=from the file\nB=from the file\n").unwrap();
+        let settings = SettingsWords {
+            health_path: Some("/health".to_owned()),
+            variables: vec!["B=b=c".to_owned(), "TOKEN".to_owned()],
+            variable_files: vec![file],
+            ..SettingsWords::default()
         };
-        let settings = read(&words(given), &Environment::default()).unwrap().settings;
-        assert_eq!(settings.environment["A"].reveal(), "flag");
-        assert_eq!(settings.environment["B"].reveal(), "two words");
+        let environment = Environment::from_pairs([("TOKEN", "t")]);
+        let settings = read(&words(settings), &environment).unwrap().settings;
+        assert_eq!(settings.health_check.protocol, Protocol::Http);
+        let variables: Vec<(&str, &str)> =
+            settings.environment.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
+        assert_eq!(variables, [("A", "from the file"), ("B", "b=c"), ("TOKEN", "t")]);
     }
 
     #[test]
-    fn every_problem_is_told_at_once() {
-        let given = VerifyWords {
-            image: "Shop API".to_owned(),
-            pull: some("sometimes"),
-            settings: SettingWords {
-                port: some("65536"),
-                start_command: some(" "),
-                cpu: some("3"),
-                memory: some("lots"),
-                environment: vec![Secret::new("=hunter2"), Secret::new("NOT_SET")],
-                environment_files: vec!["/nowhere/a.env".into()],
-                health_protocol: some("udp"),
-                health_path: some("health"),
-                health_interval: some("0"),
-                health_timeout: some("21"),
-                healthy_threshold: some("x"),
-                unhealthy_threshold: some("-1"),
-            },
+    fn everything_that_is_wrong_is_told_at_once_and_no_value_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bad.env");
+        std::fs::write(&file, "GOOD=1\nhunter2\n").unwrap();
+        let settings = SettingsWords {
+            port: Some("70000".to_owned()),
+            memory: Some("7".to_owned()),
+            health_protocol: Some("tcp".to_owned()),
+            health_path: Some("/".to_owned()),
+            health_interval: Some("21".to_owned()),
+            variables: vec!["UNSET".to_owned(), "=hunter3".to_owned()],
+            variable_files: vec![file, folder.path().join("none.env")],
+            ..SettingsWords::default()
         };
-        let error = read(&given, &Environment::default()).unwrap_err();
-        let flags: Vec<String> = error.problems.iter().map(|problem| problem.location.to_string()).collect();
-        let expected = [
-            "--cpu",
-            "--env",
-            "--env",
-            "--env-file",
-            "--health-interval",
-            "--health-path",
-            "--health-protocol",
-            "--health-timeout",
-            "--healthy-threshold",
-            "--memory",
-            "--port",
-            "--pull",
-            "--start-command",
-            "--unhealthy-threshold",
-            "IMAGE",
-        ];
-        assert_eq!(flags, expected, "{error}");
-        assert!(!error.to_string().contains("hunter2"), "{error}");
+        let words = VerifyWords {
+            image: "two words".to_owned(),
+            pull: Some("sometimes".to_owned()),
+            stay: Some("long".to_owned()),
+            settings,
+        };
+        let found = problems(&words);
+        for expected in [
+            "IMAGE: `two words` names no image",
+            "--port: `70000` is not a port",
+            "--memory: `7` is not a memory size",
+            "--health-path: a TCP health check has no path",
+            "--health-interval: `21` is not a whole number from 1 to 20",
+            "--env: `UNSET` is not set in the environment",
+            "--env: what stands before the `=`",
+            "--env-file: cannot read",
+            "bad.env:2:1: there is no `=` in it",
+            "--pull: `sometimes`",
+            "--stay: `long`",
+        ] {
+            assert!(found.iter().any(|problem| problem.contains(expected)), "{expected}: {found:#?}");
+        }
+        assert_eq!(found.len(), 11, "{found:#?}");
+        assert!(!format!("{found:?} {words:?}").contains("hunter"));
     }
 
     #[test]
-    fn what_does_not_go_together_is_refused() {
-        let refused = |given: VerifyWords| read(&given, &Environment::default()).unwrap_err().to_string();
-        let path = SettingWords { health_protocol: some("tcp"), health_path: some("/"), ..SettingWords::default() };
-        assert!(refused(words(path)).starts_with("--health-path: only an HTTP check"));
-        let size = SettingWords { memory: some("0.5"), ..SettingWords::default() };
-        assert_eq!(refused(words(size)), "--memory: App Runner has no 1 vCPU with 0.5 GB");
-        let id =
-            VerifyWords { image: "3f2a9c1b8d7e".to_owned(), pull: some("always"), settings: SettingWords::default() };
-        assert!(refused(id).contains("only a name can be pulled"));
+    fn an_id_cannot_be_pulled() {
+        let words =
+            VerifyWords { image: "3f2a9c1b8d7e".to_owned(), pull: Some("always".to_owned()), ..VerifyWords::default() };
+        assert_eq!(problems(&words), ["--pull: `3f2a9c1b8d7e` is an id, and only a name can be pulled"]);
+    }
+
+    #[test]
+    fn sizes_that_do_not_go_together_are_refused() {
+        let settings = SettingsWords { cpu: Some("4".to_owned()), ..SettingsWords::default() };
+        let found = problems(&words(settings));
+        assert_eq!(found, ["--cpu: App Runner has no 4 vCPU with 2 GB of memory"]);
     }
 }

@@ -75,6 +75,9 @@ impl FromStr for EngineImage {
         if is_id(text) {
             return Ok(Self { written, reference: None });
         }
+        if text.starts_with("sha256:") {
+            return Err(InvalidEngineImage(written));
+        }
         match in_full(text).parse::<ImageReference>() {
             Ok(reference) => Ok(Self { written, reference: Some(reference.in_full().tagged()) }),
             Err(_) => Err(InvalidEngineImage(written)),

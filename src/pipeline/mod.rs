@@ -1,5 +1,6 @@
 //! The pipeline: what is going to happen (`plan`), the order it happens in (`deploy`), how it can fail (`failure`), how
-//! it is told (`narrator`), how it is stopped (`cancellation`). `copying`, `mirror` and `verifying` are orders of their own.
+//! it is told (`narrator`), how it is stopped (`cancellation`). `copying`, `mirror` and `verifying` are orders of
+//! their own.
 
 pub mod cancellation;
 pub mod copying;

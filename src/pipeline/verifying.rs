@@ -1,7 +1,7 @@
 //! The local check alone: the engine, the image, the verdict. It changes nothing anywhere but in the engine, which it
 //! leaves as it was.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use super::{
     deploy::Run,
@@ -11,12 +11,7 @@ use super::{
 use crate::{
     config::verifying::Verifying,
     docker::{Engine, EngineError},
-    domain::{
-        credentials::Credentials,
-        engine_image::PullPolicy,
-        event::{Event, Stage},
-        image::ImageReference,
-    },
+    domain::{credentials::Credentials, engine_image::PullPolicy, event::Stage, image::ImageReference},
     stages::verify::{self, Verification, VerifyError, VerifyImage, VerifyRequest},
 };
 
@@ -32,7 +27,14 @@ pub async fn verify(
     connecting: impl Future<Output = Result<Engine, EngineError>>,
     login: impl AsyncFnOnce(&ImageReference) -> Result<Option<Credentials>, Failure>,
 ) -> Result<Deployed, Failure> {
-    let checking = run.narrator.stage(Stage::Verify, check(run, verifying, connecting, login));
+    let looking = async {
+        let engine = connecting.await.map_err(VerifyError::Engine)?;
+        let (image, detail) = find(&engine, verifying, login).await?;
+        let detail = format!("the engine at {} {detail}", engine.facts().address);
+        Ok(Told::done((engine, image), detail))
+    };
+    let (engine, image) = run.narrator.reading_stage(Stage::Resolve, looking).await?;
+    let checking = run.narrator.stage(Stage::Verify, check(run, verifying, &engine, image));
     match (checking.await, run.narrator.cancellation.signal()) {
         (Err(_), Some(signal)) => Err(Failure::Cancelled { signal, stage: Stage::Verify }),
         (checked, _) => checked.map(|()| Deployed {
@@ -43,30 +45,15 @@ pub async fn verify(
     }
 }
 
-async fn check(
-    run: &Run,
-    verifying: &Verifying,
-    connecting: impl Future<Output = Result<Engine, EngineError>>,
-    login: impl AsyncFnOnce(&ImageReference) -> Result<Option<Credentials>, Failure>,
-) -> Result<Told<()>, Failure> {
-    let cancel = run.narrator.cancellation.token();
-    let looking = async {
-        let engine = connecting.await.map_err(VerifyError::Engine)?;
-        let image = find(run, &engine, verifying, login).await?;
-        Ok((engine, image))
-    };
-    let (engine, image) = tokio::select! {
-        () = cancel.cancelled() => Err(Failure::Unverifiable(VerifyError::Cancelled)),
-        found = looking => found,
-    }?;
+async fn check(run: &Run, verifying: &Verifying, engine: &Engine, image: VerifyImage) -> Result<Told<()>, Failure> {
     let request = VerifyRequest {
         image,
         settings: &verifying.settings,
         run_id: &run.id,
-        stay: Duration::ZERO,
+        stay: verifying.stay,
         compressed_bytes: None,
     };
-    judged(verify::verify(&engine, request, run.events(), cancel).await?)
+    judged(verify::verify(engine, request, run.events(), run.narrator.cancellation.token()).await?)
 }
 
 /// A verdict as the stage's end.
@@ -79,26 +66,23 @@ pub(super) fn judged(verification: Verification) -> Result<Told<()>, Failure> {
     Err(Failure::Unhealthy { reason: verification.reason, hint })
 }
 
-/// The image as the engine has it, or where it gets it from.
+/// The image as the engine has it, or where it gets it from; and which of the two.
 async fn find(
-    run: &Run,
     engine: &Engine,
     verifying: &Verifying,
     login: impl AsyncFnOnce(&ImageReference) -> Result<Option<Credentials>, Failure>,
-) -> Result<VerifyImage, Failure> {
+) -> Result<(VerifyImage, String), Failure> {
     let name = verifying.image.written();
     let is_here = engine.image(name).await.map_err(VerifyError::Engine)?.is_some();
-    let tell = |message| run.events().emit(Event::Notice { message });
     match (verifying.pull, verifying.image.reference()) {
         (PullPolicy::Missing | PullPolicy::Never, _) if is_here => {
-            tell(format!("{name} is in the engine already"));
-            Ok(VerifyImage::Present(name.to_owned()))
+            Ok((VerifyImage::Present(name.to_owned()), format!("has {name} already")))
         }
         (PullPolicy::Missing | PullPolicy::Always, Some(reference)) => {
             let credentials = login(reference).await?;
-            tell(format!("the engine pulls {reference}"));
             let always = verifying.pull == PullPolicy::Always;
-            Ok(VerifyImage::Pull { reference: reference.to_string(), credentials, always })
+            let image = VerifyImage::Pull { reference: reference.to_string(), credentials, always };
+            Ok((image, format!("pulls {reference}")))
         }
         (PullPolicy::Never, _) | (_, None) => {
             Err(VerifyError::Engine(EngineError::Missing { what: format!("image {name}") }).into())

@@ -1,14 +1,118 @@
-//! `shipgate verify IMAGE` on the real engine: its verdicts and exit codes, with no AWS and no configuration, and nothing
-//! left behind.
+//! `shipgate verify IMAGE` as a developer uses it before a push: no AWS, no configuration, an engine and an image.
 
-use std::process::{Command, Output};
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
 use serde_json::Value;
+use shipgate::demo::image::PackedImage;
 
 use crate::{
     said::without_what_varies,
     world::{Ran, layer, shipgate},
 };
+
+/// An image in the engine of this machine, forgotten when this is dropped.
+pub(crate) struct Loaded {
+    pub(crate) name: String,
+}
+
+impl Loaded {
+    /// The demo's application, told to behave like this.
+    pub(crate) fn app(name: &str, behaviour: &[(&str, &str)]) -> Self {
+        Self::of(name, &layer().image(behaviour))
+    }
+
+    pub(crate) fn of(name: &str, image: &PackedImage) -> Self {
+        let name = format!("shipgate-e2e/{name}:{:016x}", fastrand::u64(..));
+        Self::load(name, image)
+    }
+
+    /// The demo's application under this very name.
+    fn of_name(name: &str) -> Self {
+        Self::load(name.to_owned(), &layer().image(&[("DEMO_VERSION", name)]))
+    }
+
+    fn load(name: String, image: &PackedImage) -> Self {
+        let mut load = Command::new("docker").arg("load").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        load.stdin.take().unwrap().write_all(&image.docker_archive(&name).unwrap()).unwrap();
+        assert!(load.wait().unwrap().success(), "docker load");
+        Self { name }
+    }
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        Command::new("docker").args(["rmi", "--force", &self.name]).output().ok();
+    }
+}
+
+fn verify(arguments: &[&str]) -> Ran {
+    shipgate().arg("verify").args(arguments).output().unwrap().into()
+}
+
+fn events(ran: &Ran) -> Vec<Value> {
+    ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_healthy_image_passes_and_an_unhealthy_one_does_not() {
+    let healthy = Loaded::app("healthy", &[]);
+    let ran = verify(&[&healthy.name, "--health-path", "/"]);
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    let unhealthy = Loaded::app("unhealthy", &[("DEMO_FAIL", "exit:3")]);
+    let ran = verify(&[&unhealthy.name, "--output", "json"]);
+    assert_eq!(ran.code, 6, "{}", ran.said());
+    let events = events(&ran);
+    let verified = events.iter().find(|event| event["event"] == "verified").unwrap();
+    assert_eq!((&verified["healthy"], &verified["finding"]["name"]), (&Value::Bool(false), &Value::from("exited")));
+    assert_eq!(events.last().unwrap()["exit_code"], 6);
+}
+
+#[test]
+fn settings_reach_the_container_and_their_values_no_output() {
+    let image = Loaded::app("settings", &[("DEMO_FAIL", "print-environment")]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.env");
+    std::fs::write(&file, "FROM_FILE='a value of the file'\n").unwrap();
+    let ran =
+        verify(&[&image.name, "--port", "3000", "-e", "GIVEN=a value given", "--env-file", file.to_str().unwrap()]);
+    assert_eq!(ran.code, 6, "{}", ran.said());
+    let said = ran.said();
+    assert!(
+        said.contains(":3000, probed by TCP") && said.contains("GIVEN=…") && said.contains("FROM_FILE=…"),
+        "{said}"
+    );
+    assert!(!said.contains("a value"), "{said}");
+}
+
+#[test]
+fn staying_finds_what_fails_soon_after() {
+    let image = Loaded::app("crashing", &[("DEMO_FAIL", "crash-after:1500")]);
+    let arguments = [image.name.as_str(), "--health-path", "/", "--health-interval", "1"];
+    let at_once = verify(&arguments);
+    assert_eq!(at_once.code, 0, "{}", at_once.said());
+    let later = verify(&[&arguments[..], &["--stay", "30s"]].concat());
+    assert_eq!(later.code, 6, "{}", later.said());
+}
+
+#[test]
+fn what_cannot_be_checked_is_neither_healthy_nor_unhealthy() {
+    let none = verify(&["shipgate-e2e/none:at-all", "--pull", "never"]);
+    assert_eq!(none.code, 7, "{}", none.said());
+    let folder = tempfile::tempdir().unwrap();
+    let socket = format!("unix://{}", folder.path().join("none.sock").display());
+    let no_engine: Ran = shipgate().env("DOCKER_HOST", &socket).args(["verify", "a"]).output().unwrap().into();
+    assert_eq!(no_engine.code, 7, "{}", no_engine.said());
+    assert!(no_engine.said().contains("no such socket"), "{}", no_engine.said());
+}
+
+#[test]
+fn mistakes_are_told_all_at_once() {
+    let ran = verify(&["shop/api:v1", "--port", "0", "--memory", "7", "--health-path", "health", "-e", "UNSET_HERE"]);
+    insta::assert_snapshot!(without_what_varies(&ran));
+}
 
 macro_rules! assert_said {
     ($ran:expr, $code:expr) => {
@@ -18,161 +122,83 @@ macro_rules! assert_said {
     };
 }
 
-/// What a user does with the engine.
-fn docker(words: &[&str]) -> Output {
-    Command::new("docker").args(words).output().unwrap()
-}
-
-/// An image of this test's own in the engine, until it is dropped.
-struct Loaded {
-    name: String,
-}
-
-impl Loaded {
-    fn new(name: &str) -> Self {
-        let name = format!("shipgate-test/verifying-{name}:v1");
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("image.tar");
-        let archive = layer().image(&[("DEMO_VERSION", &name)]).docker_archive(&name).unwrap();
-        std::fs::write(&file, archive).unwrap();
-        let loaded = docker(&["load", "--input", file.to_str().unwrap()]);
-        assert!(loaded.status.success(), "{loaded:?}");
-        Self { name }
-    }
-
-    fn id(&self) -> String {
-        let inspected = docker(&["image", "inspect", "--format", "{{.Id}}", &self.name]);
-        String::from_utf8(inspected.stdout).unwrap().trim().to_owned()
-    }
-
-    /// Verifies it in a folder with nothing in it.
-    fn verify(&self, words: &[&str]) -> Ran {
-        verify(&[&[self.name.as_str()], words].concat())
-    }
-
-    /// No container of it is left.
-    fn assert_clean(&self) {
-        let left = docker(&["ps", "--all", "--quiet", "--filter", &format!("ancestor={}", self.name)]);
-        assert_eq!(String::from_utf8(left.stdout).unwrap(), "");
-        assert!(!self.id().is_empty(), "the image was there before, and stays");
-    }
-}
-
-impl Drop for Loaded {
-    fn drop(&mut self) {
-        docker(&["image", "rm", &self.name]);
-    }
-}
-
-fn verify(words: &[&str]) -> Ran {
-    let folder = tempfile::tempdir().unwrap();
-    shipgate().current_dir(folder.path()).arg("verify").args(words).output().unwrap().into()
-}
-
-fn events(ran: &Ran) -> Vec<Value> {
-    ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn event(ran: &Ran, kind: &str) -> Value {
-    let told = events(ran).into_iter().find(|event| event["event"] == kind);
-    told.unwrap_or_else(|| panic!("no {kind}: {}", ran.said()))
+/// The id of an image in the engine.
+fn id_of(name: &str) -> String {
+    let words = ["image", "inspect", "--format", "{{.Id}}", name];
+    let inspected = Command::new("docker").args(words).output().unwrap();
+    String::from_utf8(inspected.stdout).unwrap().trim().to_owned()
 }
 
 #[test]
-fn a_healthy_image_passes_by_its_name_and_by_its_ids() {
-    let image = Loaded::new("healthy");
-    assert_said!(image.verify(&["--health-path", "/", "--port", "3000"]), 0);
-    let id = image.id();
+fn an_image_is_known_by_its_ids_too_and_nothing_of_it_is_left() {
+    let image = Loaded::app("ids", &[("DEMO_VERSION", "ids")]);
+    let id = id_of(&image.name);
     for name in [id.as_str(), &id["sha256:".len()..][..12]] {
-        let ran = verify(&[name]);
+        let ran = verify(&[name, "--pull", "missing"]);
         assert_eq!(ran.code, 0, "{name}: {}", ran.said());
+        assert!(ran.said().contains("nothing was changed") || ran.said().contains("is healthy"), "{}", ran.said());
     }
-    image.assert_clean();
+    let filter = format!("ancestor={}", image.name);
+    let left = Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &filter]).output().unwrap();
+    assert_eq!(String::from_utf8(left.stdout).unwrap(), "");
+    assert_eq!(id_of(&image.name), id, "the image was there before, and stays");
 }
 
 #[test]
-fn an_unhealthy_image_fails_with_its_finding_and_its_last_lines() {
-    let image = Loaded::new("unhealthy");
-    assert_said!(image.verify(&["--env", "DEMO_FAIL=exit:3"]), 6);
-    let ran = image.verify(&["--env", "DEMO_FAIL=status:500", "--health-path", "/", "--unhealthy-threshold", "1"]);
-    assert_eq!(ran.code, 6, "{}", ran.said());
-    // By connections alone it passes: the settings are what decides.
-    let ran = image.verify(&["--env", "DEMO_FAIL=status:500"]);
-    assert_eq!(ran.code, 0, "{}", ran.said());
-    image.assert_clean();
+fn json_has_its_stages_and_says_that_nothing_changed() {
+    let image = Loaded::app("json", &[("DEMO_FAIL", "exit:3")]);
+    let ran = verify(&[&image.name, "--output", "json"]);
+    let events = events(&ran);
+    let of = |kind: &str| events.iter().filter(|event| event["event"] == kind).collect::<Vec<_>>();
+    assert_eq!(of("run-started")[0]["verb"], "verify");
+    let outcomes: Vec<(&Value, &Value)> =
+        of("stage-finished").into_iter().map(|event| (&event["stage"], &event["outcome"])).collect();
+    let expected = [("resolve", "ok"), ("verify", "fail")].map(|(a, b)| (Value::from(a), Value::from(b)));
+    assert_eq!(outcomes, expected.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>());
+    assert_eq!(of("run-finished")[0]["summary"], "nothing was changed");
 }
 
 #[test]
-fn json_says_how_it_came_out() {
-    let image = Loaded::new("json");
-    let ran = image.verify(&["--output", "json", "--env", "DEMO_FAIL=exit:3"]);
-    assert_eq!(ran.code, 6, "{}", ran.said());
-    let kinds: Vec<String> = events(&ran).iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect();
-    assert_eq!((kinds.first().unwrap().as_str(), kinds.last().unwrap().as_str()), ("run-started", "run-finished"));
-    assert_eq!(event(&ran, "run-started")["verb"], "verify");
-    assert_eq!(event(&ran, "stage-started")["stage"], "verify");
-    assert_eq!(event(&ran, "stage-finished")["outcome"], "fail");
-    assert_eq!(event(&ran, "verified")["healthy"], false);
-    assert_eq!(event(&ran, "verified")["finding"]["name"], "exited");
-    assert_eq!(event(&ran, "run-finished")["exit_code"], 6);
-    assert_eq!(event(&ran, "run-finished")["summary"], "nothing was changed");
+fn the_same_image_is_judged_by_the_settings_it_is_given() {
+    let image = Loaded::app("settings-decide", &[("DEMO_FAIL", "status:500")]);
+    let over_http = verify(&[&image.name, "--health-path", "/", "--unhealthy-threshold", "1"]);
+    assert_eq!(over_http.code, 6, "{}", over_http.said());
+    let over_tcp = verify(&[&image.name]);
+    assert_eq!(over_tcp.code, 0, "{}", over_tcp.said());
 }
 
 #[test]
-fn variables_come_from_files_flags_and_the_environment_and_are_never_shown() {
-    let image = Loaded::new("variables");
-    let folder = tempfile::tempdir().unwrap();
-    let file = "# for the check\nexport FROM_FILE=\"file secret value\"\nOVER=under-secret-value\nDEMO_FAIL=print-environment\n";
-    std::fs::write(folder.path().join("local.env"), file).unwrap();
-    let ran: Ran = shipgate()
-        .current_dir(folder.path())
-        .env("FROM_OUTSIDE", "outside-secret-value")
-        .args(["verify", &image.name, "--env-file", "local.env", "-e", "OVER=over-secret-value", "-e", "FROM_OUTSIDE"])
-        .output()
-        .unwrap()
-        .into();
-    assert_eq!(ran.code, 6, "{}", ran.said());
-    for name in ["FROM_FILE", "OVER", "FROM_OUTSIDE"] {
-        assert!(ran.said().contains(&format!("{name}=…")), "{name}: {}", ran.said());
-    }
-    assert!(!ran.said().contains("secret value") && !ran.said().contains("secret-value"), "{}", ran.said());
-    image.assert_clean();
-}
-
-#[test]
-fn an_image_that_is_nowhere_cannot_be_checked() {
-    assert_said!(verify(&["shipgate-test/nowhere:v1", "--pull", "never"]), 7);
-    let ran = verify(&["0123456789ab"]);
-    assert_eq!(ran.code, 7, "{}", ran.said());
-    // Nothing listens there.
-    let ran = verify(&["127.0.0.1:9/shop/api:v1"]);
-    assert_eq!(ran.code, 7, "{}", ran.said());
-    assert!(ran.said().contains("could not pull 127.0.0.1:9/shop/api:v1"), "{}", ran.said());
+fn an_image_that_is_nowhere_is_told_with_what_to_do() {
+    assert_said!(verify(&["shipgate-e2e/nowhere:v1", "--pull", "never"]), 7);
+    let id = verify(&["0123456789ab"]);
+    assert_eq!(id.code, 7, "{}", id.said());
+    // Nothing listens there. What is always pulled is pulled though the engine has one of that name.
+    let image = Loaded::of_name("127.0.0.1:9/shop/api:v1");
+    let pulled = verify(&[&image.name, "--pull", "always"]);
+    assert_eq!(pulled.code, 7, "{}", pulled.said());
+    assert!(pulled.said().contains("could not pull 127.0.0.1:9/shop/api:v1"), "{}", pulled.said());
+    assert!(!id_of(&image.name).is_empty(), "the image that was there before stays");
+    let present = verify(&[&image.name]);
+    assert_eq!(present.code, 0, "{}", present.said());
 }
 
 #[test]
 fn without_docker_it_says_what_was_tried() {
-    let ran: Ran = shipgate()
-        .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
-        .args(["verify", "shop/api:v1"])
-        .output()
-        .unwrap()
-        .into();
+    let mut command = shipgate();
+    command.env("DOCKER_HOST", "unix:///nowhere/docker.sock").args(["verify", "shop/api:v1"]);
+    let ran: Ran = command.output().unwrap().into();
     assert_said!(ran, 7);
 }
 
 #[test]
-fn every_wrong_flag_is_told_at_once() {
+fn a_bad_line_of_a_file_is_named_and_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.env"), "A=1\nB C=hunter2\n").unwrap();
-    let ran: Ran = shipgate()
-        .current_dir(folder.path())
-        .args(["verify", "Shop", "--port", "65536", "--memory", "lots", "--env-file", "a.env", "--pull", "sometimes"])
-        .args(["--health-interval", "0", "--env", "NOT_SET_ANYWHERE"])
-        .output()
-        .unwrap()
-        .into();
+    let mut command = shipgate();
+    command.current_dir(folder.path()).args(["verify", "Shop", "--env-file", "a.env", "--pull", "sometimes"]);
+    let ran: Ran = command.output().unwrap().into();
     assert_said!(ran, 2);
+    assert!(!ran.said().contains("hunter2"), "{}", ran.said());
 }
 
 #[test]

@@ -1,21 +1,21 @@
-//! `shipgate verify IMAGE`: the local check alone. It needs no AWS identity and no configuration.
+//! `shipgate verify IMAGE`: the local check alone.
 
 use crate::{
     cli::{
-        args::{SettingArgs, VerifyArgs},
+        args::{SettingsArgs, VerifyArgs},
         console::Console,
         wire,
     },
     config::{
         environment::Environment,
-        verifying::{self, SettingWords, VerifyWords},
+        verifying::{self, SettingsWords, VerifyWords},
     },
     docker::Engine,
     domain::{event::Event, exit_code::ExitCode, image::ImageReference},
     pipeline::{failure::Failure, verifying as order},
 };
 
-/// Verifies.
+/// Checks.
 pub async fn run(args: VerifyArgs) -> ExitCode {
     let environment = Environment::of_process();
     let console = match Console::open(&args.output, &environment) {
@@ -33,25 +33,26 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
             let run = console.run(String::new());
             run.progress.only_reads();
             let verifying = verifying::read(&words(args), &environment).map_err(Failure::Configuration)?;
-            let docker = wire::docker_environment(&environment);
+            let engine = wire::docker_environment(&environment);
             let login = async |image: &ImageReference| wire::login_of(image, &environment).await;
-            Box::pin(order::verify(&run, &verifying, Engine::connect(&docker), login)).await
+            Box::pin(order::verify(&run, &verifying, Engine::connect(&engine), login)).await
         })
         .await
 }
 
 fn words(args: VerifyArgs) -> VerifyWords {
-    VerifyWords { image: args.image, settings: setting_words(args.settings), pull: args.pull }
+    VerifyWords { image: args.image, settings: settings_words(args.settings), pull: args.pull, stay: args.stay }
 }
 
-fn setting_words(args: SettingArgs) -> SettingWords {
-    SettingWords {
+/// The flags, as `config` takes them.
+fn settings_words(args: SettingsArgs) -> SettingsWords {
+    SettingsWords {
         port: args.port,
         start_command: args.start_command,
         cpu: args.cpu,
         memory: args.memory,
-        environment: args.environment,
-        environment_files: args.environment_files,
+        variables: args.variables,
+        variable_files: args.variable_files,
         health_protocol: args.health_protocol,
         health_path: args.health_path,
         health_interval: args.health_interval,
