@@ -174,7 +174,12 @@ pub(super) const CASES: &[Case] = &[
     with(
         "memory",
         "takes more memory than it has",
-        Settings { size: ("0.25", "0.5"), environment: &[("DEMO_FAIL", "eat-memory")], ..SETTINGS },
+        Settings {
+            size: ("0.25", "0.5"),
+            unhealthy_threshold: 20,
+            environment: &[("DEMO_FAIL", "eat-memory")],
+            ..SETTINGS
+        },
         Local::Unhealthy("out-of-memory"),
     ),
     app(
