@@ -3,7 +3,6 @@
 mod copying;
 mod mirror;
 mod registries;
-mod verifying;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +10,7 @@ use aws_config::SdkConfig;
 
 pub use self::registries::ecr_registry;
 use self::registries::{Opener, log_in};
-pub use self::{copying::connect_copy, mirror::connect_mirror, verifying::log_in_to_pull};
+pub use self::{copying::connect_copy, mirror::connect_mirror};
 
 use crate::{
     aws::{
@@ -26,8 +25,9 @@ use crate::{
     },
     docker::{DockerEnvironment, Engine},
     domain::{
+        credentials::Credentials,
         event::{Emitter, Event},
-        image::EcrHost,
+        image::{EcrHost, ImageReference},
     },
     pipeline::{deploy::Adapters, failure::Failure},
     registry::Registry,
@@ -149,6 +149,14 @@ async fn connect_destination(base: &SdkConfig, deployment: &Deployment) -> Resul
 
 fn identity(error: IdentityError) -> Failure {
     Failure::Identity(vec![error])
+}
+
+/// What whoever has logged in to an image's registry here, with Docker or Podman, is known by.
+///
+/// # Errors
+/// [`Failure::Credentials`] when what is kept cannot be read.
+pub async fn login_of(image: &ImageReference, environment: &Environment) -> Result<Option<Credentials>, Failure> {
+    Opener::new(environment, BTreeSet::new()).login_of(image.host(), image.repository()).await
 }
 
 /// What the environment says about where a Docker engine is.

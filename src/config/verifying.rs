@@ -1,6 +1,6 @@
 //! What `shipgate verify` is asked to do: its words and flags, read and checked, every problem at once. It needs no file.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use super::{
     dotenv,
@@ -11,6 +11,7 @@ use super::{
     sizes,
 };
 use crate::domain::{
+    engine_image::{EngineImage, PullPolicy},
     health::{HealthCheck, Protocol},
     reach::ReachChoice,
     secret::Secret,
@@ -70,23 +71,11 @@ impl std::fmt::Debug for SettingsWords {
     }
 }
 
-/// Whether an image is pulled.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum PullPolicy {
-    /// Even if the engine has one of that name.
-    Always,
-    /// If the engine has none of that name.
-    #[default]
-    Missing,
-    /// Never.
-    Never,
-}
-
 /// A check to make. Well-formed; nothing in it was asked of an engine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verifying {
-    /// The image, as the user wrote it.
-    pub image: String,
+    /// The image.
+    pub image: EngineImage,
     /// What its container is run with.
     pub settings: RunSettings,
     /// Whether it is pulled.
@@ -105,25 +94,20 @@ pub struct Verifying {
 /// [`ConfigError`] with every problem.
 pub fn read(words: &VerifyWords, environment: &Environment) -> Result<Verifying, ConfigError> {
     let mut problems = Problems(Vec::new());
-    let image = words.image.trim();
-    if image.is_empty() || image.contains(char::is_whitespace) {
-        problems.add("IMAGE", "name an image: a name or id that `docker image ls` shows, or a reference to pull");
-    }
+    let image = problems.parse::<EngineImage>("IMAGE", Some(&words.image));
     let settings = problems.settings(&words.settings, RunSettings::default(), environment);
-    let pull = problems.pull(words.pull.as_deref());
+    let pull = problems.parse("--pull", words.pull.as_deref()).unwrap_or_default();
+    problems.can_be_pulled(image.as_ref(), pull);
     let stay: Option<Stay> = problems.scalar("--stay", words.stay.as_deref());
     let reach: Option<ReachChoice> = problems.scalar("--reach", words.reach.as_deref());
-    if !problems.0.is_empty() {
-        return Err(ConfigError::new(problems.0));
-    }
-    let sidecar = environment.sidecar().map(Into::into);
+    let Some(image) = image.filter(|_| problems.0.is_empty()) else { return Err(ConfigError::new(problems.0)) };
     Ok(Verifying {
-        image: image.to_owned(),
+        image,
         settings,
         pull,
         stay: stay.map_or(Duration::ZERO, |stay| stay.0),
         reach: reach.unwrap_or_default(),
-        sidecar,
+        sidecar: environment.sidecar().map(Into::into),
     })
 }
 
@@ -133,6 +117,10 @@ struct Problems(Vec<Problem>);
 impl Problems {
     fn add(&mut self, flag: &'static str, message: impl AsRef<str>) {
         self.0.push(Problem::new(&Location::Flag(flag), message));
+    }
+
+    fn parse<T: FromStr<Err: std::error::Error>>(&mut self, flag: &'static str, text: Option<&str>) -> Option<T> {
+        text?.parse().map_err(|error: T::Err| self.add(flag, error.to_string())).ok()
     }
 
     fn scalar<T: Scalar>(&mut self, flag: &'static str, text: Option<&str>) -> Option<T> {
@@ -222,15 +210,13 @@ impl Problems {
         }
     }
 
-    fn pull(&mut self, text: Option<&str>) -> PullPolicy {
-        match text {
-            Some("always") => PullPolicy::Always,
-            None | Some("missing") => PullPolicy::Missing,
-            Some("never") => PullPolicy::Never,
-            Some(other) => {
-                self.add("--pull", format!("`{other}` is not always, missing or never"));
-                PullPolicy::Missing
-            }
+    fn can_be_pulled(&mut self, image: Option<&EngineImage>, pull: PullPolicy) {
+        if let (Some(image), PullPolicy::Always) = (image, pull)
+            && image.reference().is_none()
+        {
+            let problem =
+                Problem::new(&Location::Flag("--pull"), format!("`{image}` is an id, and only a name can be pulled"));
+            self.0.push(problem.with_hint("name the image by its registry and tag, or leave --pull out"));
         }
     }
 }
@@ -254,7 +240,7 @@ mod tests {
     #[test]
     fn nothing_but_an_image_is_app_runners_defaults() {
         let read = read(&words(SettingsWords::default()), &Environment::default()).unwrap();
-        assert_eq!((read.image.as_str(), read.settings.port, read.stay), ("shop/api:v1", 8080, Duration::ZERO));
+        assert_eq!((read.image.written(), read.settings.port, read.stay), ("shop/api:v1", 8080, Duration::ZERO));
         assert_eq!((read.settings.health_check, read.pull), (HealthCheck::default(), PullPolicy::Missing));
     }
 
@@ -301,7 +287,7 @@ mod tests {
         };
         let found = problems(&words);
         for expected in [
-            "IMAGE: name an image",
+            "IMAGE: `two words` names no image",
             "--port: `70000` is not a port",
             "--memory: `7` is not a memory size",
             "--health-path: a TCP health check has no path",
@@ -318,6 +304,13 @@ mod tests {
         }
         assert_eq!(found.len(), 12, "{found:#?}");
         assert!(!format!("{found:?} {words:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn an_id_cannot_be_pulled() {
+        let words =
+            VerifyWords { image: "3f2a9c1b8d7e".to_owned(), pull: Some("always".to_owned()), ..VerifyWords::default() };
+        assert_eq!(problems(&words), ["--pull: `3f2a9c1b8d7e` is an id, and only a name can be pulled"]);
     }
 
     #[test]

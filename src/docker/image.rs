@@ -14,22 +14,10 @@ use super::{
     connect::Engine,
     error::{EngineError, reason_of, status_of},
 };
-use crate::domain::secret::Secret;
+use crate::domain::credentials::Credentials;
 
 /// The only platform App Runner runs, as the engine writes it.
 pub const PLATFORM: &str = "linux/amd64";
-
-/// The user whose password is an identity token (docker-credential-helpers, "Docker credentials").
-pub const IDENTITY_TOKEN: &str = "<token>";
-
-/// Short-lived credentials, given to the engine with the one pull they are for and kept nowhere.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RegistryAuth {
-    /// The user: `AWS` for ECR, [`IDENTITY_TOKEN`] where the password is such a token.
-    pub username: String,
-    /// The password or token.
-    pub password: Secret,
-}
 
 /// What the engine knows of an image.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,17 +43,18 @@ impl Engine {
         }
     }
 
-    /// Pulls an image for linux/amd64 by `HOST[:PORT]/REPOSITORY@DIGEST` or `…:TAG`.
+    /// Pulls an image for linux/amd64 by `HOST[:PORT]/REPOSITORY@DIGEST` or `…:TAG`. The credentials are given to the engine
+    /// with this one pull, and kept nowhere.
     ///
     /// # Errors
     /// [`EngineError::Pull`] with the engine's words.
-    pub async fn pull_image(&self, reference: &str, auth: Option<&RegistryAuth>) -> Result<(), EngineError> {
+    pub async fn pull_image(&self, reference: &str, known_by: Option<&Credentials>) -> Result<(), EngineError> {
         let options = CreateImageOptions {
             from_image: Some(reference.to_owned()),
             platform: PLATFORM.to_owned(),
             ..CreateImageOptions::default()
         };
-        let progress = self.docker.create_image(Some(options), None, auth.map(credentials));
+        let progress = self.docker.create_image(Some(options), None, known_by.map(credentials));
         // Nothing is said of the credentials in any message: they travel in a header of this one request.
         progress
             .try_for_each(|_| std::future::ready(Ok(())))
@@ -110,15 +99,16 @@ impl Engine {
     }
 }
 
-fn credentials(auth: &RegistryAuth) -> DockerCredentials {
-    if auth.username == IDENTITY_TOKEN {
-        let token = Some(auth.password.reveal().to_owned());
-        return DockerCredentials { identitytoken: token, ..DockerCredentials::default() };
-    }
-    DockerCredentials {
-        username: Some(auth.username.clone()),
-        password: Some(auth.password.reveal().to_owned()),
-        ..DockerCredentials::default()
+fn credentials(known_by: &Credentials) -> DockerCredentials {
+    match known_by {
+        Credentials::Basic { username, password } => DockerCredentials {
+            username: Some(username.clone()),
+            password: Some(password.reveal().to_owned()),
+            ..DockerCredentials::default()
+        },
+        Credentials::IdentityToken(token) => {
+            DockerCredentials { identitytoken: Some(token.reveal().to_owned()), ..DockerCredentials::default() }
+        }
     }
 }
 

@@ -75,6 +75,13 @@ impl ImageReference {
         }
     }
 
+    /// The same, with the tag `latest` that is meant where neither a tag nor a digest is named.
+    #[must_use]
+    pub fn tagged(self) -> Self {
+        let tag = self.tag.or_else(|| self.digest.is_none().then(|| "latest".to_owned()));
+        Self { tag, ..self }
+    }
+
     /// A tag of a repository in an account's ECR.
     #[must_use]
     pub fn in_ecr_of(account: &AccountId, region: &Region, repository: &str, tag: &str) -> Self {

@@ -5,6 +5,7 @@ pub mod account;
 pub mod arn;
 pub mod credentials;
 pub mod digest;
+pub mod engine_image;
 pub mod event;
 pub mod exit_code;
 pub mod finding;

@@ -10,6 +10,7 @@ use super::{
     plan::{self, Plan},
     progress::Progress,
     releasing::{assert_tag, give_order, move_tag, take_back},
+    verifying::judged,
     wait::{self, Followed},
 };
 use crate::{
@@ -22,11 +23,11 @@ use crate::{
     docker::{Engine, EngineError},
     domain::{
         account::AccountId,
+        credentials::Credentials,
         event::{Emitter, Event, Stage},
         mask::Mask,
         pull_through::{Passage, Via},
         repository::RepositorySettings,
-        secret::Secret,
         service::LiveService,
     },
     registry::Registry,
@@ -37,7 +38,7 @@ use crate::{
         pull_through::PullThrough,
         release::ReleaseOrder,
         resolve::{self, ResolvedImage},
-        verify::{self, Verification, VerifyImage, VerifyRequest},
+        verify::{self, VerifyImage, VerifyRequest},
     },
     target::DeployTarget,
 };
@@ -279,29 +280,19 @@ async fn verify_image<T>(
         reach: &settings.reach,
         sidecar: settings.sidecar.as_deref(),
     };
-    let verification: Verification = verify::verify(engine, request, run.events(), cancel).await?;
-    if verification.healthy {
-        Ok(Told::done((), verification.reason))
-    } else {
-        let hint = verification.hint();
-        Err(Failure::Unhealthy { reason: verification.reason, hint })
-    }
+    judged(verify::verify(engine, request, run.events(), cancel).await?)
 }
 
 /// The engine pulls by digest from where the image is for certain: the source.
 fn pulled_from_source<T>(adapters: &Adapters<T>, image: &ResolvedImage) -> VerifyImage {
     let (repository, digest) = (image.reference.repository(), image.digest());
-    match &adapters.source_login {
-        Some(login) => VerifyImage::Pull {
-            reference: format!("{}/{repository}@{digest}", login.host()),
-            username: "AWS".to_owned(),
-            password: login.password().unwrap_or_else(|| Secret::new("")),
-        },
-        None => VerifyImage::Pull {
-            reference: format!("{}/{repository}@{digest}", image.reference.host()),
-            username: String::new(),
-            password: Secret::new(""),
-        },
+    let login = adapters.source_login.as_ref();
+    let host = login.map_or(image.reference.host(), RegistryLogin::host);
+    let password = login.and_then(RegistryLogin::password);
+    VerifyImage::Pull {
+        reference: format!("{host}/{repository}@{digest}"),
+        credentials: password.map(|password| Credentials::Basic { username: "AWS".to_owned(), password }),
+        always: false,
     }
 }
 

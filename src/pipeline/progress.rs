@@ -17,6 +17,7 @@ struct State {
     tag: Option<MovedTag>,
     started: Option<Started>,
     wait_arguments: String,
+    only_reads: bool,
 }
 
 /// A tag that this run moved.
@@ -31,6 +32,17 @@ pub struct MovedTag {
 impl Progress {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The run changes nothing, whatever comes of it.
+    pub fn only_reads(&self) {
+        self.state().only_reads = true;
+    }
+
+    /// Whether that is so.
+    #[must_use]
+    pub fn is_reading(&self) -> bool {
+        self.state().only_reads
     }
 
     /// The tag was moved.

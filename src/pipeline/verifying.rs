@@ -1,4 +1,5 @@
-//! The local check alone: no AWS, no deployment, nothing but an image and an engine.
+//! The local check alone: the engine, the image, the verdict. It changes nothing anywhere but in the engine, which it
+//! leaves as it was.
 
 use std::future::Future;
 
@@ -8,81 +9,85 @@ use super::{
     narrator::Told,
 };
 use crate::{
-    config::verifying::{PullPolicy, Verifying},
+    config::verifying::Verifying,
     docker::{Engine, EngineError},
-    domain::{event::Stage, secret::Secret},
+    domain::{credentials::Credentials, engine_image::PullPolicy, event::Stage, image::ImageReference},
     stages::verify::{self, Verification, VerifyError, VerifyImage, VerifyRequest},
 };
 
-/// What a registry is shown when an engine pulls from it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Login {
-    /// The user.
-    pub username: String,
-    /// The password.
-    pub password: Secret,
-}
-
-/// Checks. `connecting` finds the engine, `logging_in` what the image's registry is shown; that is asked only if the image has to
-/// be pulled.
+/// Verifies. `connecting` finds the engine; `login` says what an image's registry knows us by, and is asked only if the
+/// image must be pulled.
 ///
 /// # Errors
-/// [`Failure::Unhealthy`] with the finding, [`Failure::Unverifiable`] or [`Failure::NoEngine`] when nothing is known of the
-/// image's health.
+/// [`Failure::Unhealthy`] for an image that App Runner would not run; [`Failure::Unverifiable`] when nothing can be said
+/// of it.
 pub async fn verify(
     run: &Run,
     verifying: &Verifying,
     connecting: impl Future<Output = Result<Engine, EngineError>>,
-    logging_in: impl Future<Output = Result<Option<Login>, Failure>>,
+    login: impl AsyncFnOnce(&ImageReference) -> Result<Option<Credentials>, Failure>,
 ) -> Result<Deployed, Failure> {
-    let engine = async {
-        let engine = connecting.await.map_err(VerifyError::from)?;
-        let image = image(&engine, verifying, logging_in).await?;
-        let whence = match &image {
-            VerifyImage::Present(_) => "has it",
-            VerifyImage::Pull { .. } => "pulls it",
-        };
-        let detail = format!("the engine at {} {whence}", engine.facts().address);
+    let looking = async {
+        let engine = connecting.await.map_err(VerifyError::Engine)?;
+        let (image, detail) = find(&engine, verifying, login).await?;
+        let detail = format!("the engine at {} {detail}", engine.facts().address);
         Ok(Told::done((engine, image), detail))
     };
-    let (engine, image) = run.narrator.reading_stage(Stage::Resolve, engine).await?;
-    let check = async {
-        let request = VerifyRequest {
-            image,
-            settings: &verifying.settings,
-            run_id: &run.id,
-            stay: verifying.stay,
-            compressed_bytes: None,
-            reach: &verifying.reach,
-            sidecar: verifying.sidecar.as_deref(),
-        };
-        let cancel = run.narrator.cancellation.token();
-        let verification: Verification = verify::verify(&engine, request, run.events(), cancel).await?;
-        if verification.healthy {
-            Ok(Told::done((), verification.reason))
-        } else {
-            let hint = verification.hint();
-            Err(Failure::Unhealthy { reason: verification.reason, hint })
-        }
-    };
-    run.narrator.stage(Stage::Verify, check).await?;
-    Ok(Deployed { digest: None, service_url: None, summary: format!("{} is healthy", verifying.image) })
+    let (engine, image) = run.narrator.reading_stage(Stage::Resolve, looking).await?;
+    let checking = run.narrator.stage(Stage::Verify, check(run, verifying, &engine, image));
+    match (checking.await, run.narrator.cancellation.signal()) {
+        (Err(_), Some(signal)) => Err(Failure::Cancelled { signal, stage: Stage::Verify }),
+        (checked, _) => checked.map(|()| Deployed {
+            digest: None,
+            service_url: None,
+            summary: format!("{} is healthy", verifying.image),
+        }),
+    }
 }
 
-async fn image(
+async fn check(run: &Run, verifying: &Verifying, engine: &Engine, image: VerifyImage) -> Result<Told<()>, Failure> {
+    let request = VerifyRequest {
+        image,
+        settings: &verifying.settings,
+        run_id: &run.id,
+        stay: verifying.stay,
+        compressed_bytes: None,
+        reach: &verifying.reach,
+        sidecar: verifying.sidecar.as_deref(),
+    };
+    judged(verify::verify(engine, request, run.events(), run.narrator.cancellation.token()).await?)
+}
+
+/// A verdict as the stage's end.
+#[expect(clippy::result_large_err, reason = "made once in a run")]
+pub(super) fn judged(verification: Verification) -> Result<Told<()>, Failure> {
+    if verification.healthy {
+        return Ok(Told::done((), verification.reason));
+    }
+    let hint = verification.hint();
+    Err(Failure::Unhealthy { reason: verification.reason, hint })
+}
+
+/// The image as the engine has it, or where it gets it from; and which of the two.
+async fn find(
     engine: &Engine,
     verifying: &Verifying,
-    logging_in: impl Future<Output = Result<Option<Login>, Failure>>,
-) -> Result<VerifyImage, Failure> {
-    let name = verifying.image.clone();
-    let pulls = match verifying.pull {
-        PullPolicy::Always => true,
-        PullPolicy::Never => false,
-        PullPolicy::Missing => engine.image(&name).await.map_err(VerifyError::from)?.is_none(),
-    };
-    if !pulls {
-        return Ok(VerifyImage::Present(name));
+    login: impl AsyncFnOnce(&ImageReference) -> Result<Option<Credentials>, Failure>,
+) -> Result<(VerifyImage, String), Failure> {
+    let name = verifying.image.written();
+    let is_here = engine.image(name).await.map_err(VerifyError::Engine)?.is_some();
+    match (verifying.pull, verifying.image.reference()) {
+        (PullPolicy::Missing | PullPolicy::Never, _) if is_here => {
+            Ok((VerifyImage::Present(name.to_owned()), format!("has {name} already")))
+        }
+        (PullPolicy::Missing | PullPolicy::Always, Some(reference)) => {
+            let credentials = login(reference).await?;
+            let always = verifying.pull == PullPolicy::Always;
+            let image = VerifyImage::Pull { reference: reference.to_string(), credentials, always };
+            Ok((image, format!("pulls {reference}")))
+        }
+        (PullPolicy::Never, _) | (_, None) => {
+            Err(VerifyError::Engine(EngineError::Missing { what: format!("image {name}") }).into())
+        }
     }
-    let login = logging_in.await?.unwrap_or_else(|| Login { username: String::new(), password: Secret::new("") });
-    Ok(VerifyImage::Pull { reference: name, username: login.username, password: login.password })
 }

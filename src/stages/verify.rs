@@ -3,6 +3,7 @@
 //! probed, and what could not be checked is an error, never a pass.
 
 mod command;
+mod conclusion;
 mod diagnosis;
 mod ending;
 mod finding;
@@ -33,13 +34,13 @@ use crate::{
     docker::{
         Engine, EngineError,
         error::Tried,
-        image::{ImageFacts, PLATFORM, RegistryAuth},
+        image::{ImageFacts, PLATFORM},
     },
     domain::{
+        credentials::Credentials,
         event::{Emitter, Event, milliseconds},
         finding::FindingReport,
         reach::ReachChoice,
-        secret::Secret,
         service::RunSettings,
     },
 };
@@ -61,10 +62,10 @@ pub enum VerifyImage {
     Pull {
         /// `HOST[:PORT]/REPOSITORY@sha256:…`, as the engine must dial it.
         reference: String,
-        /// The user: `AWS` for ECR.
-        username: String,
-        /// The password, given to the engine for this pull only.
-        password: Secret,
+        /// What the registry knows the engine by, given to it for this pull only. Nothing: it takes anybody.
+        credentials: Option<Credentials>,
+        /// Whether it is pulled even if the engine has an image of that name.
+        always: bool,
     },
 }
 
@@ -208,7 +209,7 @@ pub enum VerifyError {
         tried: Vec<Tried>,
     },
     /// The service's start command cannot be split into words.
-    #[error("the service's start command cannot be split into words: {reason}")]
+    #[error("the start command cannot be split into words: {reason}")]
     StartCommand {
         /// What is wrong with it.
         reason: &'static str,
@@ -235,7 +236,7 @@ impl VerifyError {
                 "run shipgate on the machine whose Docker engine it uses, or in a container on the engine's default network".to_owned(),
             ),
             Self::StartCommand { .. } | Self::EnvironmentName { .. } => {
-                Some("correct the setting on the App Runner service".to_owned())
+                Some("correct the setting: the service's, or the flag's".to_owned())
             }
             Self::Cancelled => None,
         }
@@ -330,9 +331,10 @@ fn tell(events: &Emitter, verification: &Verification) {
 async fn fetch(engine: &Engine, request: &VerifyRequest<'_>) -> Result<Option<Finding>, VerifyError> {
     let name = request.image.name();
     let mut facts = engine.image(name).await?;
-    if let (None, VerifyImage::Pull { reference, username, password }) = (&facts, &request.image) {
-        let auth = RegistryAuth { username: username.clone(), password: password.clone() };
-        match timeout(PULL_LIMIT, engine.pull_image(reference, Some(&auth))).await {
+    if let VerifyImage::Pull { reference, credentials, always } = &request.image
+        && (*always || facts.is_none())
+    {
+        match timeout(PULL_LIMIT, engine.pull_image(reference, credentials.as_ref())).await {
             Err(_) => return Err(VerifyError::PullTimedOut { reference: reference.clone() }),
             Ok(Err(error)) if lacks_the_platform(&error) => {
                 return Ok(Some(Finding::WrongArchitecture { platform: Some("other platforms".to_owned()) }));

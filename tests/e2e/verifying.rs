@@ -26,6 +26,15 @@ impl Loaded {
 
     pub(crate) fn of(name: &str, image: &PackedImage) -> Self {
         let name = format!("shipgate-e2e/{name}:{:016x}", fastrand::u64(..));
+        Self::load(name, image)
+    }
+
+    /// The demo's application under this very name.
+    fn of_name(name: &str) -> Self {
+        Self::load(name.to_owned(), &layer().image(&[("DEMO_VERSION", name)]))
+    }
+
+    fn load(name: String, image: &PackedImage) -> Self {
         let mut load = Command::new("docker").arg("load").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         load.stdin.take().unwrap().write_all(&image.docker_archive(&name).unwrap()).unwrap();
         assert!(load.wait().unwrap().success(), "docker load");
@@ -103,4 +112,96 @@ fn what_cannot_be_checked_is_neither_healthy_nor_unhealthy() {
 fn mistakes_are_told_all_at_once() {
     let ran = verify(&["shop/api:v1", "--port", "0", "--memory", "7", "--health-path", "health", "-e", "UNSET_HERE"]);
     insta::assert_snapshot!(without_what_varies(&ran));
+}
+
+macro_rules! assert_said {
+    ($ran:expr, $code:expr) => {
+        let ran = &$ran;
+        assert_eq!(ran.code, $code, "{}", ran.said());
+        insta::assert_snapshot!(without_what_varies(ran));
+    };
+}
+
+/// The id of an image in the engine.
+fn id_of(name: &str) -> String {
+    let words = ["image", "inspect", "--format", "{{.Id}}", name];
+    let inspected = Command::new("docker").args(words).output().unwrap();
+    String::from_utf8(inspected.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn an_image_is_known_by_its_ids_too_and_nothing_of_it_is_left() {
+    let image = Loaded::app("ids", &[("DEMO_VERSION", "ids")]);
+    let id = id_of(&image.name);
+    for name in [id.as_str(), &id["sha256:".len()..][..12]] {
+        let ran = verify(&[name, "--pull", "missing"]);
+        assert_eq!(ran.code, 0, "{name}: {}", ran.said());
+        assert!(ran.said().contains("nothing was changed") || ran.said().contains("is healthy"), "{}", ran.said());
+    }
+    let filter = format!("ancestor={}", image.name);
+    let left = Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &filter]).output().unwrap();
+    assert_eq!(String::from_utf8(left.stdout).unwrap(), "");
+    assert_eq!(id_of(&image.name), id, "the image was there before, and stays");
+}
+
+#[test]
+fn json_has_its_stages_and_says_that_nothing_changed() {
+    let image = Loaded::app("json", &[("DEMO_FAIL", "exit:3")]);
+    let ran = verify(&[&image.name, "--output", "json"]);
+    let events = events(&ran);
+    let of = |kind: &str| events.iter().filter(|event| event["event"] == kind).collect::<Vec<_>>();
+    assert_eq!(of("run-started")[0]["verb"], "verify");
+    let outcomes: Vec<(&Value, &Value)> =
+        of("stage-finished").into_iter().map(|event| (&event["stage"], &event["outcome"])).collect();
+    let expected = [("resolve", "ok"), ("verify", "fail")].map(|(a, b)| (Value::from(a), Value::from(b)));
+    assert_eq!(outcomes, expected.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>());
+    assert_eq!(of("run-finished")[0]["summary"], "nothing was changed");
+}
+
+#[test]
+fn the_same_image_is_judged_by_the_settings_it_is_given() {
+    let image = Loaded::app("settings-decide", &[("DEMO_FAIL", "status:500")]);
+    let over_http = verify(&[&image.name, "--health-path", "/", "--unhealthy-threshold", "1"]);
+    assert_eq!(over_http.code, 6, "{}", over_http.said());
+    let over_tcp = verify(&[&image.name]);
+    assert_eq!(over_tcp.code, 0, "{}", over_tcp.said());
+}
+
+#[test]
+fn an_image_that_is_nowhere_is_told_with_what_to_do() {
+    assert_said!(verify(&["shipgate-e2e/nowhere:v1", "--pull", "never"]), 7);
+    let id = verify(&["0123456789ab"]);
+    assert_eq!(id.code, 7, "{}", id.said());
+    // Nothing listens there. What is always pulled is pulled though the engine has one of that name.
+    let image = Loaded::of_name("127.0.0.1:9/shop/api:v1");
+    let pulled = verify(&[&image.name, "--pull", "always"]);
+    assert_eq!(pulled.code, 7, "{}", pulled.said());
+    assert!(pulled.said().contains("could not pull 127.0.0.1:9/shop/api:v1"), "{}", pulled.said());
+    assert!(!id_of(&image.name).is_empty(), "the image that was there before stays");
+    let present = verify(&[&image.name]);
+    assert_eq!(present.code, 0, "{}", present.said());
+}
+
+#[test]
+fn without_docker_it_says_what_was_tried() {
+    let mut command = shipgate();
+    command.env("DOCKER_HOST", "unix:///nowhere/docker.sock").args(["verify", "shop/api:v1"]);
+    let ran: Ran = command.output().unwrap().into();
+    assert_said!(ran, 7);
+}
+
+#[test]
+fn a_bad_line_of_a_file_is_named_and_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.env"), "A=1\nB C=hunter2\n").unwrap();
+    let mut command = shipgate();
+    command.current_dir(folder.path()).args(["verify", "Shop", "--env-file", "a.env", "--pull", "sometimes"]);
+    let ran: Ran = command.output().unwrap().into();
+    assert_said!(ran, 2);
+    assert!(!ran.said().contains("hunter2"), "{}", ran.said());
+}
+
+#[test]
+fn without_an_image_it_says_so() {
+    assert_said!(verify(&[]), 2);
 }

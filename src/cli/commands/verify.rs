@@ -11,7 +11,7 @@ use crate::{
         verifying::{self, SettingsWords, VerifyWords},
     },
     docker::Engine,
-    domain::{event::Event, exit_code::ExitCode},
+    domain::{event::Event, exit_code::ExitCode, image::ImageReference},
     pipeline::{failure::Failure, verifying as order},
 };
 
@@ -30,11 +30,12 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
     });
     console
         .finish_with(async {
-            let verifying = verifying::read(&words(args), &environment).map_err(Failure::Configuration)?;
             let run = console.run(String::new());
+            run.progress.only_reads();
+            let verifying = verifying::read(&words(args), &environment).map_err(Failure::Configuration)?;
             let engine = wire::docker_environment(&environment);
-            let logging_in = wire::log_in_to_pull(&verifying.image, &environment);
-            Box::pin(order::verify(&run, &verifying, Engine::connect(&engine), logging_in)).await
+            let login = async |image: &ImageReference| wire::login_of(image, &environment).await;
+            Box::pin(order::verify(&run, &verifying, Engine::connect(&engine), login)).await
         })
         .await
 }

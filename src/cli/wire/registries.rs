@@ -13,7 +13,7 @@ use crate::{
     },
     config::environment::Environment,
     credentials::{Keychain, KeychainEnvironment},
-    domain::{access::Access, account::AccountId, event::Emitter, image::EcrHost},
+    domain::{access::Access, account::AccountId, credentials::Credentials, event::Emitter, image::EcrHost},
     pipeline::failure::Failure,
     registry::{Authorization, BatchCheck, BatchRefusal, Registry, RegistryError, Renewal},
 };
@@ -75,11 +75,16 @@ impl Opener {
         Ok(Opened { registry, ecr: Some(EcrSide { purpose, session, ecr }) })
     }
 
-    /// Any other registry, as whoever has logged in to it here, or as nobody.
-    pub(super) async fn open_other(&self, host: &str, repository: &str) -> Result<Opened, Failure> {
+    /// What whoever has logged in to a registry here is known by.
+    pub(super) async fn login_of(&self, host: &str, repository: &str) -> Result<Option<Credentials>, Failure> {
         let open = async { Keychain::open(&self.credentials) };
         let keychain = self.keychain.get_or_try_init(|| open).await.map_err(Failure::Credentials)?;
-        let found = keychain.credentials_for(host, repository).await.map_err(Failure::Credentials)?;
+        keychain.credentials_for(host, repository).await.map_err(Failure::Credentials)
+    }
+
+    /// Any other registry, as whoever has logged in to it here, or as nobody.
+    pub(super) async fn open_other(&self, host: &str, repository: &str) -> Result<Opened, Failure> {
+        let found = self.login_of(host, repository).await?;
         let authorization = found.map_or(Authorization::Anonymous, Authorization::from);
         let registry = Registry::new(host, &self.address_of(host), authorization);
         Ok(Opened { registry: registry.map_err(Failure::Registry)?, ecr: None })
@@ -97,7 +102,7 @@ impl Opener {
 }
 
 /// What the environment says about where credentials of registries are.
-pub(super) fn keychain_environment(environment: &Environment) -> KeychainEnvironment {
+fn keychain_environment(environment: &Environment) -> KeychainEnvironment {
     KeychainEnvironment {
         docker_config: environment.docker_config().map(Into::into),
         registry_auth_file: environment.registry_auth_file().map(Into::into),

@@ -18,6 +18,9 @@ impl Failure {
     /// What the world looks like now, in one line. `progress` is how far the run came.
     #[must_use]
     pub fn world(&self, progress: &Progress) -> String {
+        if progress.is_reading() {
+            return "nothing was changed".to_owned();
+        }
         let serving = self.what_serves(progress);
         match progress.moved_tag() {
             Some(MovedTag { tag, .. }) => format!("{serving}; tag {tag} {}", self.what_the_tag_points_at()),

@@ -136,9 +136,8 @@ impl<'a> Reach<'a> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).push(made);
     }
 
-    /// Before the container is made: a network for it that this program is on, where it runs in a container of the same engine
-    /// and shares none with the engine's default one.
-    pub(super) async fn network(&self) -> Option<String> {
+    /// A network that this program is on too, where it runs in a container of the same engine and is not on the default one.
+    async fn network(&self) -> Option<String> {
         if !matches!(self.choice, ReachChoice::Auto | ReachChoice::SameNetwork) {
             return None;
         }
@@ -229,9 +228,35 @@ impl<'a> Reach<'a> {
         }
     }
 
-    async fn start_sidecar(&self, container: &str) -> Result<Sidecar, String> {
-        let architecture = self.engine.facts().architecture.clone().unwrap_or_else(|| "amd64".to_owned());
-        let (image, name) = (format!("shipgate-sidecar:{}", self.run_id), format!("shipgate-sidecar-{}", self.run_id));
+    /// What must be there before the container is made: the sidecar's image, where it is certain to be needed, so that the
+    /// application's clock does not run while it is loaded; and the network that the container is to be on, if not the default
+    /// one.
+    pub(super) async fn prepare(&self) -> Option<String> {
+        let certain = match self.choice {
+            ReachChoice::Sidecar => true,
+            ReachChoice::Auto => elsewhere(self.engine.facts(), &Here::look()).is_some(),
+            ReachChoice::OwnAddress | ReachChoice::SameNetwork | ReachChoice::Host(_) => false,
+        };
+        if certain {
+            // What keeps it from being loaded is told when it is needed.
+            let _later = self.load_sidecar().await;
+        }
+        self.network().await
+    }
+
+    fn architecture(&self) -> String {
+        self.engine.facts().architecture.clone().unwrap_or_else(|| "amd64".to_owned())
+    }
+
+    fn sidecar_image(&self) -> String {
+        format!("shipgate-sidecar:{}", self.run_id)
+    }
+
+    async fn load_sidecar(&self) -> Result<(), String> {
+        let (image, architecture) = (self.sidecar_image(), self.architecture());
+        if self.engine.image(&image).await.is_ok_and(|image| image.is_some()) {
+            return Ok(());
+        }
         let archive = {
             let executable = self.executable.map_or_else(|| PathBuf::from(OWN_EXECUTABLE), Path::to_owned);
             let (labels, architecture, image) = (self.labels.clone(), architecture.clone(), image.clone());
@@ -245,7 +270,13 @@ impl<'a> Reach<'a> {
         })?;
         self.note(Made::Image(image.clone()));
         let body = futures_util::stream::once(std::future::ready(Ok(archive)));
-        self.engine.load_image(body).await.map_err(|error| error.to_string())?;
+        self.engine.load_image(body).await.map(drop).map_err(|error| error.to_string())
+    }
+
+    async fn start_sidecar(&self, container: &str) -> Result<Sidecar, String> {
+        self.load_sidecar().await?;
+        let (image, architecture) = (self.sidecar_image(), self.architecture());
+        let name = format!("shipgate-sidecar-{}", self.run_id);
         self.note(Made::Sidecar(name.clone()));
         let spec = SidecarSpec { name, image, architecture, beside: container.to_owned(), labels: self.labels.clone() };
         let conversation = self.engine.start_sidecar(&spec).await.map_err(|error| error.to_string())?;

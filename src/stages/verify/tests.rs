@@ -18,6 +18,7 @@ use super::{Answer, Finding, Seen, VerifyError, VerifyImage};
 use crate::{
     docker::{container::ContainerSpec, labels::labels},
     domain::{
+        credentials::Credentials,
         event::{Emitter, Event},
         health::Protocol,
         secret::Secret,
@@ -201,8 +202,8 @@ async fn a_pulled_image_is_forgotten_and_the_password_stays_secret() {
         let reference = registry.reference();
         let pull = |password: &str| VerifyImage::Pull {
             reference: reference.clone(),
-            username: "AWS".to_owned(),
-            password: Secret::new(password),
+            credentials: Some(Credentials::Basic { username: "AWS".to_owned(), password: Secret::new(password) }),
+            always: false,
         };
         let refused = bench.verify_image(pull("some-other-token"), &settings(&[])).await.unwrap_err();
         assert!(refused.to_string().contains(&reference), "{refused}");

@@ -9,8 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Exit, Verification, VerifyError, clean_up,
     command::missing_secrets,
-    diagnosis::{Evidence, diagnose},
-    ending::exit_reason,
+    conclusion::{Ending, Gathered, Late},
     finding::Finding,
     judge::{Decision, EARLY_PAUSE, Watch, allowed, longest_watch, seconds, whole_seconds},
     memory::MemoryPeak,
@@ -35,9 +34,6 @@ use crate::{
     },
 };
 
-/// How many lines of output are kept as evidence.
-const LAST_LINES: usize = 20;
-
 /// The exit code of what SIGKILL ended, as the kernel does when memory is over.
 const KILLED: i64 = 137;
 
@@ -46,9 +42,6 @@ const WORD_OF_MEMORY_LIMIT: Duration = Duration::from_secs(1);
 
 /// Between two looks for it.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-
-/// How long the engine may take to give them.
-const LAST_LINES_LIMIT: Duration = Duration::from_secs(5);
 
 /// The longest that a container is watched on only to tell when it would have been ready.
 const LATE_LIMIT: Duration = Duration::from_secs(15);
@@ -74,25 +67,6 @@ pub(super) struct Trial<'a> {
     pub(super) sidecar: Option<&'a Path>,
 }
 
-/// What was gathered while the container ran.
-#[derive(Default)]
-struct Gathered {
-    /// When it was ready, after the thresholds had decided against it.
-    late: Option<Duration>,
-    /// The most memory it was seen to take, in bytes.
-    peak_bytes: Option<u64>,
-    /// What it listens on, if that could be told.
-    listening: Option<Vec<SocketAddr>>,
-}
-
-/// How the watching ended.
-enum Ending {
-    Judged(Decision),
-    Exited(Exit),
-    /// The engine's words on a command that it could not start.
-    Refused(String),
-}
-
 impl Trial<'_> {
     /// Makes the container, has it judged, and removes it.
     pub(super) async fn run(
@@ -106,13 +80,20 @@ impl Trial<'_> {
         let lifetime = longest_watch(&self.settings.health_check, self.stay) + SPARE_LIFETIME;
         let labels = labels(run_id, Timestamp::now(), lifetime);
         let reach = Reach::new(self.engine, self.reach, self.sidecar, run_id, labels.clone());
+        let network = match unless_cancelled(self.cancel, async { Ok(reach.prepare().await) }).await {
+            Ok(network) => network,
+            Err(error) => {
+                reach.clean_up(self.events).await;
+                return Err(error);
+            }
+        };
         let spec = ContainerSpec {
             image: image.to_owned(),
             command,
             environment,
             cpu_units: self.settings.cpu_units,
             memory_mib: self.settings.memory_mib,
-            network: reach.network().await,
+            network,
             labels,
         };
         // Not raced with the cancellation: a container whose id never arrived could not be removed.
@@ -188,7 +169,11 @@ impl Trial<'_> {
             self.announce(container, &prober, reach);
             let ending = self.watch(container, reach, &mut prober, started, &mut watch, mask).await?;
             if matches!(ending, Ending::Judged(Decision::Unhealthy | Decision::Flapping)) {
-                gathered.listening = self.listening(container, &mut prober).await;
+                // It only adds to a verdict that has fallen.
+                gathered.listening = match self.engine.container(container).await {
+                    Ok(state) => prober.listening(&state).await,
+                    Err(_) => None,
+                };
                 if watch.saw_not_yet() && !self.is_elsewhere(gathered.listening.as_deref()) {
                     gathered.late = self.late(container, &mut prober, started).await;
                 }
@@ -217,8 +202,8 @@ impl Trial<'_> {
         })
     }
 
-    /// When an application that the thresholds have decided against is ready after all, if it is so soon.
-    async fn late(&self, container: &str, prober: &mut Prober, started: Instant) -> Option<Duration> {
+    /// What becomes of an application that the thresholds have decided against, if that is soon.
+    async fn late(&self, container: &str, prober: &mut Prober, started: Instant) -> Option<Late> {
         let check = &self.settings.health_check;
         let ready = async {
             // A sidecar that broke off has no more to say.
@@ -229,8 +214,11 @@ impl Trial<'_> {
         };
         tokio::select! {
             biased;
-            _ended = self.engine.wait_until_exited(container) => None,
-            ready = timeout(allowed(check).min(LATE_LIMIT), ready) => ready.ok().flatten(),
+            state = self.engine.wait_until_exited(container) => {
+                let exit = exit(&state.ok()?, started.elapsed());
+                Some(Late::Ended(self.with_word_of_memory(container, exit).await))
+            }
+            ready = timeout(allowed(check).min(LATE_LIMIT), ready) => ready.ok().flatten().map(Late::Ready),
         }
     }
 
@@ -313,75 +301,6 @@ impl Trial<'_> {
         *prober = beside;
         self.announce(container, prober, reach);
         true
-    }
-
-    /// Makes the verdict of the ending, and gathers the evidence when it is a bad one.
-    async fn conclude(
-        &self,
-        container: &str,
-        ending: Ending,
-        watch: Watch,
-        mask: &Mask,
-        gathered: Gathered,
-    ) -> Verification {
-        let ready = watch.ready_at();
-        let (decision, exit, refusal, reason) = match ending {
-            Ending::Judged(decision) => (Some(decision), None, None, watch.reason(decision)),
-            Ending::Exited(exit) => {
-                (None, Some(exit), None, exit_reason(exit, self.settings.memory_mib, ready.is_some()))
-            }
-            Ending::Refused(refusal) => (None, None, Some(refusal), "it could not be started".to_owned()),
-        };
-        let mut verification = Verification {
-            healthy: decision == Some(Decision::Healthy),
-            reason,
-            ready,
-            allowed: allowed(&self.settings.health_check),
-            nearly_too_slow: watch.is_near_miss(),
-            probes: watch.into_records(),
-            exit,
-            last_lines: Vec::new(),
-            missing_secrets: missing_secrets(self.settings),
-            finding: None,
-            evidence: Vec::new(),
-        };
-        if verification.healthy {
-            return verification;
-        }
-        verification.last_lines = self.last_lines(container, mask).await;
-        let listening = gathered.listening;
-        let finding = diagnose(&Evidence {
-            port: self.settings.port,
-            check: &self.settings.health_check,
-            memory_mib: self.settings.memory_mib,
-            exit,
-            refusal: refusal.as_deref(),
-            last_lines: &verification.last_lines,
-            decision,
-            last_seen: verification.probes.last().map(|record| &record.seen),
-            listening: listening.as_deref(),
-            peak_bytes: gathered.peak_bytes,
-            late: gathered.late,
-        });
-        verification.explain(finding, &listening.unwrap_or_default(), refusal);
-        verification
-    }
-
-    /// What the container listens on, where that can be told. It only adds to a verdict that has fallen.
-    async fn listening(&self, container: &str, prober: &mut Prober) -> Option<Vec<SocketAddr>> {
-        let state = self.engine.container(container).await.ok()?;
-        prober.listening(&state).await
-    }
-
-    /// The evidence; that it cannot be had is told, and changes no verdict.
-    async fn last_lines(&self, container: &str, mask: &Mask) -> Vec<String> {
-        let message = match timeout(LAST_LINES_LIMIT, self.engine.last_lines(container, LAST_LINES)).await {
-            Ok(Ok(lines)) => return lines.into_iter().map(|line| mask.apply(line)).collect(),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("the container's output could not be read within {} s", LAST_LINES_LIMIT.as_secs()),
-        };
-        self.events.emit(Event::Warning { message });
-        Vec::new()
     }
 }
 
