@@ -283,18 +283,35 @@ impl<'a> Reach<'a> {
         Sidecar::greet(conversation).await.map_err(|error| error.to_string())
     }
 
+    /// Removes the sidecars. They go before the container that they are beside: Podman does not part with one that others
+    /// share the network of.
+    pub(super) async fn leave(&self, events: &Emitter) {
+        let is_sidecar = |one: &mut Made| matches!(one, Made::Sidecar(_));
+        let sidecars: Vec<Made> = {
+            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            made.extract_if(.., is_sidecar).collect()
+        };
+        for one in sidecars {
+            self.remove(one, events).await;
+        }
+    }
+
     /// Removes what was made for the reaching, the newest first. The container itself must be gone by then.
     pub(super) async fn clean_up(self, events: &Emitter) {
-        let made = self.made.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         for one in made.into_iter().rev() {
-            match one {
-                Made::Sidecar(name) => clean_up(events, self.engine.remove_container(&name)).await,
-                Made::Image(name) => clean_up(events, self.engine.remove_image(&name)).await,
-                Made::Attachment { network, own } => {
-                    clean_up(events, self.engine.detach_from_network(&network, &own)).await;
-                }
-                Made::Network(name) => clean_up(events, self.engine.remove_network(&name)).await,
+            self.remove(one, events).await;
+        }
+    }
+
+    async fn remove(&self, made: Made, events: &Emitter) {
+        match made {
+            Made::Sidecar(name) => clean_up(events, self.engine.remove_container(&name)).await,
+            Made::Image(name) => clean_up(events, self.engine.remove_image(&name)).await,
+            Made::Attachment { network, own } => {
+                clean_up(events, self.engine.detach_from_network(&network, &own)).await;
             }
+            Made::Network(name) => clean_up(events, self.engine.remove_network(&name)).await,
         }
     }
 }

@@ -113,6 +113,7 @@ impl Trial<'_> {
                 verification.finding = self.after_sigterm(&container).await;
             }
         }
+        reach.leave(self.events).await;
         clean_up(self.events, self.engine.remove_container(&container)).await;
         reach.clean_up(self.events).await;
         judged
