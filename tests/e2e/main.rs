@@ -22,6 +22,7 @@ mod output;
 mod page;
 mod pointing;
 mod pull_through;
+mod reach;
 mod refusals;
 mod roles;
 mod said;
