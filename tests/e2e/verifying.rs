@@ -59,8 +59,9 @@ fn events(ran: &Ran) -> Vec<Value> {
 #[test]
 fn a_healthy_image_passes_and_an_unhealthy_one_does_not() {
     let healthy = Loaded::app("healthy", &[]);
-    let ran = verify(&[&healthy.name, "--health-path", "/"]);
+    let ran = verify(&[&healthy.name, "--health-path", "/", "--port", "3000"]);
     assert_eq!(ran.code, 0, "{}", ran.said());
+    assert!(ran.said().contains(":3000, probed by HTTP /"), "{}", ran.said());
     let unhealthy = Loaded::app("unhealthy", &[("DEMO_FAIL", "exit:3")]);
     let ran = verify(&[&unhealthy.name, "--output", "json"]);
     assert_eq!(ran.code, 6, "{}", ran.said());
@@ -76,14 +77,11 @@ fn settings_reach_the_container_and_their_values_no_output() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("app.env");
     std::fs::write(&file, "FROM_FILE='a value of the file'\n").unwrap();
-    let ran =
-        verify(&[&image.name, "--port", "3000", "-e", "GIVEN=a value given", "--env-file", file.to_str().unwrap()]);
+    // It may end before it is known to run, so where it was to be probed need not be told.
+    let ran = verify(&[&image.name, "-e", "GIVEN=a value given", "--env-file", file.to_str().unwrap()]);
     assert_eq!(ran.code, 6, "{}", ran.said());
     let said = ran.said();
-    assert!(
-        said.contains(":3000, probed by TCP") && said.contains("GIVEN=…") && said.contains("FROM_FILE=…"),
-        "{said}"
-    );
+    assert!(said.contains("GIVEN=…") && said.contains("FROM_FILE=…"), "{said}");
     assert!(!said.contains("a value"), "{said}");
 }
 
@@ -136,7 +134,7 @@ fn an_image_is_known_by_its_ids_too_and_nothing_of_it_is_left() {
     for name in [id.as_str(), &id["sha256:".len()..][..12]] {
         let ran = verify(&[name, "--pull", "missing"]);
         assert_eq!(ran.code, 0, "{name}: {}", ran.said());
-        assert!(ran.said().contains("nothing was changed") || ran.said().contains("is healthy"), "{}", ran.said());
+        assert!(ran.said().contains(&format!("{name} is healthy")), "{}", ran.said());
     }
     let filter = format!("ancestor={}", image.name);
     let left = Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &filter]).output().unwrap();
