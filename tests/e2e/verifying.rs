@@ -5,10 +5,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shipgate::demo::image::PackedImage;
 
 use crate::{
+    judges::PYTHON,
     said::without_what_varies,
     world::{Ran, layer, shipgate},
 };
@@ -202,4 +203,49 @@ fn a_bad_line_of_a_file_is_named_and_not_shown() {
 #[test]
 fn without_an_image_it_says_so() {
     assert_said!(verify(&[]), 2);
+}
+
+/// What Python's own parser finds in a report: for each case its class, its name, its end's kind and whether it has output.
+const READ_JUNIT: &str = "
+import json, sys
+from xml.etree import ElementTree
+suites = ElementTree.parse(sys.argv[1]).getroot()
+(suite,) = suites
+cases = suite.findall('testcase')
+ends = [[end for end in case if end.tag in ('failure', 'error', 'skipped')] for case in cases]
+count = lambda tag: sum(end.tag == tag for found in ends for end in found)
+assert int(suite.get('tests')) == len(cases)
+assert int(suite.get('failures')) == count('failure') and int(suite.get('errors')) == count('error')
+assert all(float(case.get('time')) >= 0 for case in cases)
+print(json.dumps([[c.get('classname'), c.get('name'), e[0].get('type') if e else 'passed', c.find('system-out') is not None] for c, e in zip(cases, ends)]))
+";
+
+/// The cases of a run's JUnit report.
+fn cases(words: &[&str], code: i32) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.xml");
+    let ran = verify(&[words, &["--report", report.to_str().unwrap()]].concat());
+    assert_eq!(ran.code, code, "{}", ran.said());
+    let read = Command::new(PYTHON).args(["-c", READ_JUNIT]).arg(&report).output().unwrap();
+    assert!(read.status.success(), "{}\n{read:?}", std::fs::read_to_string(&report).unwrap());
+    serde_json::from_slice(&read.stdout).unwrap()
+}
+
+#[test]
+fn a_junit_report_has_the_finding_as_its_failure() {
+    let image = Loaded::app("junit", &[]);
+    let resolved = json!(["shipgate.stage", "resolve", "passed", false]);
+    let healthy = json!([resolved, ["shipgate.stage", "verify", "passed", false]]);
+    assert_eq!(cases(&[&image.name], 0), healthy);
+    let unhealthy = json!([resolved, ["shipgate.stage", "verify", "exited", true]]);
+    assert_eq!(cases(&[&image.name, "-e", "DEMO_FAIL=exit:3"], 6), unhealthy);
+    let nowhere = json!([["shipgate.stage", "resolve", "stage", false]]);
+    assert_eq!(cases(&["shipgate-e2e/nowhere:v1", "--pull", "never"], 7), nowhere);
+    let usage = json!([["shipgate.run", "run", "usage-error", false]]);
+    assert_eq!(cases(&[&image.name, "--port", "0"], 2), usage);
+}
+
+#[test]
+fn a_report_of_another_kind_is_refused_before_anything_is_done() {
+    assert_said!(verify(&["shop/api:v1", "--report", "report.html"]), 2);
 }
