@@ -3,6 +3,7 @@
 //! probed, and what could not be checked is an error, never a pass.
 
 mod command;
+mod conclusion;
 mod diagnosis;
 mod ending;
 mod finding;

@@ -9,6 +9,7 @@
 mod architecture;
 mod clients;
 mod copying;
+mod corpus;
 mod documents;
 mod evidence;
 mod exit_codes;

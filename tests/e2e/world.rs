@@ -187,8 +187,17 @@ impl World {
     }
 
     pub(crate) fn push_image(&self, tag: &str, image: &PackedImage) -> Digest {
+        self.push_image_as(BUILD, tag, image)
+    }
+
+    /// Pushes an image to the workload account, as a copy would.
+    pub(crate) fn push_to_workload(&self, tag: &str, image: &PackedImage) -> Digest {
+        self.push_image_as(DEPLOY, tag, image)
+    }
+
+    fn push_image_as(&self, role: &str, tag: &str, image: &PackedImage) -> Digest {
         self.runtime.block_on(async {
-            let registry = self.registry(BUILD).await;
+            let registry = self.registry(role).await;
             for (descriptor, bytes) in &image.blobs {
                 if !registry.has_blob(REPOSITORY, &descriptor.digest).await.unwrap() {
                     let session = registry.start_upload(REPOSITORY, &descriptor.digest).await.unwrap();

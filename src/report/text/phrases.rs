@@ -85,7 +85,7 @@ pub(super) fn found(finding: &FindingReport) -> Vec<Line> {
     let stage = Some(Stage::Verify);
     let first = Line::new(Mark::Bad, stage).with(Role::Strong, format!("{}: ", finding.name)).say(&finding.headline);
     let hint = finding.hint.lines().map(|hint| going(stage).with(Role::Odd, "hint: ").say(hint));
-    let evidence = finding.evidence.iter().map(|line| going(stage).say("  ").with(Role::Faint, line));
+    let evidence = finding.evidence.iter().map(|line| going(stage).with(Role::Faint, "- ").say(line));
     [first].into_iter().chain(hint).chain(evidence).collect()
 }
 

@@ -3,10 +3,20 @@
 use std::sync::Arc;
 
 use super::{
-    command, driver::Run, engine::ContainerSpec, failure::Failure, health, instance::Instance, journal,
+    command, disk, driver::Run, engine::ContainerSpec, failure::Failure, health, instance::Instance, journal,
     word::OperationKind,
 };
 use crate::{domain::digest::Digest, sandbox::ecr::store::StoredImage};
+
+/// What a container's first process ends with when the kernel cannot run the program (as container runtimes have it).
+const EXEC_FORMAT_ERROR: i64 = 255;
+
+/// Whether the image says that it is for the only platform there is. What says nothing is taken at its word.
+fn runs_on_linux_amd64(config: &[u8]) -> bool {
+    let config: serde_json::Value = serde_json::from_slice(config).unwrap_or_default();
+    let says = |name: &str, wanted: &str| config[name].as_str().is_none_or(|said| said == wanted);
+    says("os", "linux") && says("architecture", "amd64")
+}
 
 impl Run<'_> {
     pub(super) fn pull(&mut self) -> Result<(), Failure> {
@@ -36,6 +46,10 @@ impl Run<'_> {
 
     pub(super) async fn start_container(&self, image: &StoredImage) -> Result<Arc<Instance>, Failure> {
         let engine = &self.app.engine;
+        if !runs_on_linux_amd64(&image.config) {
+            return Err(Failure::Exited(EXEC_FORMAT_ERROR));
+        }
+        self.fits_the_disk(image).await?;
         let environment = self.environment()?;
         let digest = image.digest.to_string();
         let image = self.unless_shutting_down(engine.load(image)).await??;
@@ -62,7 +76,18 @@ impl Run<'_> {
         }
     }
 
-    /// Name=value pairs; `PORT` last, so that it is App Runner's.
+    async fn fits_the_disk(&self, image: &StoredImage) -> Result<(), Failure> {
+        let image = image.clone();
+        let counted = tokio::task::spawn_blocking(move || disk::holds(&image)).await;
+        match counted.map_err(std::io::Error::other).flatten() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Failure::Pull("no space left on device".to_owned())),
+            Err(error) => Err(Failure::Pull(error.to_string())),
+        }
+    }
+
+    /// Name=value pairs; `PORT` unless the service sets it: whether App Runner's would win over that is not documented,
+    /// and a check must not pass because it does.
     fn environment(&self) -> Result<Vec<String>, Failure> {
         let mut pairs: Vec<String> =
             self.spec.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -71,7 +96,9 @@ impl Run<'_> {
             let value = value.ok_or_else(|| Failure::Secret { name: name.clone(), arn: arn.clone() })?;
             pairs.push(format!("{name}={value}"));
         }
-        pairs.push(format!("PORT={}", self.spec.port));
+        if !self.spec.variables.contains_key("PORT") && !self.spec.secrets.contains_key("PORT") {
+            pairs.push(format!("PORT={}", self.spec.port));
+        }
         Ok(pairs)
     }
 

@@ -6,7 +6,12 @@ pub(super) fn words(command: &str) -> Vec<String> {
     let (mut words, mut word, mut quote, mut escaped) = (Vec::new(), None::<String>, None::<char>, false);
     for c in command.chars() {
         if escaped {
-            word.get_or_insert_default().push(c);
+            let word = word.get_or_insert_default();
+            // Between double quotes a backslash is one, but before what it would have to escape there.
+            if quote.is_some() && c != '"' && c != '\\' {
+                word.push('\\');
+            }
+            word.push(c);
             escaped = false;
             continue;
         }
@@ -31,7 +36,8 @@ mod tests {
 
     #[test]
     fn words_of_a_command() {
-        let table: [(&str, &[&str]); 7] = [
+        let table: [(&str, &[&str]); 8] = [
+            (r#"x "a\n""#, &["x", r"a\n"]),
             ("", &[]),
             ("  node   server.js ", &["node", "server.js"]),
             ("sh -c 'a  b && c'", &["sh", "-c", "a  b && c"]),

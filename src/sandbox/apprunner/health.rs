@@ -64,6 +64,10 @@ fn interval(rule: &HealthRule, time_scale: f64) -> Duration {
     configured.div_f64(time_scale.max(1e-3)).max(SHORTEST_INTERVAL.min(configured))
 }
 
+/// An instance that neither threshold decides on is given up: App Runner's deployments end (a failing health phase takes
+/// up to 19 minutes), and one that flaps has not been healthy by then.
+const MOST_PROBES: usize = 60;
+
 /// Probes an instance until the rule's thresholds decide. `time_scale` divides the interval between probes.
 pub(super) async fn wait_for_finding(
     client: &reqwest::Client,
@@ -73,7 +77,7 @@ pub(super) async fn wait_for_finding(
 ) -> bool {
     let interval = interval(rule, time_scale);
     let mut streak = Streak::default();
-    loop {
+    for _ in 0..MOST_PROBES {
         match judge(rule, streak, probe(client, rule, address).await) {
             Finding::Healthy => return true,
             Finding::Unhealthy => return false,
@@ -81,6 +85,7 @@ pub(super) async fn wait_for_finding(
         }
         tokio::time::sleep(interval).await;
     }
+    false
 }
 
 #[cfg(test)]

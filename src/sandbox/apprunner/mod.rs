@@ -16,6 +16,7 @@ mod calls;
 mod command;
 mod config;
 mod control;
+mod disk;
 mod driver;
 mod engine;
 mod failure;

@@ -185,8 +185,8 @@ impl Watch {
     }
 
     fn healthy_reason(&self) -> String {
-        let passes = self.records.iter().filter(|record| record.seen.passes());
-        let seen = passes.last().map_or_else(String::new, |record| record.seen.to_string());
+        let mut passes = self.records.iter().filter(|record| record.seen.passes());
+        let seen = passes.next_back().map_or_else(String::new, |record| record.seen.to_string());
         let ready = self.ready_at().unwrap_or_default();
         let within = format!("ready after {} of {}", seconds(ready), whole_seconds(allowed(&self.check)));
         let seen = match self.check.healthy_threshold {

@@ -9,8 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Exit, Verification, VerifyError, clean_up,
     command::missing_secrets,
-    diagnosis::{Evidence, diagnose},
-    ending::exit_reason,
+    conclusion::{Ending, Gathered, Late},
     finding::Finding,
     judge::{Decision, EARLY_PAUSE, Watch, allowed, longest_watch, seconds, whole_seconds},
     memory::MemoryPeak,
@@ -25,7 +24,6 @@ use crate::{
         error::Tried,
         labels::labels,
         reach::{Here, own_address},
-        sockets,
     },
     domain::{
         event::{Emitter, Event, milliseconds},
@@ -35,9 +33,6 @@ use crate::{
     },
 };
 
-/// How many lines of output are kept as evidence.
-const LAST_LINES: usize = 20;
-
 /// The exit code of what SIGKILL ended, as the kernel does when memory is over.
 const KILLED: i64 = 137;
 
@@ -46,9 +41,6 @@ const WORD_OF_MEMORY_LIMIT: Duration = Duration::from_secs(1);
 
 /// Between two looks for it.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-
-/// How long the engine may take to give them.
-const LAST_LINES_LIMIT: Duration = Duration::from_secs(5);
 
 /// The longest that a container is watched on only to tell when it would have been ready.
 const LATE_LIMIT: Duration = Duration::from_secs(15);
@@ -68,23 +60,6 @@ pub(super) struct Trial<'a> {
     pub(super) cancel: &'a CancellationToken,
     /// How long it is watched on once it is healthy.
     pub(super) stay: Duration,
-}
-
-/// What was gathered while the container ran.
-#[derive(Default)]
-struct Gathered {
-    /// When it was ready, after the thresholds had decided against it.
-    late: Option<Duration>,
-    /// The most memory it was seen to take, in bytes.
-    peak_bytes: Option<u64>,
-}
-
-/// How the watching ended.
-enum Ending {
-    Judged(Decision),
-    Exited(Exit),
-    /// The engine's words on a command that it could not start.
-    Refused(String),
 }
 
 impl Trial<'_> {
@@ -200,8 +175,8 @@ impl Trial<'_> {
         })
     }
 
-    /// When an application that the thresholds have decided against is ready after all, if it is so soon.
-    async fn late(&self, container: &str, target: SocketAddr, started: Instant) -> Option<Duration> {
+    /// What becomes of an application that the thresholds have decided against, if that is soon.
+    async fn late(&self, container: &str, target: SocketAddr, started: Instant) -> Option<Late> {
         let check = &self.settings.health_check;
         let ready = async {
             while !probe(target, check, check.timeout()).await.passes() {
@@ -211,8 +186,11 @@ impl Trial<'_> {
         };
         tokio::select! {
             biased;
-            _ended = self.engine.wait_until_exited(container) => None,
-            ready = timeout(allowed(check).min(LATE_LIMIT), ready) => ready.ok(),
+            state = self.engine.wait_until_exited(container) => {
+                let exit = exit(&state.ok()?, started.elapsed());
+                Some(Late::Ended(self.with_word_of_memory(container, exit).await))
+            }
+            ready = timeout(allowed(check).min(LATE_LIMIT), ready) => ready.ok().map(Late::Ready),
         }
     }
 
@@ -283,75 +261,6 @@ impl Trial<'_> {
                 return Ok(Ending::Judged(decision));
             }
         }
-    }
-
-    /// Makes the verdict of the ending, and gathers the evidence when it is a bad one.
-    async fn conclude(
-        &self,
-        container: &str,
-        ending: Ending,
-        watch: Watch,
-        mask: &Mask,
-        gathered: &Gathered,
-    ) -> Verification {
-        let ready = watch.ready_at();
-        let (decision, exit, refusal, reason) = match ending {
-            Ending::Judged(decision) => (Some(decision), None, None, watch.reason(decision)),
-            Ending::Exited(exit) => {
-                (None, Some(exit), None, exit_reason(exit, self.settings.memory_mib, ready.is_some()))
-            }
-            Ending::Refused(refusal) => (None, None, Some(refusal), "it could not be started".to_owned()),
-        };
-        let mut verification = Verification {
-            healthy: decision == Some(Decision::Healthy),
-            reason,
-            ready,
-            allowed: allowed(&self.settings.health_check),
-            nearly_too_slow: watch.is_near_miss(),
-            probes: watch.into_records(),
-            exit,
-            last_lines: Vec::new(),
-            missing_secrets: missing_secrets(self.settings),
-            finding: None,
-            evidence: Vec::new(),
-        };
-        if verification.healthy {
-            return verification;
-        }
-        verification.last_lines = self.last_lines(container, mask).await;
-        let listening = self.listening(container).await;
-        let finding = diagnose(&Evidence {
-            port: self.settings.port,
-            check: &self.settings.health_check,
-            memory_mib: self.settings.memory_mib,
-            exit,
-            refusal: refusal.as_deref(),
-            last_lines: &verification.last_lines,
-            decision,
-            last_seen: verification.probes.last().map(|record| &record.seen),
-            listening: listening.as_deref(),
-            peak_bytes: gathered.peak_bytes,
-            late: gathered.late,
-        });
-        verification.explain(finding, &listening.unwrap_or_default(), refusal);
-        verification
-    }
-
-    /// What the container listens on, where that can be seen from here. It only adds to a verdict that has fallen.
-    async fn listening(&self, container: &str) -> Option<Vec<SocketAddr>> {
-        let state = self.engine.container(container).await.ok()?;
-        sockets::listening(state.pid?, state.addresses.first()?.address)
-    }
-
-    /// The evidence; that it cannot be had is told, and changes no verdict.
-    async fn last_lines(&self, container: &str, mask: &Mask) -> Vec<String> {
-        let message = match timeout(LAST_LINES_LIMIT, self.engine.last_lines(container, LAST_LINES)).await {
-            Ok(Ok(lines)) => return lines.into_iter().map(|line| mask.apply(line)).collect(),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("the container's output could not be read within {} s", LAST_LINES_LIMIT.as_secs()),
-        };
-        self.events.emit(Event::Warning { message });
-        Vec::new()
     }
 }
 

@@ -39,7 +39,7 @@ async fn a_created_service_runs_as_configured_and_says_so() {
     fixture.shelf.put(IDENTIFIER, || image(&["BODY=v1"]));
     let mut input = service("shop-api");
     let image_configuration = &mut input["SourceConfiguration"]["ImageRepository"]["ImageConfiguration"];
-    image_configuration["RuntimeEnvironmentVariables"] = json!({ "COLOUR": "blue", "PORT": "1" });
+    image_configuration["RuntimeEnvironmentVariables"] = json!({ "COLOUR": "blue" });
     image_configuration["RuntimeEnvironmentSecrets"] = json!({ "TOKEN": secret });
     image_configuration["StartCommand"] = json!("one 'two words' $HOME");
     input["InstanceConfiguration"] = json!({ "Cpu": "0.25 vCPU", "Memory": "0.5 GB" });

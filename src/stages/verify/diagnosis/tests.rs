@@ -28,8 +28,8 @@ static NOTHING: Evidence<'_> = Evidence {
     late: None,
 };
 
-fn ended(code: i64, out_of_memory: bool) -> Option<Exit> {
-    Some(Exit { code, out_of_memory, after: Duration::ZERO })
+fn ended(code: i64, out_of_memory: bool) -> Exit {
+    Exit { code, out_of_memory, after: Duration::ZERO }
 }
 
 #[test]
@@ -38,8 +38,8 @@ fn each_trouble_has_its_name() {
     let status = Seen::answered(401);
     let table = [
         (NOTHING, "does-not-listen"),
-        (Evidence { exit: ended(1, false), ..NOTHING }, "exited"),
-        (Evidence { exit: ended(137, true), ..NOTHING }, "out-of-memory"),
+        (Evidence { exit: Some(ended(1, false)), ..NOTHING }, "exited"),
+        (Evidence { exit: Some(ended(137, true)), ..NOTHING }, "out-of-memory"),
         (Evidence { last_seen: Some(&status), ..NOTHING }, "answers-status"),
         (Evidence { last_seen: Some(&late), ..NOTHING }, "answers-too-late"),
         (Evidence { last_seen: Some(&Seen::NotHttp("x")), ..NOTHING }, "not-http"),
@@ -83,7 +83,7 @@ fn a_command_that_cannot_run_is_told_by_the_runtimes_words() {
     ];
     for (lines, name) in ends {
         let lines: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
-        let finding = diagnose(&Evidence { exit: ended(255, false), last_lines: &lines, ..NOTHING });
+        let finding = diagnose(&Evidence { exit: Some(ended(255, false)), last_lines: &lines, ..NOTHING });
         assert_eq!(finding.name(), name, "{lines:?}");
     }
 }
@@ -156,7 +156,7 @@ fn evidence_is_what_was_seen() {
     let answer = Answer { status: 301, location: Some("/login".to_owned()), body: "Moved".to_owned() };
     let found = diagnose(&Evidence { last_seen: Some(&Seen::Status(answer)), ..NOTHING });
     assert_eq!(found.evidence(&[], ""), ["location: /login", "body: Moved"]);
-    let memory = Evidence { exit: ended(137, true), peak_bytes: Some(130 << 20), ..NOTHING };
+    let memory = Evidence { exit: Some(ended(137, true)), peak_bytes: Some(130 << 20), ..NOTHING };
     assert_eq!(diagnose(&memory).evidence(&[], ""), ["limit: 512 MiB", "peak: at least 130 MiB, as sampled"]);
     assert_eq!(Finding::Flaps.evidence(&[], "+-+-"), ["probes: +-+- (+ passed, - failed)"]);
 }

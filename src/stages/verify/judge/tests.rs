@@ -136,7 +136,7 @@ fn watched_on_it_is_probed_at_the_interval_and_judged_at_the_end() {
         )
     );
     assert_eq!(stay(15_000, &until(1)).0, Decision::Relapsed);
-    let now_and_then = |now: Duration| Seen::answered(if now.as_secs() % 15 == 0 { 200 } else { 500 });
+    let now_and_then = |now: Duration| Seen::answered(if now.as_secs().is_multiple_of(15) { 200 } else { 500 });
     assert_eq!(stay(60_000, &now_and_then).0, Decision::Healthy);
 }
 

@@ -55,13 +55,13 @@ async fn an_image_for_another_platform_is_unhealthy_before_it_runs() {
 #[tokio::test]
 async fn a_start_command_that_is_no_program_is_told_as_what_it_is() {
     with_bench(async |bench: &Bench| {
-        let cases = [
-            ("script", "interpreter-not-found", "#!/no/such/interpreter\n", 0o755),
-            ("plain", "not-executable", "#!/shipgate\n", 0o644),
+        let cases: [(&str, &str, &[u8], u32); 3] = [
+            ("script", "interpreter-not-found", b"#!/no/such/interpreter\n", 0o755),
+            ("plain", "not-executable", b"#!/shipgate\n", 0o644),
             ("arm", "wrong-architecture", ARM_PROGRAM, 0o755),
         ];
         for (name, finding, content, mode) in cases {
-            let image = bench.load_file(name, content.as_bytes(), mode).await;
+            let image = bench.load_file(name, content, mode).await;
             let verification = bench.verify_image(VerifyImage::Present(image), &settings(&[])).await.unwrap();
             assert!(!verification.healthy, "{verification:?}");
             assert_eq!(verification.finding.as_ref().map(Finding::name), Some(finding), "{verification:?}");
@@ -72,7 +72,7 @@ async fn a_start_command_that_is_no_program_is_told_as_what_it_is() {
 }
 
 /// The head of a program for ARM (ELF-64, little end first, `EM_AARCH64`): the kernel reads no further.
-const ARM_PROGRAM: &str = "\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x37\0\x01\0\0\0";
+const ARM_PROGRAM: &[u8] = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0\x01\0\0\0\0\0\0\0";
 
 #[tokio::test]
 async fn the_host_name_is_the_containers_and_the_port_is_given() {
@@ -85,9 +85,8 @@ async fn the_host_name_is_the_containers_and_the_port_is_given() {
         let host = verification.last_lines.iter().find_map(|line| line.strip_prefix("HOSTNAME=")).unwrap();
         assert!(said("PORT=…") && !said("PORT="), "{verification:?}");
         let events = bench.events();
-        let id = events.iter().find_map(|event| match event {
-            Event::ContainerStarted { container, .. } => Some(container.clone()),
-            _ => None,
+        let id = events.iter().find_map(|event| {
+            if let Event::ContainerStarted { container, .. } = event { Some(container) } else { None }
         });
         // It may have ended before its address was known: then nothing is said of where it is.
         assert!(host.len() == 12 && id.is_none_or(|id| id.starts_with(host)), "{host}");

@@ -48,6 +48,22 @@ async fn a_start_that_is_too_slow_is_told_with_when_it_was_ready() {
 }
 
 #[tokio::test]
+async fn an_end_soon_after_the_verdict_is_told() {
+    with_bench(async |bench: &Bench| {
+        let mut settings = settings(&[("DEMO_FAIL", "exit-after:2600")]);
+        settings.health_check.unhealthy_threshold = 2;
+        let verification = bench.verify(&settings).await.unwrap();
+        assert!(!verification.healthy, "{verification:?}");
+        assert_eq!(verification.probes.len(), 2, "the verdict is that of the probes: {verification:?}");
+        let told = "2 probes in a row failed: connection refused; then: exited with code 1 after ";
+        assert!(verification.reason.starts_with(told), "{}", verification.reason);
+        assert_eq!(verification.finding, Some(Finding::Exited { code: 1 }));
+        assert_eq!(verification.last_lines.last().map(String::as_str), Some("ending, as told"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn answers_that_are_none_are_told_apart() {
     with_bench(async |bench: &Bench| {
         for (failure, name) in [("flap", "flaps"), ("not-http", "not-http"), ("answer-after:60000", "answers-too-late")]

@@ -1,0 +1,132 @@
+//! Makes the verdict of how a trial ended, and gathers the evidence when it is a bad one.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{
+    Exit, Verification,
+    command::missing_secrets,
+    diagnosis::{Evidence, diagnose},
+    ending::exit_reason,
+    judge::{Decision, Watch, allowed},
+    trial::Trial,
+};
+use crate::{
+    docker::sockets,
+    domain::{event::Event, mask::Mask},
+};
+
+/// How many lines of output are kept as evidence.
+const LAST_LINES: usize = 20;
+
+/// How long the engine may take to give them.
+const LAST_LINES_LIMIT: Duration = Duration::from_secs(5);
+
+/// What was gathered while the container ran.
+#[derive(Default)]
+pub(super) struct Gathered {
+    /// What became of it after the thresholds had decided against it.
+    pub(super) late: Option<Late>,
+    /// The most memory it was seen to take, in bytes.
+    pub(super) peak_bytes: Option<u64>,
+}
+
+/// What became of a container that the thresholds had decided against.
+#[derive(Clone, Copy)]
+pub(super) enum Late {
+    /// It was ready, so long after its start.
+    Ready(Duration),
+    /// It ended.
+    Ended(Exit),
+}
+
+/// How the watching ended.
+pub(super) enum Ending {
+    Judged(Decision),
+    Exited(Exit),
+    /// The engine's words on a command that it could not start.
+    Refused(String),
+}
+
+impl Trial<'_> {
+    /// Makes the verdict of the ending, and gathers the evidence when it is a bad one.
+    pub(super) async fn conclude(
+        &self,
+        container: &str,
+        ending: Ending,
+        watch: Watch,
+        mask: &Mask,
+        gathered: &Gathered,
+    ) -> Verification {
+        let ready = watch.ready_at();
+        let (decision, exit, refusal, reason) = match ending {
+            Ending::Judged(decision) => match gathered.late {
+                Some(Late::Ended(exit)) => {
+                    let reason = format!("{}; then: {}", watch.reason(decision), self.exit_reason(exit, false));
+                    (Some(decision), Some(exit), None, reason)
+                }
+                Some(Late::Ready(_)) | None => (Some(decision), None, None, watch.reason(decision)),
+            },
+            Ending::Exited(exit) => (None, Some(exit), None, self.exit_reason(exit, ready.is_some())),
+            Ending::Refused(refusal) => (None, None, Some(refusal), "it could not be started".to_owned()),
+        };
+        let mut verification = Verification {
+            healthy: decision == Some(Decision::Healthy),
+            reason,
+            ready,
+            allowed: allowed(&self.settings.health_check),
+            nearly_too_slow: watch.is_near_miss(),
+            probes: watch.into_records(),
+            exit,
+            last_lines: Vec::new(),
+            missing_secrets: missing_secrets(self.settings),
+            finding: None,
+            evidence: Vec::new(),
+        };
+        if verification.healthy {
+            return verification;
+        }
+        verification.last_lines = self.last_lines(container, mask).await;
+        let listening = self.listening(container).await;
+        let finding = diagnose(&Evidence {
+            port: self.settings.port,
+            check: &self.settings.health_check,
+            memory_mib: self.settings.memory_mib,
+            exit,
+            refusal: refusal.as_deref(),
+            last_lines: &verification.last_lines,
+            decision,
+            last_seen: verification.probes.last().map(|record| &record.seen),
+            listening: listening.as_deref(),
+            peak_bytes: gathered.peak_bytes,
+            late: match gathered.late {
+                Some(Late::Ready(ready)) => Some(ready),
+                Some(Late::Ended(_)) | None => None,
+            },
+        });
+        verification.explain(finding, &listening.unwrap_or_default(), refusal);
+        verification
+    }
+
+    fn exit_reason(&self, exit: Exit, healthy_before: bool) -> String {
+        exit_reason(exit, self.settings.memory_mib, healthy_before)
+    }
+
+    /// What the container listens on, where that can be seen from here. It only adds to a verdict that has fallen.
+    pub(super) async fn listening(&self, container: &str) -> Option<Vec<SocketAddr>> {
+        let state = self.engine.container(container).await.ok()?;
+        sockets::listening(state.pid?, state.addresses.first()?.address)
+    }
+
+    /// The evidence; that it cannot be had is told, and changes no verdict.
+    async fn last_lines(&self, container: &str, mask: &Mask) -> Vec<String> {
+        let message = match timeout(LAST_LINES_LIMIT, self.engine.last_lines(container, LAST_LINES)).await {
+            Ok(Ok(lines)) => return lines.into_iter().map(|line| mask.apply(line)).collect(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("the container's output could not be read within {} s", LAST_LINES_LIMIT.as_secs()),
+        };
+        self.events.emit(Event::Warning { message });
+        Vec::new()
+    }
+}
