@@ -19,7 +19,7 @@ pub struct ReportFile {
 /// What is written.
 enum Content {
     Json(Box<Document>),
-    Junit(Junit),
+    Junit(Box<Junit>),
 }
 
 impl Content {
@@ -27,7 +27,7 @@ impl Content {
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "json" => Some(Self::Json(Box::new(Document::new()))),
-            "xml" => Some(Self::Junit(Junit::default())),
+            "xml" => Some(Self::Junit(Box::default())),
             _ => None,
         }
     }
