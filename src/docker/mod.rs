@@ -9,8 +9,10 @@ pub mod image;
 pub mod labels;
 pub mod logs;
 pub mod memory;
+mod owner;
 pub mod reach;
 pub mod sockets;
+mod sweep;
 
 pub use connect::{DockerEnvironment, Engine};
 pub use error::EngineError;

@@ -275,6 +275,7 @@ async fn verify_image<T>(
         settings: &plan.settings,
         run_id: &run.id,
         stay: Duration::ZERO,
+        keep: false,
         compressed_bytes: image.compressed_bytes(),
     };
     judged(verify::verify(engine, request, run.events(), cancel).await?)

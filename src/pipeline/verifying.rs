@@ -51,6 +51,7 @@ async fn check(run: &Run, verifying: &Verifying, engine: &Engine, image: VerifyI
         settings: &verifying.settings,
         run_id: &run.id,
         stay: verifying.stay,
+        keep: false,
         compressed_bytes: None,
     };
     judged(verify::verify(engine, request, run.events(), run.narrator.cancellation.token()).await?)

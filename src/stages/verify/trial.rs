@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Exit, Verification, VerifyError, clean_up,
+    Exit, Verification, VerifyError,
+    cleaning::{clean_up, container_name, made, way_in},
     command::missing_secrets,
     conclusion::{Ending, Gathered, Late},
     finding::Finding,
@@ -22,7 +23,7 @@ use crate::{
         Engine,
         container::{ContainerSpec, ContainerState},
         error::Tried,
-        labels::labels,
+        labels::{kept, labels},
         reach::{Here, own_address},
     },
     domain::{
@@ -60,6 +61,8 @@ pub(super) struct Trial<'a> {
     pub(super) cancel: &'a CancellationToken,
     /// How long it is watched on once it is healthy.
     pub(super) stay: Duration,
+    /// Whether it is left in the engine.
+    pub(super) keep: bool,
 }
 
 impl Trial<'_> {
@@ -79,21 +82,45 @@ impl Trial<'_> {
             environment,
             cpu_units: self.settings.cpu_units,
             memory_mib: self.settings.memory_mib,
-            labels: labels(run_id, Timestamp::now(), lifetime),
+            name: container_name(run_id),
+            labels: if self.keep { kept(run_id) } else { labels(run_id, Timestamp::now(), lifetime) },
         };
-        // Not raced with the cancellation: a container whose id never arrived could not be removed.
-        let container = self.engine.create_container(&spec).await?;
+        let container = match made(self.cancel, self.engine.create_container(&spec)).await {
+            Ok(container) => container,
+            Err(error) => {
+                // The engine may have made it all the same.
+                if matches!(error, VerifyError::Cancelled) {
+                    self.remove(&spec.name).await;
+                }
+                return Err(error);
+            }
+        };
         let mut judged = unless_cancelled(self.cancel, self.judge(&container, &mask)).await;
         if let Ok(verification) = &mut judged {
             // Nobody has to wait for what comes after the verdict.
             tell(self.events, verification);
             self.tell_of_a_near_miss(verification);
-            if verification.healthy {
+            // What is kept is kept running, to be looked at.
+            if verification.healthy && !self.keep {
                 verification.finding = self.after_sigterm(&container).await;
             }
         }
-        clean_up(self.events, self.engine.remove_container(&container)).await;
+        if self.keep && !matches!(judged, Err(VerifyError::Cancelled)) {
+            self.tell_the_way_in(&spec.name).await;
+        } else {
+            self.remove(&container).await;
+        }
         judged
+    }
+
+    async fn remove(&self, container: &str) {
+        clean_up(self.events, self.cancel, self.engine.remove_container(container)).await;
+    }
+
+    async fn tell_the_way_in(&self, name: &str) {
+        // A container that cannot be looked at is told of as one that has ended: its output can still be read.
+        let running = self.engine.container(name).await.is_ok_and(|state| state.running);
+        self.events.emit(Event::Notice { message: way_in(self.engine.facts(), name, running) });
     }
 
     fn tell_of_a_near_miss(&self, verification: &Verification) {
