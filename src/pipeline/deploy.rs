@@ -1,6 +1,6 @@
 //! The whole pipeline, in order: resolve → preflight → copy beside verify → promote → release → gate → aftercare.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -282,6 +282,7 @@ async fn verify_image<T>(
         compressed_bytes: cancel.run_until_cancelled(compressed_bytes(adapters, image)).await.flatten(),
         reach: &settings.reach,
         sidecar: settings.sidecar.as_deref(),
+        keep: false,
     };
     judged(verify::verify(engine, request, run.events(), cancel).await?)
 }

@@ -70,7 +70,7 @@ impl Trial<'_> {
         mask: &Mask,
         gathered: Gathered,
     ) -> Verification {
-        let Ended { decision, exit, refusal, reason } = self.ended(ending, &watch, gathered);
+        let Ended { decision, exit, refusal, reason } = self.ended(ending, &watch, &gathered);
         let mut verification = Verification {
             healthy: decision == Some(Decision::Healthy),
             reason,
