@@ -8,6 +8,7 @@ use super::{
     environment::Environment,
     problem::{Location, Problem},
     read::Given,
+    release,
     role::Role,
     shape::{self, File},
 };
@@ -99,6 +100,7 @@ fn target_of(
             environment: create::environment(verify.environment, problems),
             skip: verify.skip.value().is_some_and(|yes| yes.0),
         },
+        release: release::settings(target.release.value().unwrap_or_default()),
         gate_timeout: target.gate.value().unwrap_or_default().timeout.value().map_or(GATE_TIMEOUT, |timeout| timeout.0),
         log_retention_days: target.logs.value().unwrap_or_default().retention_days.value().map(|days| days.0),
         access: Access { hops, region: region? },

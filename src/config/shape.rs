@@ -14,7 +14,14 @@ use super::{
     },
     tree::Node,
 };
-use crate::domain::{account::Region, arn::RoleArn, health::Protocol, image::ImageReference, pull_through::Via};
+use crate::domain::{
+    account::Region,
+    arn::RoleArn,
+    health::Protocol,
+    image::ImageReference,
+    pull_through::Via,
+    release::{IfBusy, Naming, OnPush},
+};
 
 mappings! {
     /// What shipgate deploys, and where. `${NAME}` and `${NAME:-default}` in any value stand for environment variables.
@@ -54,6 +61,8 @@ mappings! {
         via: Via,
         /// The check in a local container.
         verify: Verify,
+        /// How a version is released.
+        release: Release,
         /// Following the deployment to its verdict.
         gate: Gate,
         /// The service's log groups.
@@ -116,6 +125,23 @@ mappings! {
         /// Whether to leave the check out. Default: false.
         #[schemars(extend("default" = false))]
         skip: Switch,
+    }
+
+    /// How a version is released.
+    Release {
+        /// A service that is busy: `wait` until it is free, or `fail`. Default: `wait`.
+        #[schemars(extend("default" = "wait"))]
+        if_busy: IfBusy,
+        /// How long to wait for a busy service, such as `20m`, at most `24h`. Default: `20m`.
+        #[schemars(extend("default" = "20m"))]
+        busy_timeout: GateTimeout,
+        /// A service that deploys by itself on every push of its tag: `follow` that deployment, or turn this `off` first.
+        /// Default: `follow`.
+        #[schemars(extend("default" = "follow"))]
+        auto_deployments: OnPush,
+        /// How the service names its image: as it does now (`live`), by a `tag`, or by the `digest`. Default: `live`.
+        #[schemars(extend("default" = "live"))]
+        identifier: Naming,
     }
 
     /// Following the deployment to its verdict.

@@ -10,10 +10,10 @@ mod standing;
 mod tests;
 
 pub use self::{
-    identifier::{Identifier, Naming, identifier},
-    record::{PREFIX as RECORD_PREFIX, tag as record_tag},
+    identifier::{Choice, Identifier, Naming, identifier},
+    record::{NOTE_PREFIX, PREFIX as RECORD_PREFIX, note as note_tag, tag as record_tag},
     refusal::Refusal,
-    standing::{OperationKind, PastOperation, Standing, standing},
+    standing::{OperationKind, PastOperation, Standing, come_since, running, serving, standing},
 };
 use super::{operation::OperationId, service::ServiceStatus};
 
@@ -61,6 +61,15 @@ impl ReleaseVerb {
             Self::UpdateService | Self::Rebuild => Some(OperationKind::UpdateService),
         }
     }
+
+    /// Whether the version that it brings up is the service's first: nothing serves if that fails.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        match self {
+            Self::CreateService | Self::Rebuild => true,
+            Self::Nothing | Self::Follow(_) | Self::StartDeployment | Self::UpdateService | Self::FollowPush => false,
+        }
+    }
 }
 
 /// What must be done to the service before it takes the call, in its own operation.
@@ -77,6 +86,17 @@ pub enum Preparation {
 }
 
 impl Preparation {
+    /// What kind of operation it comes to; none, where nothing is ordered.
+    #[must_use]
+    pub fn operation(self) -> Option<OperationKind> {
+        match self {
+            Self::Wait => None,
+            Self::Resume => Some(OperationKind::ResumeService),
+            Self::Delete => Some(OperationKind::DeleteService),
+            Self::TurnOffAutoDeployments => Some(OperationKind::UpdateService),
+        }
+    }
+
     /// The name in events and reports.
     #[must_use]
     pub fn name(self) -> &'static str {

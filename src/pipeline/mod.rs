@@ -8,6 +8,7 @@ pub mod failure;
 pub mod mirror;
 pub mod narrator;
 pub mod plan;
+mod preparing;
 pub mod progress;
 mod releasing;
 pub mod wait;

@@ -21,9 +21,19 @@ pub fn tag(service: &str, predecessor: Option<&OperationId>) -> String {
     format!("{PREFIX}{service}-{predecessor}")
 }
 
+/// What every tag of the notes begins with.
+pub const NOTE_PREFIX: &str = "shipgate-was-";
+
+/// The tag that notes what an operation is thought to have deployed, where the record does not tell: what the service's tag pointed
+/// at when shipgate first moved it. An assumption: good to go back to, not good enough to say that something is deployed.
+#[must_use]
+pub fn note(service: &str, operation: &OperationId) -> String {
+    format!("{NOTE_PREFIX}{service}-{}", operation.without_dashes())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::tag;
+    use super::{note, tag};
     use crate::domain::{image::is_tag, operation::OperationId};
 
     #[test]
@@ -31,6 +41,7 @@ mod tests {
         let operation = OperationId::new("17FE9F55-7E91-4097-B243-FCABBB69A4CF");
         assert_eq!(tag("shop-api", Some(&operation)), "shipgate-next-shop-api-17fe9f557e914097b243fcabbb69a4cf");
         assert_eq!(tag("shop-api", None), "shipgate-next-shop-api-create");
+        assert_eq!(note("shop-api", &operation), "shipgate-was-shop-api-17fe9f557e914097b243fcabbb69a4cf");
         assert!(is_tag(&tag(&"a".repeat(40), Some(&operation))));
     }
 }

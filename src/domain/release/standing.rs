@@ -14,8 +14,23 @@ pub enum OperationKind {
     StartDeployment,
     /// `UPDATE_SERVICE`.
     UpdateService,
-    /// `PAUSE_SERVICE`, `RESUME_SERVICE`, `DELETE_SERVICE`, or a word that this program does not know.
+    /// `RESUME_SERVICE`.
+    ResumeService,
+    /// `DELETE_SERVICE`.
+    DeleteService,
+    /// `PAUSE_SERVICE`, or a word that this program does not know.
     Other,
+}
+
+impl OperationKind {
+    /// Whether a version is brought up by it.
+    #[must_use]
+    pub fn deploys(self) -> bool {
+        match self {
+            Self::CreateService | Self::StartDeployment | Self::UpdateService => true,
+            Self::ResumeService | Self::DeleteService | Self::Other => false,
+        }
+    }
 }
 
 /// An operation in a service's list.
@@ -50,11 +65,9 @@ pub fn standing(
     wanted: &Digest,
     in_place: bool,
 ) -> Standing {
-    let Some(newest) = newest.filter(|_| in_place && recorded == Some(wanted)) else { return Standing::Unknown };
-    match newest.kind {
-        OperationKind::CreateService | OperationKind::StartDeployment | OperationKind::UpdateService => {}
-        OperationKind::Other => return Standing::Unknown,
-    }
+    let Some(newest) = newest.filter(|newest| in_place && recorded == Some(wanted) && newest.kind.deploys()) else {
+        return Standing::Unknown;
+    };
     match (&newest.status, newest.status.verdict()) {
         (_, Some(Verdict::Deployed)) => Standing::Deployed,
         (OperationStatus::Pending | OperationStatus::InProgress, _) => Standing::UnderWay(newest.id.clone()),
@@ -63,9 +76,44 @@ pub fn standing(
     }
 }
 
+/// The operation that runs on a service, as far as its list tells; `operations` are newest first.
+#[must_use]
+pub fn running(operations: &[PastOperation]) -> Option<&PastOperation> {
+    let runs = |status: &OperationStatus| match status {
+        OperationStatus::Pending | OperationStatus::InProgress | OperationStatus::RollbackInProgress => true,
+        OperationStatus::Failed
+        | OperationStatus::Succeeded
+        | OperationStatus::RollbackFailed
+        | OperationStatus::RollbackSucceeded
+        | OperationStatus::Unknown(_) => false,
+    };
+    operations.first().filter(|newest| runs(&newest.status))
+}
+
+/// The operation whose version serves, with the one before it: the newest that brought a version up. `operations` are newest
+/// first, and may be the first page alone.
+#[must_use]
+pub fn serving(operations: &[PastOperation]) -> Option<(&PastOperation, Option<&PastOperation>)> {
+    let deployed = |one: &PastOperation| one.kind.deploys() && one.status == OperationStatus::Succeeded;
+    let at = operations.iter().position(deployed)?;
+    Some((&operations[at], operations.get(at + 1)))
+}
+
+/// Which operation of this kind has come since the list was looked at, should the answer to an order have got lost. Of several
+/// the oldest: while it ran, no other was taken.
+#[must_use]
+pub fn come_since<'a>(
+    before: &[PastOperation],
+    now: &'a [PastOperation],
+    kind: OperationKind,
+) -> Option<&'a PastOperation> {
+    let is_new = |one: &&PastOperation| one.kind == kind && before.iter().all(|known| known.id != one.id);
+    now.iter().rev().find(is_new)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Digest, OperationId, OperationKind, PastOperation, Standing, standing};
+    use super::{Digest, OperationId, OperationKind, PastOperation, Standing, come_since, running, serving, standing};
     use crate::domain::operation::OperationStatus;
 
     #[test]
@@ -73,7 +121,7 @@ mod tests {
         let (wanted, other) = (Digest::of(b"wanted"), Digest::of(b"other"));
         let ours = OperationId::new("a1");
         let under_way = Standing::UnderWay(ours.clone());
-        use OperationKind::{CreateService, Other, StartDeployment, UpdateService};
+        use OperationKind::{CreateService, DeleteService, Other, ResumeService, StartDeployment, UpdateService};
         let table = [
             (StartDeployment, "SUCCEEDED", Some(&wanted), true, Standing::Deployed),
             (CreateService, "SUCCEEDED", Some(&wanted), true, Standing::Deployed),
@@ -94,6 +142,8 @@ mod tests {
             // It deploys nothing that is known.
             (Other, "SUCCEEDED", Some(&wanted), true, Standing::Unknown),
             (Other, "IN_PROGRESS", Some(&wanted), true, Standing::Unknown),
+            (ResumeService, "SUCCEEDED", Some(&wanted), true, Standing::Unknown),
+            (DeleteService, "IN_PROGRESS", Some(&wanted), true, Standing::Unknown),
         ];
         for (kind, status, recorded, in_place, expected) in table {
             let newest = PastOperation { id: ours.clone(), kind, status: OperationStatus::from(status.to_owned()) };
@@ -101,5 +151,42 @@ mod tests {
             assert_eq!(read, expected, "{kind:?} {status} {recorded:?} {in_place}");
         }
         assert_eq!(standing(None, Some(&wanted), &wanted, true), Standing::Unknown);
+    }
+    fn past(id: &str, kind: OperationKind, status: &str) -> PastOperation {
+        PastOperation { id: OperationId::new(id), kind, status: OperationStatus::from(status.to_owned()) }
+    }
+
+    #[test]
+    fn what_runs_is_the_newest_and_what_serves_the_newest_that_succeeded() {
+        use OperationKind::{CreateService, ResumeService, StartDeployment};
+        let list = [
+            past("4", StartDeployment, "IN_PROGRESS"),
+            past("3", StartDeployment, "ROLLBACK_SUCCEEDED"),
+            past("2", ResumeService, "SUCCEEDED"),
+            past("1", CreateService, "SUCCEEDED"),
+        ];
+        assert_eq!(running(&list).map(|one| one.id.as_str()), Some("4"));
+        assert_eq!(running(&list[1..]), None);
+        assert_eq!(serving(&list), Some((&list[3], None)));
+        let two = [past("2", StartDeployment, "SUCCEEDED"), past("1", CreateService, "SUCCEEDED")];
+        assert_eq!(serving(&two), Some((&two[0], Some(&two[1]))));
+        assert_eq!(serving(&[past("1", CreateService, "FAILED")]), None);
+    }
+
+    #[test]
+    fn ours_is_the_oldest_new_one_of_its_kind() {
+        use OperationKind::{CreateService, StartDeployment, UpdateService};
+        let before = [past("1", CreateService, "SUCCEEDED")];
+        let now = [
+            past("4", StartDeployment, "PENDING"),
+            past("3", StartDeployment, "SUCCEEDED"),
+            past("2", UpdateService, "SUCCEEDED"),
+            past("1", CreateService, "SUCCEEDED"),
+        ];
+        assert_eq!(come_since(&before, &now, StartDeployment), Some(&now[1]));
+        assert_eq!(come_since(&before, &now, UpdateService), Some(&now[2]));
+        assert_eq!(come_since(&before, &now, CreateService), None);
+        assert_eq!(come_since(&now, &now, StartDeployment), None);
+        assert_eq!(come_since(&[], &before, CreateService), Some(&before[0]));
     }
 }
