@@ -49,7 +49,7 @@ mappings! {
         repository: Repository,
         /// The tag the service deploys from, which shipgate moves. Default: the live service's, else its name.
         tag: Tag,
-        /// What to create the service with if it does not exist. Never applied to a service that exists. Default: a
+        /// What to create the service with if it does not exist, or has never come up. Never applied to one that runs. Default: a
         /// missing service is an error.
         create: Create,
         /// Whether to create the repository in the workload account if it does not exist. Default: false.

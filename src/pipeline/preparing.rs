@@ -11,6 +11,7 @@ use crate::{
     config::deployment::Deployment,
     domain::{
         event::{Event, Stage},
+        pull_through::Via,
         release::{Course, Preparation, ReleaseVerb},
         service::LiveService,
     },
@@ -50,7 +51,12 @@ pub(super) async fn look<T: DeployTarget>(
     let target = &deployment.target;
     let service = target.service.as_str();
     let destination = plan::destination(target, &deployment.image, live.as_ref(), &adapters.account);
-    let sources = Sources { target: &adapters.target, ecr: &adapters.ecr, registry: &adapters.destination };
+    let sources = Sources {
+        target: &adapters.target,
+        ecr: &adapters.ecr,
+        registry: &adapters.destination,
+        is_cache: target.via == Via::PullThrough,
+    };
     let seen = observe::observe(sources, service, live, &destination)
         .await
         .map_err(|source| Failure::Service { service: service.to_owned(), source })?;

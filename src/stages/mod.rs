@@ -3,6 +3,8 @@
 
 pub mod aftercare;
 pub mod copy;
+#[cfg(test)]
+mod fake;
 pub mod gate;
 pub mod observe;
 pub mod preflight;

@@ -52,6 +52,8 @@ pub struct Sources<'a, T> {
     pub ecr: &'a Ecr,
     /// The workload registry.
     pub registry: &'a Registry,
+    /// Whether its repository is a cache, which fetches a tag of the source when it is asked for it.
+    pub is_cache: bool,
 }
 
 /// Looks. `destination` is where the service deploys from, or is to; `live` what was seen of it just now.
@@ -70,16 +72,26 @@ pub async fn observe<T: DeployTarget>(
             None => Ok(Vec::new()),
         }
     };
-    let at = |tag| Place { registry: sources.registry, repository: destination.repository(), tag };
-    let (operations, repository, points_at) = tokio::join!(
-        operations,
-        sources.ecr.repository(destination.repository()),
-        promote::points_at(at(destination.tag().unwrap_or("latest"))),
-    );
-    let mut seen =
-        Observation { live, operations: operations?, repository, points_at: points_at.ok().flatten(), recorded: None };
+    let points_at = async {
+        let tag = destination.tag().unwrap_or("latest");
+        if sources.is_cache && !deploys_from(live.as_ref(), destination) {
+            return None;
+        }
+        let place = Place { registry: sources.registry, repository: destination.repository(), tag };
+        promote::points_at(place).await.ok().flatten()
+    };
+    let (operations, repository, points_at) =
+        tokio::join!(operations, sources.ecr.repository(destination.repository()), points_at,);
+    let mut seen = Observation { live, operations: operations?, repository, points_at, recorded: None };
     if let Some(tag) = seen.record_of_newest(service) {
-        seen.recorded = promote::points_at(at(&tag)).await.ok().flatten();
+        let place = Place { registry: sources.registry, repository: destination.repository(), tag: &tag };
+        seen.recorded = promote::points_at(place).await.ok().flatten();
     }
     Ok(seen)
+}
+
+/// What a service deploys from is in the cache already.
+fn deploys_from(live: Option<&LiveService>, destination: &ImageReference) -> bool {
+    let identifier = live.and_then(|live| live.image_identifier.as_deref());
+    identifier.and_then(|identifier| identifier.parse().ok()).is_some_and(|image: ImageReference| image == *destination)
 }

@@ -166,3 +166,6 @@ async fn unless<V>(
         value = work => value,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -271,3 +271,6 @@ async fn arn_of<T: DeployTarget>(target: &T, service: &str) -> Option<ServiceArn
 pub fn is_about_a_role(fault: &AwsFault) -> bool {
     fault.message.contains("Error in assuming")
 }
+
+#[cfg(test)]
+mod tests;
