@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::domain::{
     access::Access, arn::RoleArn, image::ImageReference, pull_through::Via, reach::ReachChoice, secret::Secret,
-    service::RunSettings,
+    service::RunSettings, smoke::SmokeTest,
 };
 
 /// One image, and the one target it goes to.
@@ -46,6 +46,8 @@ pub struct Target {
     pub gate_timeout: Duration,
     /// Days to keep the service's logs; absent: left alone.
     pub log_retention_days: Option<u32>,
+    /// What the service's URL must answer after a deployment; absent: it is not asked.
+    pub smoke_test: Option<SmokeTest>,
 }
 
 /// What a service is created with.

@@ -128,6 +128,7 @@ pub async fn deploy<T: DeployTarget>(
     wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;
     assert_tag(&adapters, &image, &plan, true).await?;
     let service_url = wait::service_url(&adapters.target, deployment.target.service.as_str(), run.events()).await;
+    wait::smoke_test(run, deployment.target.smoke_test.as_ref(), service_url.as_deref()).await?;
     let summary = format!("{} is serving on {}", image.digest().short(), deployment.target.service);
     Ok(Deployed { digest: Some(image.digest().clone()), service_url, summary })
 }

@@ -48,6 +48,7 @@ pub(super) struct Document {
     verification: Option<Verification>,
     promotions: Vec<Promotion>,
     operation: Option<Operation>,
+    smoke: Vec<Request>,
     logs: VecDeque<LogEntry>,
     notices: Vec<String>,
     warnings: Vec<String>,
@@ -113,6 +114,15 @@ struct Mirror {
     bytes_sent: u64,
     requests: u64,
     elapsed_ms: u64,
+}
+
+/// A request of the smoke test.
+#[derive(Serialize)]
+struct Request {
+    url: String,
+    passed: bool,
+    detail: String,
+    at_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -221,6 +231,7 @@ impl Document {
             verification: None,
             promotions: Vec::new(),
             operation: None,
+            smoke: Vec::new(),
             logs: VecDeque::new(),
             notices: Vec::new(),
             warnings: Vec::new(),
@@ -281,6 +292,9 @@ impl Document {
                 let (way, default) = (Some(way), Verification::default());
                 *self.verification() =
                     Verification { container, address, way, not_used, health_check, missing_secrets, ..default };
+            }
+            Event::SmokeTested { url, passed, detail, at_ms } => {
+                self.smoke.push(Request { url, passed, detail, at_ms });
             }
             Event::Probed { number, passed, detail, at_ms } => {
                 self.verification().probes.push(Probe { number, passed, detail, at_ms });

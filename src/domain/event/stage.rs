@@ -24,6 +24,8 @@ pub enum Stage {
     Gate,
     /// What is done once there is a verdict.
     Aftercare,
+    /// The new version's URL is asked.
+    Smoke,
 }
 
 impl fmt::Display for Stage {
@@ -37,6 +39,7 @@ impl fmt::Display for Stage {
             Self::Release => "release",
             Self::Gate => "gate",
             Self::Aftercare => "aftercare",
+            Self::Smoke => "smoke",
         })
     }
 }

@@ -30,6 +30,7 @@ fn target() -> Target {
         verify: VerifySettings::default(),
         gate_timeout: Duration::from_mins(35),
         log_retention_days: None,
+        smoke_test: None,
     }
 }
 
