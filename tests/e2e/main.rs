@@ -29,6 +29,7 @@ mod roles;
 mod said;
 mod scenes;
 mod signals;
+mod smoke;
 mod state;
 mod trouble;
 mod verifying;
