@@ -60,6 +60,9 @@ pub struct DeployArgs {
     /// Where to and what
     #[command(flatten)]
     pub target: TargetArgs,
+    /// What it may do to the service
+    #[command(flatten)]
+    pub release: ReleaseArgs,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
@@ -262,6 +265,33 @@ pub struct TargetArgs {
     pub log_retention_days: Option<String>,
 }
 
+/// What a run may do to the service. Those without a value hold for the run that they are typed for; no file has them.
+#[derive(Clone, Default, Debug, Args)]
+#[command(next_help_heading = "Release")]
+pub struct ReleaseArgs {
+    /// Deploy even what is deployed already
+    #[arg(long)]
+    pub force: bool,
+    /// Resume the service first, if it is paused
+    #[arg(long)]
+    pub resume: bool,
+    /// Delete the service and create it anew, if it never came up or could not be deleted: its URL, ARN and log groups change
+    #[arg(long)]
+    pub recreate: bool,
+    /// A service that is busy: wait until it is free, or fail [default: wait]
+    #[arg(long, value_name = "WHAT")]
+    pub if_busy: Option<String>,
+    /// How long to wait for a busy service [default: 20m]
+    #[arg(long, value_name = "DURATION")]
+    pub busy_timeout: Option<String>,
+    /// A service that deploys by itself on every push: follow that deployment, or turn it off first [default: follow]
+    #[arg(long, value_name = "WHAT")]
+    pub auto_deployments: Option<String>,
+    /// How the service names its image: live (as it does now), tag or digest [default: live]
+    #[arg(long, value_name = "HOW")]
+    pub identifier: Option<String>,
+}
+
 /// How a run is told.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
@@ -269,7 +299,7 @@ pub struct OutputArgs {
     /// `text` for people, `json` for one event a line on standard output
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
-    /// Also write a report (JSON), whatever happens
+    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Colour; `auto` heeds `NO_COLOR` and `CLICOLOR_FORCE`

@@ -7,18 +7,17 @@ use bollard::{
         ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig,
     },
     query_parameters::{
-        CreateContainerOptions, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
-        StopContainerOptions, WaitContainerOptions,
+        CreateContainerOptions, KillContainerOptions, RemoveContainerOptions, StopContainerOptions,
+        WaitContainerOptions,
     },
 };
 use futures_util::StreamExt;
-use jiff::Timestamp;
 
 use super::{
     connect::Engine,
     error::{EngineError, status_of},
     image::PLATFORM,
-    labels::{self, has_expired},
+    labels,
 };
 use crate::domain::secret::Secret;
 
@@ -27,6 +26,11 @@ const CPU_PERIOD_MICROSECONDS: i64 = 100_000;
 
 /// App Runner's units for one vCPU (App Runner API reference, `InstanceConfiguration.Cpu`).
 const UNITS_PER_CPU: i64 = 1024;
+
+/// How often a container that is between two states is tried to be removed, and the pause between: about a second in all.
+const REMOVE_ATTEMPTS: u32 = 10;
+/// See [`REMOVE_ATTEMPTS`].
+const REMOVE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A pause between two looks at a container whose end the engine would not announce.
 const WATCH_PAUSE: Duration = Duration::from_millis(500);
@@ -47,6 +51,8 @@ pub struct ContainerSpec {
     pub memory_mib: u32,
     /// The network it is on; the engine's default one where none is named.
     pub network: Option<String>,
+    /// Its name in the engine; no other container may have it.
+    pub name: String,
     /// See [`labels`].
     pub labels: HashMap<String, String>,
 }
@@ -89,7 +95,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Missing`] when there is no such image, [`EngineError::Call`] otherwise.
     pub async fn create_container(&self, spec: &ContainerSpec) -> Result<String, EngineError> {
-        let options = CreateContainerOptions { name: None, platform: PLATFORM.to_owned() };
+        let options = CreateContainerOptions { name: Some(spec.name.clone()), platform: PLATFORM.to_owned() };
         let made = self.docker.create_container(Some(options), body(spec)).await.map_err(|error| {
             if status_of(&error) == Some(404) {
                 EngineError::Missing { what: format!("image {}", spec.image) }
@@ -172,12 +178,20 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Call`] when the engine fails.
     pub async fn remove_container(&self, id: &str) -> Result<(), EngineError> {
-        let options = RemoveContainerOptions { v: true, force: true, link: false };
-        match self.docker.remove_container(id, Some(options)).await {
-            Ok(()) => Ok(()),
-            Err(error) if status_of(&error) == Some(404) => Ok(()),
-            Err(error) => Err(EngineError::call(format!("remove container {id}"), &error)),
+        let mut failed = None;
+        for _ in 0..REMOVE_ATTEMPTS {
+            let options = RemoveContainerOptions { v: true, force: true, link: false };
+            match self.docker.remove_container(id, Some(options)).await {
+                Ok(()) => return Ok(()),
+                Err(error) if status_of(&error) == Some(404) => return Ok(()),
+                Err(error) => failed = Some(EngineError::call(format!("remove container {id}"), &error)),
+            }
+            if !failed.as_ref().is_some_and(is_between_states) {
+                break;
+            }
+            tokio::time::sleep(REMOVE_PAUSE).await;
         }
+        failed.map_or(Ok(()), Err)
     }
 
     /// The ids of the containers of a run, ended ones too.
@@ -185,36 +199,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Call`] when the engine fails.
     pub async fn containers_of_run(&self, run_id: &str) -> Result<Vec<String>, EngineError> {
-        let labelled = self.labelled(format!("{}={run_id}", labels::RUN)).await?;
+        let labelled = self.labelled_containers(&format!("{}={run_id}", labels::RUN)).await?;
         Ok(labelled.into_iter().map(|(id, _)| id).collect())
-    }
-
-    /// Removes what runs that were killed left behind, and gives the ids of what it removed.
-    ///
-    /// # Errors
-    /// The first [`EngineError`], after every leftover has been tried.
-    pub async fn sweep(&self, now: Timestamp) -> Result<Vec<String>, EngineError> {
-        let (mut removed, mut failed) = (Vec::new(), None);
-        for (id, labels) in self.labelled(labels::RUN.to_owned()).await? {
-            if has_expired(&labels, now) {
-                match self.remove_container(&id).await {
-                    Ok(()) => removed.push(id),
-                    Err(error) => failed = failed.or(Some(error)),
-                }
-            }
-        }
-        failed.map_or(Ok(removed), Err)
-    }
-
-    async fn labelled(&self, label: String) -> Result<Vec<(String, HashMap<String, String>)>, EngineError> {
-        let filters = HashMap::from([("label".to_owned(), vec![label])]);
-        let options = ListContainersOptions { all: true, filters: Some(filters), ..ListContainersOptions::default() };
-        let containers = self
-            .docker
-            .list_containers(Some(options))
-            .await
-            .map_err(|error| EngineError::call("list containers", &error))?;
-        Ok(containers.into_iter().filter_map(|one| Some((one.id?, one.labels.unwrap_or_default()))).collect())
     }
 }
 
@@ -229,6 +215,13 @@ impl EngineError {
         let at_fault = |reason: &str| reason.contains("exec") && faults.iter().any(|fault| reason.contains(fault));
         matches!(self, Self::Call { status: Some(status), reason, .. } if *status == 400 || at_fault(reason))
     }
+}
+
+/// Whether a container could not be removed only because it was just ending, or being removed, by itself. Docker waits for the
+/// one and answers 409 to the other; Podman answers 500 to both.
+fn is_between_states(error: &EngineError) -> bool {
+    let words = ["is already in progress", "container state improper", "could not be stopped"];
+    matches!(error, EngineError::Call { reason, .. } if words.iter().any(|words| reason.contains(words)))
 }
 
 fn body(spec: &ContainerSpec) -> ContainerCreateBody {
@@ -306,6 +299,24 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_by_itself_is_tried_again_and_what_is_refused_is_not() {
+        let table = [
+            (
+                "cannot remove container 7 as it could not be stopped: sending SIGKILL to container 7: container state improper: stopped",
+                true,
+            ),
+            ("removal of container 7 is already in progress", true),
+            ("container 7 has dependent containers which must be removed before it: 8", false),
+            ("device or resource busy", false),
+        ];
+        for (reason, passing) in table {
+            let error =
+                EngineError::Call { attempted: "remove".to_owned(), reason: reason.to_owned(), status: Some(500) };
+            assert_eq!(super::is_between_states(&error), passing, "{reason}");
+        }
+    }
+
+    #[test]
     fn limits_are_app_runners_and_no_port_is_published() {
         let spec = ContainerSpec {
             image: "api".to_owned(),
@@ -314,6 +325,7 @@ mod tests {
             cpu_units: 256,
             memory_mib: 512,
             network: None,
+            name: "api".to_owned(),
             labels: std::collections::HashMap::new(),
         };
         let body = body(&spec);

@@ -23,4 +23,5 @@ pub mod release;
 pub mod repository;
 pub mod secret;
 pub mod service;
+pub mod smoke;
 pub mod tag_pattern;

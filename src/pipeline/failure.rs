@@ -14,11 +14,13 @@ use crate::{
         event::Stage,
         exit_code::ExitCode,
         operation::{OperationId, OperationStatus, Verdict},
+        smoke::Answer,
     },
     registry::RegistryError,
     stages::{
         copy::CopyError,
         preflight::{self, Check},
+        prepare::PrepareError,
         promote::PromoteError,
         release::{self, ReleaseError},
         resolve::ResolveError,
@@ -118,6 +120,9 @@ pub enum Failure {
     /// There is no engine to check the image in.
     #[error("the image cannot be checked: {0}")]
     NoEngine(String),
+    /// The service did not become ready for the order.
+    #[error(transparent)]
+    Prepare(PrepareError),
     /// The service did not take the order, or nobody knows.
     #[error(transparent)]
     Release(#[from] ReleaseError),
@@ -132,6 +137,16 @@ pub enum Failure {
         reason: Option<String>,
         /// The last line of the application's output.
         last_line: Option<String>,
+    },
+    /// The deployment succeeded, and the service's URL does not answer as it should.
+    #[error("the smoke test failed: {url} {last}")]
+    SmokeTest {
+        /// What was asked for.
+        url: String,
+        /// What the last request came to.
+        last: Answer,
+        /// What became of it, where the version before was to be deployed again.
+        returned: Option<Returned>,
     },
     /// The deadline passed with the operation still running.
     #[error("the deployment did not end in time (last seen: {})", .last.as_ref().map_or("never listed".to_owned(), ToString::to_string))]
@@ -170,6 +185,15 @@ pub enum Failure {
         /// The stage that was under way, or about to begin.
         stage: Stage,
     },
+}
+
+/// What became of deploying the version before again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Returned {
+    /// It serves.
+    To(Digest),
+    /// It could not be; why.
+    Not(String),
 }
 
 impl Failure {
@@ -218,12 +242,16 @@ impl Failure {
             }
             Self::Unhealthy { .. } => ExitCode::Unhealthy,
             Self::Unverifiable(_) | Self::NoEngine(_) => ExitCode::Unverifiable,
+            Self::Prepare(PrepareError::StillBusy { .. }) => ExitCode::Busy,
+            Self::Prepare(PrepareError::Failed { .. } | PrepareError::Cancelled) => ExitCode::DeploymentFailed,
+            Self::Prepare(PrepareError::Late { .. } | PrepareError::Unseen(_)) => ExitCode::GateTimeout,
             Self::Release(error) => release_exit_code(error),
             Self::Deployment { verdict, .. } => match verdict {
                 Verdict::RolledBack => ExitCode::RolledBack,
                 Verdict::Failed | Verdict::RollbackFailed => ExitCode::DeploymentFailed,
                 Verdict::Deployed => ExitCode::Internal,
             },
+            Self::SmokeTest { .. } => ExitCode::SmokeTest,
             Self::GateTimeout { .. } | Self::GateLost(_) => ExitCode::GateTimeout,
             Self::Cancelled { signal, .. } | Self::CopyStopped { signal, .. } => signal.exit_code(),
         }

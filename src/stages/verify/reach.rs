@@ -10,8 +10,10 @@ use std::{
     time::Duration,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
-    clean_up,
+    cleaning::clean_up,
     probe::{Seen, probe},
     sidecar::Sidecar,
 };
@@ -285,33 +287,34 @@ impl<'a> Reach<'a> {
 
     /// Removes the sidecars. They go before the container that they are beside: Podman does not part with one that others
     /// share the network of.
-    pub(super) async fn leave(&self, events: &Emitter) {
+    pub(super) async fn leave(&self, events: &Emitter, cancel: &CancellationToken) {
         let is_sidecar = |one: &mut Made| matches!(one, Made::Sidecar(_));
         let sidecars: Vec<Made> = {
             let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
             made.extract_if(.., is_sidecar).collect()
         };
         for one in sidecars {
-            self.remove(one, events).await;
+            clean_up(events, cancel, self.remove(one)).await;
         }
     }
 
-    /// Removes what was made for the reaching, the newest first. The container itself must be gone by then.
-    pub(super) async fn clean_up(self, events: &Emitter) {
+    /// Removes what was made for the reaching, the newest first. The container itself must be gone by then, unless it is kept:
+    /// then the network that it is on is kept too.
+    pub(super) async fn clean_up(self, events: &Emitter, cancel: &CancellationToken, keeps_network: bool) {
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         for one in made.into_iter().rev() {
-            self.remove(one, events).await;
+            if !(keeps_network && matches!(one, Made::Network(_))) {
+                clean_up(events, cancel, self.remove(one)).await;
+            }
         }
     }
 
-    async fn remove(&self, made: Made, events: &Emitter) {
+    async fn remove(&self, made: Made) -> Result<(), EngineError> {
         match made {
-            Made::Sidecar(name) => clean_up(events, self.engine.remove_container(&name)).await,
-            Made::Image(name) => clean_up(events, self.engine.remove_image(&name)).await,
-            Made::Attachment { network, own } => {
-                clean_up(events, self.engine.detach_from_network(&network, &own)).await;
-            }
-            Made::Network(name) => clean_up(events, self.engine.remove_network(&name)).await,
+            Made::Sidecar(name) => self.engine.remove_container(&name).await,
+            Made::Image(name) => self.engine.remove_image(&name).await,
+            Made::Attachment { network, own } => self.engine.detach_from_network(&network, &own).await,
+            Made::Network(name) => self.engine.remove_network(&name).await,
         }
     }
 }
