@@ -11,7 +11,7 @@ use std::time::Duration;
 const EXPECTED: Duration = Duration::from_mins(5);
 
 /// The share of that after which the end may come at any moment, in percent.
-const NEAR_PERCENT: u32 = 80;
+const NEAR_PERCENT: u32 = 85;
 
 /// From one look to the next when the end is near. What comes between is noticed after this at most, and the answer.
 const NEAR_PAUSE: Duration = Duration::from_millis(4_800);
@@ -25,7 +25,7 @@ const LOOK_PAUSES: (Duration, Duration) = (Duration::from_millis(1_500), Duratio
 const ROLLBACK_PAUSE: Duration = Duration::from_secs(10);
 
 /// The shortest and the longest from one page of the log to the next.
-const READ_PAUSES: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(35));
+const READ_PAUSES: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(40));
 
 /// The longest pause of a caller that is throttled.
 const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
@@ -61,6 +61,11 @@ pub(super) struct Turn {
     pub(super) at: Duration,
     pub(super) looks: bool,
     pub(super) reads: bool,
+}
+
+impl Turn {
+    /// The first one: a look at once.
+    pub(super) const FIRST: Self = Self { at: Duration::ZERO, looks: true, reads: false };
 }
 
 /// When what was done last.
@@ -116,7 +121,7 @@ impl Pace {
     }
 
     fn read_pause(&self, signs: Signs) -> Duration {
-        if signs.told == Told::NearEnd { READ_PAUSES.1 } else { self.read.clamp(READ_PAUSES.0, READ_PAUSES.1) }
+        if signs.told == Told::NearEnd { LOOK_PAUSES.1 } else { self.read.clamp(READ_PAUSES.0, READ_PAUSES.1) }
     }
 }
 
@@ -140,7 +145,8 @@ mod tests {
             if turn.reads {
                 calls += 1;
                 let lines = log.into_iter().flatten();
-                signs.told = lines.filter(|(at, _)| seconds(*at) <= turn.at).next_back().map_or(signs.told, |line| line.1);
+                signs.told =
+                    lines.filter(|(at, _)| seconds(*at) <= turn.at).next_back().map_or(signs.told, |line| line.1);
             }
             if turn.looks {
                 calls += 1;
