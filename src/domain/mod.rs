@@ -24,4 +24,5 @@ pub mod repository;
 pub mod secret;
 pub mod service;
 pub mod smoke;
+pub mod start_command;
 pub mod tag_pattern;
