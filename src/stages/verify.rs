@@ -289,7 +289,8 @@ pub async fn verify(
             reach: request.reach,
             sidecar: request.sidecar,
         };
-        trial.run(request.image.name(), request.run_id, command.clone(), environment.clone()).await
+        // Boxed: it holds every step of a check, and whoever awaits it would hold all of that too.
+        Box::pin(trial.run(request.image.name(), request.run_id, command.clone(), environment.clone())).await
     };
     let mut judged = attempt().await;
     // Engines are shared. Another run that is done with the same content removes it, and may do so just between our pull
