@@ -264,7 +264,8 @@ pub async fn verify(
             reach: request.reach,
             sidecar: request.sidecar,
         };
-        trial.run(&image, request.run_id, command.clone(), environment.clone()).await
+        // Boxed: it holds every step of a check, and whoever awaits it would hold all of that too.
+        Box::pin(trial.run(&image, request.run_id, command.clone(), environment.clone())).await
     };
     let mut judged = attempt(&mut fetching).await;
     // Engines are shared. Another run that is done with the same content removes it, and may do so just between our pull
