@@ -144,14 +144,13 @@ mod tests {
             let turn = pace.next(signs);
             if turn.reads {
                 calls += 1;
-                let lines = log.into_iter().flatten();
-                signs.told =
-                    lines.filter(|(at, _)| seconds(*at) <= turn.at).next_back().map_or(signs.told, |line| line.1);
+                let mut lines = log.into_iter().flatten();
+                signs.told = lines.rfind(|(at, _)| seconds(*at) <= turn.at).map_or(signs.told, |line| line.1);
             }
             if turn.looks {
                 calls += 1;
                 if turn.at >= seconds(ends) {
-                    return (calls, turn.at - seconds(ends));
+                    return (calls, turn.at.saturating_sub(seconds(ends)));
                 }
             }
             pace.done(turn, turn.at);
@@ -206,7 +205,7 @@ mod tests {
         pace.done(turn, seconds(250));
         let pause = |faults| {
             let signs = Signs { faults, told: Told::NearEnd, ..Signs::default() };
-            pace.next(signs).at - seconds(250)
+            pace.next(signs).at.saturating_sub(seconds(250))
         };
         assert!(pause(1) >= pause(0) && pause(3) > pause(1) && pause(5) > pause(3));
         assert_eq!(pause(30), seconds(60));
