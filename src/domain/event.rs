@@ -19,6 +19,7 @@ use super::{
     finding::FindingReport,
     health::HealthCheck,
     operation::{OperationId, OperationStatus, Verdict},
+    reason::Reason,
 };
 
 /// Where log lines come from.
@@ -367,6 +368,8 @@ pub enum Event {
         causes: Vec<String>,
         /// How to mend it.
         hint: Option<String>,
+        /// Why the deployment failed, when it did.
+        reason: Option<Box<Reason>>,
         /// The service's URL, where it is known.
         service_url: Option<String>,
         /// The digest that this run was about.

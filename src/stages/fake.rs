@@ -113,7 +113,7 @@ impl DeployTarget for Fake {
     ) -> Result<Option<ObservedOperation>, TargetError> {
         let listed = self.operations(service).await?;
         let found = listed.into_iter().find(|one| one.id == *operation);
-        Ok(found.map(|one| ObservedOperation { status: one.status, started_at: None, ended_at: None }))
+        Ok(found.map(|one| ObservedOperation { status: one.status, started_at: None, ended_at: None, usual: None }))
     }
 
     async fn operations(&self, _service: &ServiceArn) -> Result<Vec<PastOperation>, TargetError> {
