@@ -2,8 +2,10 @@
 //!
 //! Nothing here judges an application; `stages::verify` does.
 
+pub mod candidates;
 pub mod connect;
 pub mod container;
+mod context;
 pub mod error;
 pub mod image;
 pub mod labels;
@@ -14,5 +16,6 @@ pub mod reach;
 pub mod sockets;
 mod sweep;
 
-pub use connect::{DockerEnvironment, Engine};
+pub use candidates::DockerEnvironment;
+pub use connect::Engine;
 pub use error::EngineError;

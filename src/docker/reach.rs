@@ -113,6 +113,7 @@ mod tests {
             api_version: "1.41".to_owned(),
             kernel: (!kernel.is_empty()).then(|| kernel.to_owned()),
             rootless,
+            ..EngineFacts::default()
         }
     }
 
