@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::domain::secret::Secret;
+
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
 #[derive(Debug, Parser)]
 #[command(
@@ -25,7 +27,7 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
-    /// Check one image in a local container under App Runner's rules, without AWS
+    /// Check one image in a local container under App Runner's rules; without AWS, or with a service's settings
     Verify(VerifyArgs),
     /// Copy one image from any registry to any others
     Copy(CopyArgs),
@@ -49,6 +51,9 @@ pub enum Command {
     /// The application that the demo's images run
     #[command(hide = true)]
     DemoApp,
+    /// What a sidecar of the local check runs
+    #[command(hide = true)]
+    ProbeSidecar,
 }
 
 /// Arguments of `deploy`.
@@ -57,6 +62,9 @@ pub struct DeployArgs {
     /// Where to and what
     #[command(flatten)]
     pub target: TargetArgs,
+    /// What it may do to the service
+    #[command(flatten)]
+    pub release: ReleaseArgs,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
@@ -78,17 +86,27 @@ pub struct WaitArgs {
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The image: a name or id that the engine has, or a reference to pull
-    pub image: String,
+    /// The image: a name or id that the engine has, or a reference to pull [default for a target: the configuration's]
+    #[arg(required_unless_present_any = ["file", "target", "service"])]
+    pub image: Option<String>,
     /// What the container is run with, and how it is probed
     #[command(flatten)]
     pub settings: SettingsArgs,
+    /// Whose settings those are otherwise
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Whether the image is pulled: always, missing or never [default: missing]
     #[arg(long, value_name = "WHEN")]
     pub pull: Option<String>,
     /// Watch it on for so long once it is healthy, such as 10s [default: 0s]
     #[arg(long, value_name = "DURATION")]
     pub stay: Option<String>,
+    /// How the container is reached: auto, own-address, same-network, sidecar, or a host [default: auto]
+    #[arg(long, value_name = "WAY")]
+    pub reach: Option<String>,
+    /// Leave the container running once it is judged, and tell how to enter it
+    #[arg(long)]
+    pub keep: bool,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
@@ -129,11 +147,41 @@ pub struct SettingsArgs {
     #[arg(long, value_name = "GB")]
     pub memory: Option<String>,
     /// A variable of the container; NAME alone takes the value that it has here
-    #[arg(short = 'e', long = "env", value_name = "NAME[=VALUE]")]
-    pub variables: Vec<String>,
+    #[arg(short = 'e', long = "env", value_name = "NAME[=VALUE]", value_parser = secret)]
+    pub variables: Vec<Secret>,
     /// A file of variables, NAME=VALUE a line
     #[arg(long = "env-file", value_name = "FILE")]
     pub variable_files: Vec<PathBuf>,
+}
+
+/// The target whose service's settings count, as the configuration has it. Any of these makes it a check for a target.
+#[derive(Clone, Default, Debug, Args)]
+#[command(next_help_heading = "Settings of a live service")]
+pub struct PlaceArgs {
+    /// The configuration [default: shipgate.yaml, if it is there]
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The target in the file: its service's settings count where no flag says otherwise
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    /// The App Runner service
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// The service's region [default: the image's]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The role in the workload account
+    #[arg(long, value_name = "ARN")]
+    pub role: Option<String>,
+    /// The external id that role asks for
+    #[arg(long, value_name = "ID")]
+    pub external_id: Option<String>,
+    /// The role that may pull the image
+    #[arg(long, value_name = "ARN")]
+    pub registry_role: Option<String>,
+    /// The external id that role asks for
+    #[arg(long, value_name = "ID")]
+    pub registry_external_id: Option<String>,
 }
 
 /// Arguments of `copy`.
@@ -248,12 +296,42 @@ pub struct TargetArgs {
     /// Deploy without the local check
     #[arg(long)]
     pub no_verify: bool,
+    /// In the local check, watch the application on for so long once it is healthy, such as 10s [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    pub stay: Option<String>,
     /// How long to follow the deployment [default: 35m]
     #[arg(long, value_name = "DURATION")]
     pub gate_timeout: Option<String>,
     /// Have the service's log groups keep their lines for so many days
     #[arg(long, value_name = "DAYS")]
     pub log_retention_days: Option<String>,
+}
+
+/// What a run may do to the service. Those without a value hold for the run that they are typed for; no file has them.
+#[derive(Clone, Default, Debug, Args)]
+#[command(next_help_heading = "Release")]
+pub struct ReleaseArgs {
+    /// Deploy even what is deployed already
+    #[arg(long)]
+    pub force: bool,
+    /// Resume the service first, if it is paused
+    #[arg(long)]
+    pub resume: bool,
+    /// Delete the service and create it anew, if it never came up or could not be deleted: its URL, ARN and log groups change
+    #[arg(long)]
+    pub recreate: bool,
+    /// A service that is busy: wait until it is free, or fail [default: wait]
+    #[arg(long, value_name = "WHAT")]
+    pub if_busy: Option<String>,
+    /// How long to wait for a busy service [default: 20m]
+    #[arg(long, value_name = "DURATION")]
+    pub busy_timeout: Option<String>,
+    /// A service that deploys by itself on every push: follow that deployment, or turn it off first [default: follow]
+    #[arg(long, value_name = "WHAT")]
+    pub auto_deployments: Option<String>,
+    /// How the service names its image: live (as it does now), tag or digest [default: live]
+    #[arg(long, value_name = "HOW")]
+    pub identifier: Option<String>,
 }
 
 /// How a run is told.
@@ -263,7 +341,7 @@ pub struct OutputArgs {
     /// `text` for people, `json` for one event a line on standard output
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
-    /// Also write a report (JSON), whatever happens
+    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Colour; `auto` heeds `NO_COLOR` and `CLICOLOR_FORCE`
@@ -317,6 +395,11 @@ pub struct DemoArgs {
     /// Leave the sandbox and its services running at the end, until Ctrl-C
     #[arg(long)]
     pub keep: bool,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap's parsers may fail")]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 fn positive(text: &str) -> Result<f64, String> {

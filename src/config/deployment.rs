@@ -1,12 +1,20 @@
 //! The validated configuration: what the rest of the program is given. Everything in it is well-formed; nothing in it
 //! was asked of AWS.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use serde::Serialize;
 
 use crate::domain::{
-    access::Access, arn::RoleArn, image::ImageReference, pull_through::Via, secret::Secret, service::RunSettings,
+    access::Access,
+    arn::RoleArn,
+    image::ImageReference,
+    pull_through::Via,
+    reach::ReachChoice,
+    release::{Consent, Naming},
+    secret::Secret,
+    service::RunSettings,
+    smoke::SmokeTest,
 };
 
 /// One image, and the one target it goes to.
@@ -41,10 +49,14 @@ pub struct Target {
     pub via: Via,
     /// The local check.
     pub verify: VerifySettings,
+    /// How a version is released.
+    pub release: ReleaseSettings,
     /// How long to follow a deployment before giving up on its verdict.
     pub gate_timeout: Duration,
     /// Days to keep the service's logs; absent: left alone.
     pub log_retention_days: Option<u32>,
+    /// What the service's URL must answer after a deployment; absent: it is not asked.
+    pub smoke_test: Option<SmokeTest>,
 }
 
 /// What a service is created with.
@@ -60,6 +72,20 @@ pub struct CreateSettings {
     pub secrets: BTreeMap<String, String>,
 }
 
+/// How a version is released.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReleaseSettings {
+    /// What the run may do to the service.
+    pub consent: Consent,
+    /// How long to wait for a busy service.
+    pub busy_timeout: Duration,
+    /// How the service's image identifier is to name the image.
+    pub naming: Naming,
+    /// Whether it was typed out for this run that the image goes unchecked: what a file says is not enough for the version that
+    /// a service begins with.
+    pub unchecked: bool,
+}
+
 /// The local check.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct VerifySettings {
@@ -67,6 +93,12 @@ pub struct VerifySettings {
     pub environment: BTreeMap<String, Secret>,
     /// Whether to leave it out.
     pub skip: bool,
+    /// How long a healthy application is watched on.
+    pub stay: Duration,
+    /// How its container is reached.
+    pub reach: ReachChoice,
+    /// A Linux executable of shipgate for the sidecar (`SHIPGATE_SIDECAR`); its own where none is named.
+    pub sidecar: Option<PathBuf>,
 }
 
 /// The name of an App Runner service: 4 to 40 letters, digits, `-` and `_`, beginning with a letter or a digit (App Runner

@@ -15,7 +15,9 @@ use crate::domain::{
     health::Protocol,
     image::{self, ImageReference},
     pull_through::Via,
+    reach::ReachChoice,
     secret::Secret,
+    smoke::OnFailure,
 };
 
 impl Scalar for ImageReference {
@@ -101,6 +103,34 @@ impl Scalar for Via {
     }
 }
 
+impl Scalar for ReachChoice {
+    const EXPECTED: &'static str = "a way to reach a container (auto, own-address, same-network, sidecar, or a host)";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "examples": ["auto", "own-address", "same-network", "sidecar"] })
+    }
+}
+
+impl Scalar for OnFailure {
+    const EXPECTED: &'static str = "what a failed smoke test leads to (report or return)";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "report" => Some(Self::Report),
+            "return" => Some(Self::Return),
+            _ => None,
+        }
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "enum": ["report", "return"] })
+    }
+}
+
 /// Declares values that only configurations have, each a type of its own around what it holds, and gives every scalar
 /// its schema.
 macro_rules! values {
@@ -144,7 +174,7 @@ macro_rules! in_schema {
 
 pub(super) use {in_schema, values};
 
-in_schema!(ImageReference, RoleArn, Region, ServiceName, Protocol, Via);
+in_schema!(ImageReference, RoleArn, Region, ServiceName, Protocol, Via, ReachChoice, OnFailure);
 
 values! {
     /// Yes or no.
@@ -182,6 +212,16 @@ values! {
     GateTimeout(Duration) is "a timeout (such as 35m or 1h30m, at most 24h)",
         |text| duration(text).filter(|length| (1..=86_400).contains(&length.as_secs())),
         { "type": "string", "pattern": "^([0-9]+[hms])+$", "examples": ["35m", "1h30m"] }
+
+    /// How long a healthy application is watched on.
+    Stay(Duration) is "a time (such as 10s or 2m, at most 1h)",
+        |text| duration(text).filter(|length| length.as_secs() <= 3600),
+        { "type": "string", "pattern": "^([0-9]+[hms])+$", "examples": ["10s", "2m"] }
+
+    /// A status of an HTTP answer.
+    HttpStatus(u16) is "a status of an HTTP answer (200 to 599)",
+        |text| text.parse().ok().filter(|status| (200..600).contains(status)),
+        { "type": "integer", "minimum": 200, "maximum": 599 }
 
     /// A port.
     Port(u16) is "a port (1 to 65535)",

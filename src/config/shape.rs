@@ -9,12 +9,21 @@ use super::{
     read::{Given, Reader, Shape, mappings},
     role::Role,
     scalars::{
-        Cpu, EnvironmentValue, GateTimeout, HealthPath, Memory, Port, Repository, RetentionDays, SecretArn,
-        StartCommand, Switch, Tag, UpToTwenty,
+        Cpu, EnvironmentValue, GateTimeout, HealthPath, HttpStatus, Memory, Port, Repository, RetentionDays, SecretArn,
+        StartCommand, Stay, Switch, Tag, UpToTwenty,
     },
     tree::Node,
 };
-use crate::domain::{account::Region, arn::RoleArn, health::Protocol, image::ImageReference, pull_through::Via};
+use crate::domain::{
+    account::Region,
+    arn::RoleArn,
+    health::Protocol,
+    image::ImageReference,
+    pull_through::Via,
+    reach::ReachChoice,
+    release::{IfBusy, Naming, OnPush},
+    smoke::OnFailure,
+};
 
 mappings! {
     /// What shipgate deploys, and where. `${NAME}` and `${NAME:-default}` in any value stand for environment variables.
@@ -42,7 +51,7 @@ mappings! {
         repository: Repository,
         /// The tag the service deploys from, which shipgate moves. Default: the live service's, else its name.
         tag: Tag,
-        /// What to create the service with if it does not exist. Never applied to a service that exists. Default: a
+        /// What to create the service with if it does not exist, or has never come up. Never applied to one that runs. Default: a
         /// missing service is an error.
         create: Create,
         /// Whether to create the repository in the workload account if it does not exist. Default: false.
@@ -54,10 +63,14 @@ mappings! {
         via: Via,
         /// The check in a local container.
         verify: Verify,
+        /// How a version is released.
+        release: Release,
         /// Following the deployment to its verdict.
         gate: Gate,
         /// The service's log groups.
         logs: Logs,
+        /// Asking the service's URL once the deployment has succeeded. Default: it is not asked.
+        smoke_test: SmokeTest,
     }
 
     /// What a service is created with.
@@ -116,6 +129,30 @@ mappings! {
         /// Whether to leave the check out. Default: false.
         #[schemars(extend("default" = false))]
         skip: Switch,
+        /// How long a healthy application is watched on, to catch what fails soon after, such as `10s`, at most `1h`. Default:
+        /// `0s`.
+        #[schemars(extend("default" = "0s"))]
+        stay: Stay,
+        /// How the container is reached: `auto`, `own-address`, `same-network`, `sidecar`, or a host. Default: `auto`.
+        #[schemars(extend("default" = "auto"))]
+        reach: ReachChoice,
+    }
+
+    /// How a version is released.
+    Release {
+        /// A service that is busy: `wait` until it is free, or `fail`. Default: `wait`.
+        #[schemars(extend("default" = "wait"))]
+        if_busy: IfBusy,
+        /// How long to wait for a busy service, such as `20m`, at most `24h`. Default: `20m`.
+        #[schemars(extend("default" = "20m"))]
+        busy_timeout: GateTimeout,
+        /// A service that deploys by itself on every push of its tag: `follow` that deployment, or turn this `off` first.
+        /// Default: `follow`.
+        #[schemars(extend("default" = "follow"))]
+        auto_deployments: OnPush,
+        /// How the service names its image: as it does now (`live`), by a `tag`, or by the `digest`. Default: `live`.
+        #[schemars(extend("default" = "live"))]
+        identifier: Naming,
     }
 
     /// Following the deployment to its verdict.
@@ -129,6 +166,28 @@ mappings! {
     Logs {
         /// Days to keep log lines, one of CloudWatch Logs' values. Default: left as it is.
         retention_days: RetentionDays,
+    }
+}
+
+mappings! {
+    /// Asking the service's URL once the deployment has succeeded.
+    SmokeTest {
+        /// The path that is asked for. Default: `/`.
+        #[schemars(extend("default" = "/"))]
+        path: HealthPath,
+        /// The status that passes; redirects are not followed. Default: 200.
+        #[schemars(extend("default" = 200))]
+        status: HttpStatus,
+        /// How many answers in a row must pass, 1 to 20. Default: 1.
+        #[schemars(extend("default" = 1))]
+        times: UpToTwenty,
+        /// How long it may take until they have, at most `1h`. Default: `1m`.
+        #[schemars(extend("default" = "1m"))]
+        within: Stay,
+        /// What a failure leads to: `report` (exit code 12; the new version serves on) or `return` (the version before is
+        /// deployed again, too). Default: `report`.
+        #[schemars(extend("default" = "report"))]
+        on_failure: OnFailure,
     }
 }
 

@@ -240,6 +240,10 @@ pub enum Event {
         container: String,
         /// Where it is probed: `172.17.0.2:8080`.
         address: String,
+        /// How it is reached: `dialled from here`.
+        way: String,
+        /// The ways that are not used, each with its reason.
+        not_used: Vec<String>,
         /// The rules.
         health_check: HealthCheck,
         /// Secrets the service is given that the container here is not.
@@ -291,7 +295,7 @@ pub enum Event {
     },
     /// The service took the order.
     Released {
-        /// `create-service` or `start-deployment`.
+        /// What released it: `create-service`, `start-deployment`, `update-service`, `rebuild` or `follow-push`.
         verb: String,
         /// The service's ARN.
         service_arn: String,
@@ -322,6 +326,17 @@ pub enum Event {
         verdict: Verdict,
         /// Why, when it did not succeed: the most telling line of the logs.
         reason: Option<String>,
+    },
+    /// The service's URL was asked, after the deployment had succeeded.
+    SmokeTested {
+        /// What was asked for.
+        url: String,
+        /// Whether the answer passes.
+        passed: bool,
+        /// What came: `answered 200`, `no answer: connection refused`.
+        detail: String,
+        /// Since the first request.
+        at_ms: u64,
     },
     /// Still at it: sent when nothing else was for a while.
     Heartbeat {

@@ -14,11 +14,13 @@ use crate::{
         event::Stage,
         exit_code::ExitCode,
         operation::{OperationId, OperationStatus, Verdict},
+        smoke::Answer,
     },
     registry::RegistryError,
     stages::{
         copy::CopyError,
         preflight::{self, Check},
+        prepare::PrepareError,
         promote::PromoteError,
         release::{self, ReleaseError},
         resolve::ResolveError,
@@ -118,6 +120,9 @@ pub enum Failure {
     /// There is no engine to check the image in.
     #[error("the image cannot be checked: {0}")]
     NoEngine(String),
+    /// The service did not become ready for the order.
+    #[error(transparent)]
+    Prepare(PrepareError),
     /// The service did not take the order, or nobody knows.
     #[error(transparent)]
     Release(#[from] ReleaseError),
@@ -132,6 +137,16 @@ pub enum Failure {
         reason: Option<String>,
         /// The last line of the application's output.
         last_line: Option<String>,
+    },
+    /// The deployment succeeded, and the service's URL does not answer as it should.
+    #[error("the smoke test failed: {url} {last}")]
+    SmokeTest {
+        /// What was asked for.
+        url: String,
+        /// What the last request came to.
+        last: Answer,
+        /// What became of it, where the version before was to be deployed again.
+        returned: Option<Returned>,
     },
     /// The deadline passed with the operation still running.
     #[error("the deployment did not end in time (last seen: {})", .last.as_ref().map_or("never listed".to_owned(), ToString::to_string))]
@@ -172,6 +187,15 @@ pub enum Failure {
     },
 }
 
+/// What became of deploying the version before again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Returned {
+    /// It serves.
+    To(Digest),
+    /// It could not be; why.
+    Not(String),
+}
+
 impl Failure {
     /// A cancellation with nothing running. Work that ended because of a token knows no signal when the token was
     /// not a user's; SIGINT's code is the honest default then.
@@ -207,8 +231,9 @@ impl Failure {
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
             Self::Destinations(failure) => failure.exit_code(),
             Self::Copy(_) | Self::Mirror(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,
-            Self::Promote(PromoteError::Unknown { .. }) => ExitCode::DeploymentFailed,
-            Self::Changed(_) => ExitCode::Busy,
+            Self::Promote(PromoteError::Unknown { .. })
+            | Self::Prepare(PrepareError::Failed { .. } | PrepareError::Cancelled) => ExitCode::DeploymentFailed,
+            Self::Changed(_) | Self::Prepare(PrepareError::StillBusy { .. }) => ExitCode::Busy,
             Self::TagTaken { deployed, .. } | Self::TagUnseen { deployed, .. } => {
                 if *deployed {
                     ExitCode::DeploymentFailed
@@ -224,7 +249,10 @@ impl Failure {
                 Verdict::Failed | Verdict::RollbackFailed => ExitCode::DeploymentFailed,
                 Verdict::Deployed => ExitCode::Internal,
             },
-            Self::GateTimeout { .. } | Self::GateLost(_) => ExitCode::GateTimeout,
+            Self::SmokeTest { .. } => ExitCode::SmokeTest,
+            Self::GateTimeout { .. }
+            | Self::GateLost(_)
+            | Self::Prepare(PrepareError::Late { .. } | PrepareError::Unseen(_)) => ExitCode::GateTimeout,
             Self::Cancelled { signal, .. } | Self::CopyStopped { signal, .. } => signal.exit_code(),
         }
     }

@@ -3,12 +3,14 @@
 //! their own.
 
 pub mod cancellation;
+pub mod checking;
 pub mod copying;
 pub mod deploy;
 pub mod failure;
 pub mod mirror;
 pub mod narrator;
 pub mod plan;
+mod preparing;
 pub mod progress;
 mod releasing;
 pub mod verifying;

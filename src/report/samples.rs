@@ -115,6 +115,8 @@ pub(super) fn container(missing_secrets: &[&str]) -> Event {
     Event::ContainerStarted {
         container: "4f5e6d7c8b9a00112233445566778899".to_owned(),
         address: "172.17.0.2:8080".to_owned(),
+        way: "dialled from here".to_owned(),
+        not_used: Vec::new(),
         health_check: HealthCheck::default(),
         missing_secrets: missing_secrets.iter().map(|&name| name.to_owned()).collect(),
     }
@@ -221,6 +223,12 @@ pub(super) fn one_of_each() -> Vec<Event> {
         Event::LogLine { source: LogSource::Service, line: "[AppRunner] Health check failed".to_owned() },
         Event::LogLine { source: LogSource::Application, line: "missing DATABASE_URL".to_owned() },
         gated(Verdict::RolledBack, Some("missing DATABASE_URL")),
+        Event::SmokeTested {
+            url: "https://abc.eu-west-1.awsapprunner.com/health".to_owned(),
+            passed: true,
+            detail: "answered 200".to_owned(),
+            at_ms: 120,
+        },
         Event::Heartbeat { stage: Stage::Gate, detail: "the operation to end".to_owned(), elapsed_ms: 31_000 },
         Event::Notice { message: "the service deploys this tag by itself".to_owned() },
         Event::Warning { message: "the log group cannot be read".to_owned() },
@@ -260,11 +268,12 @@ fn ordinal(event: &Event) -> usize {
         Event::CopyFailed { .. } => 26,
         Event::RepositoryCreated { .. } => 27,
         Event::Mirrored { .. } => 28,
+        Event::SmokeTested { .. } => 29,
     }
 }
 
 #[test]
 fn the_samples_have_every_variant() {
     let seen: std::collections::BTreeSet<usize> = one_of_each().iter().map(ordinal).collect();
-    assert_eq!(seen, (0..29).collect());
+    assert_eq!(seen, (0..30).collect());
 }

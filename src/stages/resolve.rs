@@ -31,15 +31,6 @@ impl ResolvedImage {
         &self.manifest.digest
     }
 
-    /// The bytes of its layers as they are pulled. `None` for an index: that takes its member's own manifest.
-    #[must_use]
-    pub fn compressed_bytes(&self) -> Option<u64> {
-        match self.manifest.parse() {
-            Ok(Manifest::Image { layers, .. }) => Some(layers.iter().map(|layer| layer.size_bytes).sum()),
-            Ok(Manifest::Index { .. }) | Err(_) => None,
-        }
-    }
-
     /// Whether App Runner can run it.
     #[must_use]
     pub fn runs_on_app_runner(&self) -> bool {
@@ -120,4 +111,48 @@ pub async fn resolve_image(
         }
     };
     Ok(ResolvedImage { reference: image.clone(), manifest, platforms })
+}
+
+/// The image that App Runner runs: what is resolved, or its member for the platform.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Runnable {
+    /// Its manifest.
+    pub manifest: Digest,
+    /// Its configuration.
+    pub config: Digest,
+    /// The bytes that App Runner pulls: its layers as they are in the registry.
+    pub compressed_bytes: u64,
+}
+
+impl Runnable {
+    /// What an engine that has it knows it by, if it was resolved to this.
+    #[must_use]
+    pub fn known_as(&self, resolved: &Digest) -> Vec<Digest> {
+        let mut names = vec![self.config.clone(), self.manifest.clone()];
+        names.extend((*resolved != self.manifest).then(|| resolved.clone()));
+        names
+    }
+}
+
+/// What App Runner runs of an image; of an index, its registry is asked for the member. `None` when it cannot be told: no
+/// verdict should wait for that.
+pub async fn runnable(registry: &Registry, image: &ResolvedImage) -> Option<Runnable> {
+    if let Some(itself) = image_of(&image.manifest) {
+        return Some(itself);
+    }
+    let Manifest::Index { members } = image.manifest.parse().ok()? else { return None };
+    let member = members.into_iter().find(|member| member.runs_on_app_runner)?;
+    let digest = member.descriptor.digest;
+    image_of(&registry.manifest(image.reference.repository(), digest.as_str()).await.ok()??)
+}
+
+fn image_of(manifest: &RawManifest) -> Option<Runnable> {
+    match manifest.parse().ok()? {
+        Manifest::Image { config, layers } => Some(Runnable {
+            manifest: manifest.digest.clone(),
+            config: config.digest,
+            compressed_bytes: layers.iter().map(|layer| layer.size_bytes).sum(),
+        }),
+        Manifest::Index { .. } => None,
+    }
 }

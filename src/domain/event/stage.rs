@@ -16,6 +16,8 @@ pub enum Stage {
     Copy,
     /// The image under App Runner's rules in a local container.
     Verify,
+    /// The service is made ready for what was decided: waited for, resumed, deleted. Told only where that is needed.
+    Prepare,
     /// The tag moves.
     Promote,
     /// The service is told.
@@ -24,6 +26,8 @@ pub enum Stage {
     Gate,
     /// What is done once there is a verdict.
     Aftercare,
+    /// The new version's URL is asked.
+    Smoke,
 }
 
 impl fmt::Display for Stage {
@@ -33,10 +37,12 @@ impl fmt::Display for Stage {
             Self::Preflight => "preflight",
             Self::Copy => "copy",
             Self::Verify => "verify",
+            Self::Prepare => "prepare",
             Self::Promote => "promote",
             Self::Release => "release",
             Self::Gate => "gate",
             Self::Aftercare => "aftercare",
+            Self::Smoke => "smoke",
         })
     }
 }

@@ -2,12 +2,13 @@
 
 use std::error::Error;
 
-use super::{Failure, failed};
+use super::{Failure, Returned, failed};
 use crate::{
     aws::identity::IdentityError,
     domain::operation::Verdict,
     pipeline::progress::{MovedTag, Progress},
     stages::{
+        prepare::PrepareError,
         promote::PromoteError,
         release::{self, ReleaseError},
     },
@@ -56,17 +57,30 @@ impl Failure {
             Self::Mirror(failure) => failure.world(),
             Self::Destinations(failure) => failure.world(),
             Self::CopyStopped { world, .. } => world,
-            Self::Unhealthy { .. } | Self::Unverifiable(_) | Self::NoEngine(_) | Self::Changed(_) => {
-                "no tag was moved and nothing was deployed"
-            }
+            Self::Changed(_) if progress.moved_tag().is_some() => "nothing was deployed",
+            Self::Unhealthy { .. }
+            | Self::Unverifiable(_)
+            | Self::NoEngine(_)
+            | Self::Prepare(PrepareError::StillBusy { .. })
+            | Self::Changed(_) => "no tag was moved and nothing was deployed",
             Self::Promote(PromoteError::NotMoved { .. }) => "the tag points where it did and nothing was deployed",
             Self::Promote(PromoteError::Unknown { .. }) => "nothing was deployed; where the tag points is not known",
+            Self::Prepare(_) => "no tag was moved; what the service is like now is not known: look at it",
+            Self::Release(ReleaseError::NoPush) => "the deployment that the push of the tag begins may be running",
+            Self::Release(ReleaseError::Nothing { .. }) => "nothing was deployed, as far as is known",
             Self::Release(ReleaseError::Unknown(_)) => "a deployment may be running, and was not found",
             Self::Release(ReleaseError::Refused(_))
             | Self::TagTaken { deployed: false, .. }
             | Self::TagUnseen { deployed: false, .. } => "nothing was deployed",
             Self::TagUnseen { deployed: true, .. } => "the deployment succeeded, of what the tag pointed at",
             Self::TagTaken { deployed: true, .. } => "the deployment succeeded, and may have deployed the other image",
+            Self::SmokeTest { returned: Some(Returned::To(digest)), .. } => {
+                return format!("{} serves again, the version before", digest.short());
+            }
+            Self::SmokeTest { returned: Some(Returned::Not(_)), .. } => {
+                "the new version serves; the version before could not be deployed again"
+            }
+            Self::SmokeTest { returned: None, .. } => "the new version serves",
             Self::Deployment { verdict: Verdict::RolledBack, .. } => "the old version serves",
             Self::Deployment { create_failed: true, .. } => {
                 "the service is in CREATE_FAILED: it holds its name and serves nothing"
@@ -78,6 +92,9 @@ impl Failure {
             Self::Cancelled { .. } => {
                 return match progress.operation() {
                     Some(operation) => format!("operation {operation} goes on in App Runner, which cannot be stopped"),
+                    None if progress.push_is_unseen() => {
+                        "the deployment that the push of the tag begins may be running".to_owned()
+                    }
                     None => "nothing was deployed".to_owned(),
                 };
             }
@@ -104,10 +121,23 @@ impl Failure {
                     .to_owned(),
             ),
             Self::Deployment { create_failed: true, .. } => {
-                Some("delete the service (aws apprunner delete-service --service-arn ARN) once the cause is mended, then run the same command again".to_owned())
+                Some(
+                    "mend the cause, then run the same command again: it rebuilds the service in place. With --recreate it \
+                     deletes the service and creates it anew: its URL, ARN and log groups change"
+                        .to_owned(),
+                )
             }
             Self::GateLost(source) if source.is_not_found() => None,
-            Self::GateTimeout { .. } | Self::GateLost(_) | Self::Cancelled { .. } => {
+            Self::Prepare(PrepareError::StillBusy { .. }) => Some(
+                "run the same command again when the service is free, or wait longer: --busy-timeout".to_owned(),
+            ),
+            Self::Prepare(PrepareError::Failed { .. }) => {
+                Some("look at the service's log of events, then run the same command again".to_owned())
+            }
+            Self::Release(ReleaseError::NoPush) => Some(
+                "run the same command again: it follows the deployment if it has begun, and orders it if it has not".to_owned(),
+            ),
+            Self::Prepare(_) | Self::GateTimeout { .. } | Self::GateLost(_) | Self::Cancelled { .. } => {
                 progress.wait_line().map(|line| format!("go on following it with: {line}"))
             }
             Self::Release(ReleaseError::Refused(TargetError::Call(fault))) if release::is_about_a_role(fault) => Some(
@@ -130,6 +160,10 @@ impl Failure {
             Self::CopyStopped { .. } => {
                 Some("run the same command again: what has been copied is kept and will be skipped".to_owned())
             }
+            Self::SmokeTest { returned: None, .. } => {
+                Some("look at the application's logs; to have the version before deployed again by itself: `smoke_test.on_failure: return`".to_owned())
+            }
+            Self::SmokeTest { returned: Some(_), .. } => Some("look at the application's logs of the version that failed".to_owned()),
             Self::Aws { .. }
             | Self::Service { .. }
             | Self::Release(_)
@@ -162,6 +196,11 @@ impl Failure {
                 causes.push(reason.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));
                 causes.extend(last_line.as_ref().map(|line| format!("the application's last line: {line}")));
             }
+            Self::SmokeTest { returned, .. } => {
+                if let Some(Returned::Not(reason)) = returned {
+                    causes.push(format!("the version before could not be deployed again: {reason}"));
+                }
+            }
             Self::Aws { .. }
             | Self::Credentials(_)
             | Self::Registry(_)
@@ -173,6 +212,7 @@ impl Failure {
             | Self::Unhealthy { .. }
             | Self::Unverifiable(_)
             | Self::Promote(_)
+            | Self::Prepare(_)
             | Self::Release(_)
             | Self::TagTaken { .. }
             | Self::TagUnseen { .. }

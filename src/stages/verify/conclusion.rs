@@ -12,10 +12,7 @@ use super::{
     judge::{Decision, Watch, allowed},
     trial::Trial,
 };
-use crate::{
-    docker::sockets,
-    domain::{event::Event, mask::Mask},
-};
+use crate::domain::{event::Event, mask::Mask};
 
 /// How many lines of output are kept as evidence.
 const LAST_LINES: usize = 20;
@@ -30,6 +27,8 @@ pub(super) struct Gathered {
     pub(super) late: Option<Late>,
     /// The most memory it was seen to take, in bytes.
     pub(super) peak_bytes: Option<u64>,
+    /// What it listens on, if that could be told.
+    pub(super) listening: Option<Vec<SocketAddr>>,
 }
 
 /// What became of a container that the thresholds had decided against.
@@ -49,6 +48,18 @@ pub(super) enum Ending {
     Refused(String),
 }
 
+/// The same, taken apart.
+struct Ended {
+    /// What the probes came to, if they decided.
+    decision: Option<Decision>,
+    /// How it ended by itself, if it did.
+    exit: Option<Exit>,
+    /// The engine's words, if it could not start it.
+    refusal: Option<String>,
+    /// One line on why.
+    reason: String,
+}
+
 impl Trial<'_> {
     /// Makes the verdict of the ending, and gathers the evidence when it is a bad one.
     pub(super) async fn conclude(
@@ -57,24 +68,13 @@ impl Trial<'_> {
         ending: Ending,
         watch: Watch,
         mask: &Mask,
-        gathered: &Gathered,
+        gathered: Gathered,
     ) -> Verification {
-        let ready = watch.ready_at();
-        let (decision, exit, refusal, reason) = match ending {
-            Ending::Judged(decision) => match gathered.late {
-                Some(Late::Ended(exit)) => {
-                    let reason = format!("{}; then: {}", watch.reason(decision), self.exit_reason(exit, false));
-                    (Some(decision), Some(exit), None, reason)
-                }
-                Some(Late::Ready(_)) | None => (Some(decision), None, None, watch.reason(decision)),
-            },
-            Ending::Exited(exit) => (None, Some(exit), None, self.exit_reason(exit, ready.is_some())),
-            Ending::Refused(refusal) => (None, None, Some(refusal), "it could not be started".to_owned()),
-        };
+        let Ended { decision, exit, refusal, reason } = self.ended(ending, &watch, &gathered);
         let mut verification = Verification {
             healthy: decision == Some(Decision::Healthy),
             reason,
-            ready,
+            ready: watch.ready_at(),
             allowed: allowed(&self.settings.health_check),
             nearly_too_slow: watch.is_near_miss(),
             probes: watch.into_records(),
@@ -88,7 +88,7 @@ impl Trial<'_> {
             return verification;
         }
         verification.last_lines = self.last_lines(container, mask).await;
-        let listening = self.listening(container).await;
+        let listening = gathered.listening;
         let finding = diagnose(&Evidence {
             port: self.settings.port,
             check: &self.settings.health_check,
@@ -109,14 +109,24 @@ impl Trial<'_> {
         verification
     }
 
-    fn exit_reason(&self, exit: Exit, healthy_before: bool) -> String {
-        exit_reason(exit, self.settings.memory_mib, healthy_before)
+    /// What the ending says by itself.
+    fn ended(&self, ending: Ending, watch: &Watch, gathered: &Gathered) -> Ended {
+        let (decision, exit, refusal, reason) = match ending {
+            Ending::Judged(decision) => match gathered.late {
+                Some(Late::Ended(exit)) => {
+                    let reason = format!("{}; then: {}", watch.reason(decision), self.exit_reason(exit, false));
+                    (Some(decision), Some(exit), None, reason)
+                }
+                Some(Late::Ready(_)) | None => (Some(decision), None, None, watch.reason(decision)),
+            },
+            Ending::Exited(exit) => (None, Some(exit), None, self.exit_reason(exit, watch.ready_at().is_some())),
+            Ending::Refused(refusal) => (None, None, Some(refusal), "it could not be started".to_owned()),
+        };
+        Ended { decision, exit, refusal, reason }
     }
 
-    /// What the container listens on, where that can be seen from here. It only adds to a verdict that has fallen.
-    pub(super) async fn listening(&self, container: &str) -> Option<Vec<SocketAddr>> {
-        let state = self.engine.container(container).await.ok()?;
-        sockets::listening(state.pid?, state.addresses.first()?.address)
+    fn exit_reason(&self, exit: Exit, healthy_before: bool) -> String {
+        exit_reason(exit, self.settings.memory_mib, healthy_before)
     }
 
     /// The evidence; that it cannot be had is told, and changes no verdict.

@@ -206,6 +206,7 @@ async fn a_pulled_image_is_forgotten_and_the_password_stays_secret() {
         let reference = registry.reference();
         let pull = |password: &str| VerifyImage::Pull {
             reference: reference.clone(),
+            known_as: Vec::new(),
             credentials: Some(Credentials::Basic { username: "AWS".to_owned(), password: Secret::new(password) }),
             always: false,
         };
@@ -236,6 +237,7 @@ async fn only_what_has_expired_is_swept() {
                 environment: Vec::new(),
                 cpu_units: 256,
                 memory_mib: 64,
+                network: None,
                 name: format!("shipgate-test-{:016x}", fastrand::u64(..)),
                 labels,
             };
