@@ -178,12 +178,16 @@ fn style(color: Color, environment: &Environment) -> Style {
     let set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty());
     let forced = environment.get("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
     let dumb = environment.get("TERM") == Some("dumb");
-    let color = match color {
+    let colors = |is_terminal: bool| match color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => !set("NO_COLOR") && (forced || (io::stderr().is_terminal() && !dumb)),
+        Color::Auto => !set("NO_COLOR") && (forced || (is_terminal && !dumb)),
     };
-    Style { color, interactive: interactive && !dumb }
+    Style {
+        color: colors(io::stderr().is_terminal()),
+        interactive: interactive && !dumb,
+        data_color: colors(io::stdout().is_terminal()),
+    }
 }
 
 /// Data, to standard output. A reader that has gone away ends the run without a word, as `head` expects.

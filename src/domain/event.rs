@@ -6,6 +6,7 @@
 mod emitter;
 mod stage;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub use self::{
@@ -18,7 +19,9 @@ use super::{
     exit_code::ExitCode,
     finding::FindingReport,
     health::HealthCheck,
+    log_group::LogGroup,
     operation::{OperationId, OperationStatus, Verdict},
+    status::StatusReport,
 };
 
 /// Where log lines come from.
@@ -317,6 +320,33 @@ pub enum Event {
         source: LogSource,
         /// The line, without its end.
         line: String,
+    },
+    /// How a service stands.
+    Status(Box<StatusReport>),
+    /// A line that a service's log groups hold: untrusted text.
+    LoggedLine {
+        /// When it was written.
+        logged_at: Timestamp,
+        /// Whose.
+        source: LogSource,
+        /// The stream it is in.
+        stream: String,
+        /// The line, without its end.
+        line: String,
+    },
+    /// A log group of a service that is no more.
+    OrphanFound(LogGroup),
+    /// A log group was deleted, with all its lines.
+    LogGroupDeleted {
+        /// Its name.
+        name: String,
+    },
+    /// Text that was asked for: to be piped into a file.
+    Printed {
+        /// What it is: `terraform`, `configuration`.
+        what: &'static str,
+        /// The text, lines ended.
+        text: String,
     },
     /// The operation ended.
     Gated {

@@ -1,9 +1,13 @@
 //! What `--report FILE` holds: the run as one document, put together from its events.
 
+mod mirrored;
+mod reading;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
+use self::{mirrored::Mirror, reading::Reading};
 use super::{Moment, verdict};
 use crate::domain::{
     account::AccountId,
@@ -51,6 +55,8 @@ pub(super) struct Document {
     logs: VecDeque<LogEntry>,
     notices: Vec<String>,
     warnings: Vec<String>,
+    #[serde(flatten)]
+    reading: Reading,
 }
 
 #[derive(Serialize)]
@@ -99,20 +105,6 @@ struct Copy {
     elapsed_ms: Option<u64>,
     failure: Option<String>,
     hint: Option<String>,
-}
-
-/// What a mirror came to.
-#[derive(Serialize)]
-struct Mirror {
-    images: u64,
-    registries: u64,
-    copied: u64,
-    present: u64,
-    failed: u64,
-    bytes_received: u64,
-    bytes_sent: u64,
-    requests: u64,
-    elapsed_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -224,6 +216,7 @@ impl Document {
             logs: VecDeque::new(),
             notices: Vec::new(),
             warnings: Vec::new(),
+            reading: Reading::default(),
         }
     }
 
@@ -256,7 +249,13 @@ impl Document {
             Event::Promoted { repository, tag, previous, digest } => {
                 self.promotions.push(Promotion { repository, tag, previous, digest });
             }
-            Event::LogLine { source, line } => self.log(LogEntry { source, line }),
+            Event::LogLine { source, line } | Event::LoggedLine { source, line, .. } => {
+                self.log(LogEntry { source, line });
+            }
+            read @ (Event::Status(_)
+            | Event::OrphanFound(_)
+            | Event::LogGroupDeleted { .. }
+            | Event::Printed { .. }) => self.reading.add(read),
             Event::Heartbeat { .. } | Event::BlobSkipped { .. } => (),
             Event::Notice { message } => self.notices.push(message),
             Event::Warning { message } => self.warnings.push(message),
@@ -275,7 +274,7 @@ impl Document {
                 (copy.failure, copy.hint) = (Some(reason), hint);
             }
             Event::RepositoryCreated { repository } => self.repositories_created.push(repository),
-            end @ Event::Mirrored { .. } => self.end_mirror(&end),
+            end @ Event::Mirrored { .. } => self.mirror = Mirror::of(&end),
             Event::ContainerStarted { container, address, way, not_used, health_check, missing_secrets } => {
                 let (container, address, health_check) = (Some(container), Some(address), Some(health_check));
                 let (way, default) = (Some(way), Verification::default());
@@ -327,33 +326,6 @@ impl Document {
             (copy.referrers, copy.changed) = (Some(referrers), Some(changed));
             (copy.bytes_received, copy.bytes_sent) = (Some(bytes_received), Some(bytes_sent));
             (copy.requests, copy.elapsed_ms) = (Some(requests), Some(elapsed_ms));
-        }
-    }
-
-    fn end_mirror(&mut self, end: &Event) {
-        if let &Event::Mirrored {
-            images,
-            registries,
-            copied,
-            present,
-            failed,
-            bytes_received,
-            bytes_sent,
-            requests,
-            elapsed_ms,
-        } = end
-        {
-            self.mirror = Some(Mirror {
-                images,
-                registries,
-                copied,
-                present,
-                failed,
-                bytes_received,
-                bytes_sent,
-                requests,
-                elapsed_ms,
-            });
         }
     }
 

@@ -1,5 +1,7 @@
 //! Events for the tests of the renderers.
 
+pub(super) mod reading;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -223,6 +225,11 @@ pub(super) fn one_of_each() -> Vec<Event> {
         Event::LogLine { source: LogSource::Service, line: "[AppRunner] Health check failed".to_owned() },
         Event::LogLine { source: LogSource::Application, line: "missing DATABASE_URL".to_owned() },
         gated(Verdict::RolledBack, Some("missing DATABASE_URL")),
+        Event::Status(Box::new(reading::status())),
+        reading::logged(LogSource::Application, "listening on 8080"),
+        Event::OrphanFound(reading::orphan()),
+        Event::LogGroupDeleted { name: reading::orphan().name },
+        Event::Printed { what: "terraform", text: "import {\n}\n".to_owned() },
         Event::Heartbeat { stage: Stage::Gate, detail: "the operation to end".to_owned(), elapsed_ms: 31_000 },
         Event::Notice { message: "the service deploys this tag by itself".to_owned() },
         Event::Warning { message: "the log group cannot be read".to_owned() },
@@ -262,11 +269,16 @@ fn ordinal(event: &Event) -> usize {
         Event::CopyFailed { .. } => 26,
         Event::RepositoryCreated { .. } => 27,
         Event::Mirrored { .. } => 28,
+        Event::Status(_) => 29,
+        Event::LoggedLine { .. } => 30,
+        Event::OrphanFound(_) => 31,
+        Event::LogGroupDeleted { .. } => 32,
+        Event::Printed { .. } => 33,
     }
 }
 
 #[test]
 fn the_samples_have_every_variant() {
     let seen: std::collections::BTreeSet<usize> = one_of_each().iter().map(ordinal).collect();
-    assert_eq!(seen, (0..29).collect());
+    assert_eq!(seen, (0..34).collect());
 }

@@ -12,6 +12,7 @@ use crate::{
     domain::{arn::ServiceArn, operation::OperationId, release::ReleaseVerb, service::LiveService},
 };
 
+mod look;
 mod read;
 mod write;
 

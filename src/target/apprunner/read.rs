@@ -48,7 +48,7 @@ pub(super) fn operation(listed: &OperationSummary) -> ObservedOperation {
     }
 }
 
-fn timestamp(time: &DateTime) -> Option<Timestamp> {
+pub(super) fn timestamp(time: &DateTime) -> Option<Timestamp> {
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 
