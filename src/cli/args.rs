@@ -269,7 +269,7 @@ pub struct OutputArgs {
     /// `text` for people, `json` for one event a line on standard output
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
-    /// Also write a report (JSON), whatever happens
+    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Colour; `auto` heeds `NO_COLOR` and `CLICOLOR_FORCE`

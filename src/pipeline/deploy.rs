@@ -1,6 +1,6 @@
 //! The whole pipeline, in order: resolve → preflight → copy beside verify → promote → release → gate → aftercare.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -82,6 +82,9 @@ impl Run {
         &self.narrator.events
     }
 }
+
+/// How long the source's registry may take to tell how large the image is.
+const SIZE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What resolve found out.
 struct Resolved<T> {
@@ -276,11 +279,17 @@ async fn verify_image<T>(
         settings: &plan.settings,
         run_id: &run.id,
         stay: settings.stay,
-        compressed_bytes: image.compressed_bytes(),
+        compressed_bytes: cancel.run_until_cancelled(compressed_bytes(adapters, image)).await.flatten(),
         reach: &settings.reach,
         sidecar: settings.sidecar.as_deref(),
+        keep: false,
     };
     judged(verify::verify(engine, request, run.events(), cancel).await?)
+}
+
+/// Sharpens one finding, and is not waited for long.
+async fn compressed_bytes<T>(adapters: &Adapters<T>, image: &ResolvedImage) -> Option<u64> {
+    tokio::time::timeout(SIZE_LIMIT, resolve::compressed_bytes(&adapters.source, image)).await.ok().flatten()
 }
 
 /// The engine pulls by digest from where the image is for certain: the source.

@@ -16,6 +16,7 @@ mod exit_codes;
 mod identity;
 mod images;
 mod judges;
+mod killed;
 mod load;
 mod mirror;
 mod output;
