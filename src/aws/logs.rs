@@ -131,7 +131,10 @@ impl Logs {
 }
 
 /// An answer, or `None` when the group or stream it is about does not exist.
-pub(super) fn unless_missing<T, E, R>(action: &'static str, answer: Result<T, SdkError<E, R>>) -> Result<Option<T>, AwsFault>
+pub(super) fn unless_missing<T, E, R>(
+    action: &'static str,
+    answer: Result<T, SdkError<E, R>>,
+) -> Result<Option<T>, AwsFault>
 where
     E: ProvideErrorMetadata + Error + 'static,
     R: Debug,

@@ -1,8 +1,12 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
+mod reading;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use self::reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs};
 
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
 #[derive(Debug, Parser)]
@@ -25,6 +29,12 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
+    /// Show the lines of a service's log groups, or the groups that deleted services have left
+    Logs(LogsArgs),
+    /// Print what other tools are to declare of a service
+    Export(ExportArgs),
+    /// Write a configuration for a service that exists
+    Init(InitArgs),
     /// Check one image in a local container under App Runner's rules, without AWS
     Verify(VerifyArgs),
     /// Copy one image from any registry to any others

@@ -190,6 +190,23 @@ fn style(color: Color, environment: &Environment) -> Style {
     }
 }
 
+/// Asks a question that is answered with y or n. Where nobody sits at a terminal, the answer is no.
+pub(super) async fn ask(question: &str) -> bool {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return false;
+    }
+    write!(io::stderr().lock(), "{question} [y/N] ").ok();
+    let answered = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    answered.await.is_ok_and(|answer| answer.is_ok_and(|answer| is_yes(&answer)))
+}
+
+fn is_yes(answer: &str) -> bool {
+    ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
+}
+
 /// Data, to standard output. A reader that has gone away ends the run without a word, as `head` expects.
 pub(super) fn print_data(text: &str) -> ExitCode {
     match writeln!(io::stdout().lock(), "{text}") {
@@ -208,4 +225,18 @@ pub(super) fn say(text: &str) {
 pub(super) fn complain(text: &str) -> ExitCode {
     say(&format!("error: {text}"));
     ExitCode::Internal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_yes;
+
+    #[test]
+    fn only_a_clear_yes_is_one() {
+        for (answer, yes) in
+            [("y\n", true), ("Yes\r\n", true), ("", false), ("\n", false), ("no", false), ("yy", false)]
+        {
+            assert_eq!(is_yes(answer), yes, "{answer:?}");
+        }
+    }
 }

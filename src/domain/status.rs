@@ -201,9 +201,7 @@ mod tests {
             service_arn: String::new(),
             status: ServiceStatus::Running,
             service_url: String::new(),
-            image_identifier: Some(
-                "222222222222.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api:shop-api".to_owned(),
-            ),
+            image_identifier: Some("222222222222.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api:shop-api".to_owned()),
             points_at: Some(digest.clone()),
             deployed: Some(OnRecord { digest, operation: None, known_from: Knowledge::Record }),
             auto_deployments: false,
@@ -229,8 +227,7 @@ mod tests {
         let elsewhere = StatusReport { points_at: Some(Digest::of(b"other")), ..report() };
         let none = Wanted::default();
         assert_eq!(kinds(&elsewhere, none), ["tag"]);
-        let under_way =
-            StatusReport { operations: vec![running(OperationStatus::InProgress)], ..elsewhere.clone() };
+        let under_way = StatusReport { operations: vec![running(OperationStatus::InProgress)], ..elsewhere.clone() };
         assert_eq!(kinds(&under_way, none), [""; 0], "it is about to be deployed");
         assert_eq!(kinds(&StatusReport { deployed: None, ..elsewhere }, none), [""; 0], "nobody knows");
         assert_eq!(kinds(&StatusReport { auto_deployments: true, ..report() }, none), ["auto-deployments"]);

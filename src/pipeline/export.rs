@@ -7,12 +7,7 @@ use super::{
     deploy::Run,
     failure::{Deployed, Failure},
 };
-use crate::{
-    aws::logs::Logs,
-    config::deployment::Target,
-    domain::event::Event,
-    target::DeployTarget,
-};
+use crate::{aws::logs::Logs, config::deployment::Target, domain::event::Event, target::DeployTarget};
 
 /// Prints the resources and import blocks.
 ///
@@ -39,9 +34,7 @@ async fn print<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, wanted: &Tar
     let live = live.map_err(|source| Failure::Service { service: service.to_owned(), source })?;
     let live = live.ok_or_else(|| Failure::NoService { service: service.to_owned() })?;
     let mut groups = Vec::new();
-    for (kind, name) in
-        [("service", live.arn.service_log_group()), ("application", live.arn.application_log_group())]
-    {
+    for (kind, name) in [("service", live.arn.service_log_group()), ("application", live.arn.application_log_group())] {
         let found = logs.group(&name).await;
         let doing = || format!("cannot look at log group {name}");
         let found = found.map_err(|source| Failure::Aws { doing: doing(), source })?;

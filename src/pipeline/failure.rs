@@ -267,7 +267,9 @@ impl Failure {
                 Verdict::Deployed => ExitCode::Internal,
             },
             Self::GateTimeout { .. } | Self::GateLost(_) => ExitCode::GateTimeout,
-            Self::Cancelled { signal, .. } | Self::CopyStopped { signal, .. } | Self::Stopped { signal } => signal.exit_code(),
+            Self::Cancelled { signal, .. } | Self::CopyStopped { signal, .. } | Self::Stopped { signal } => {
+                signal.exit_code()
+            }
         }
     }
 }

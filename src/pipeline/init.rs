@@ -10,7 +10,6 @@ use std::{
 };
 
 use self::file::Facts;
-pub use self::file::is_image;
 use super::{
     deploy::Run,
     failure::{Deployed, Failure},
@@ -44,20 +43,29 @@ pub struct InitRequest {
     pub force: bool,
 }
 
+/// Refuses to write where a file is, before anything is asked of AWS.
+///
+/// # Errors
+/// [`Failure::FileExists`].
+#[expect(clippy::result_large_err, reason = "made once in a run")]
+pub fn spare(write: Option<&Path>, force: bool) -> Result<(), Failure> {
+    match write.filter(|path| path.exists() && !force) {
+        Some(path) => Err(Failure::FileExists { path: path.to_owned() }),
+        None => Ok(()),
+    }
+}
+
 /// Writes the configuration.
 ///
 /// # Errors
-/// [`Failure::FileExists`] when the file is there already, before anything is asked; [`Failure::NoService`] when there is no
-/// such service; [`Failure::File`] when it cannot be written.
+/// [`Failure::NoService`] when there is no such service, [`Failure::Service`] when it cannot be looked at,
+/// [`Failure::FileExists`] and [`Failure::File`] when the file cannot be written.
 pub async fn init<T: DeployTarget>(
     run: &Run,
     target: &T,
     logs: &Logs,
     request: &InitRequest,
 ) -> Result<Deployed, Failure> {
-    if let Some(path) = request.write.as_ref().filter(|path| path.exists() && !request.force) {
-        return Err(Failure::FileExists { path: path.clone() });
-    }
     let text = tokio::select! {
         () = run.narrator.cancellation.token().cancelled() => {
             return Err(Failure::stopped(run.narrator.cancellation.signal()));
@@ -96,8 +104,9 @@ async fn compose<T: DeployTarget>(
     let live = live.ok_or_else(|| Failure::NoService { service: request.service.to_string() })?;
     if request.image.is_none() {
         run.events().emit(Event::Warning {
-            message: "App Runner does not tell where the image is built: fill in the line `image`, or pass --registry-image"
-                .to_owned(),
+            message:
+                "App Runner does not tell where the image is built: fill in the line `image`, or pass --registry-image"
+                    .to_owned(),
         });
     }
     let group = logs.group(&live.arn.service_log_group()).await;

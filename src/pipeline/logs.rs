@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::tail::{Tail, TaggedLine};
+use self::tail::{TaggedLine, Tail};
 use super::{
     deploy::Run,
     failure::{Deployed, Failure},
@@ -180,7 +180,8 @@ impl Reading<'_> {
 
     fn tagged(&self, source: &Source, lines: Lines, first: Option<&Run>) -> impl Iterator<Item = TaggedLine> {
         if let (true, Some(run)) = (lines.more, first) {
-            let message = format!("{} holds more than {MOST_LINES} lines of that time: the first are shown", source.group);
+            let message =
+                format!("{} holds more than {MOST_LINES} lines of that time: the first are shown", source.group);
             run.events().emit(Event::Warning { message });
         }
         lines.lines.into_iter().map(|line| TaggedLine {
@@ -243,7 +244,8 @@ mod tests {
         let places = |request: &LogsRequest| -> Vec<(String, Option<String>)> {
             sources(&arn, request).into_iter().map(|source| (source.group, source.stream)).collect()
         };
-        let (service, application) = ("/aws/apprunner/shop-api/0123/service", "/aws/apprunner/shop-api/0123/application");
+        let (service, application) =
+            ("/aws/apprunner/shop-api/0123/service", "/aws/apprunner/shop-api/0123/application");
         assert_eq!(places(&request()), [(service.to_owned(), None), (application.to_owned(), None)]);
         let operation = Some(OperationId::new("AB-12"));
         let of_one = LogsRequest { application: false, operation, ..request() };

@@ -94,6 +94,11 @@ impl Junit {
             | Event::Released { .. }
             | Event::OperationObserved { .. }
             | Event::LogLine { .. }
+            | Event::Status(_)
+            | Event::LoggedLine { .. }
+            | Event::OrphanFound(_)
+            | Event::LogGroupDeleted { .. }
+            | Event::Printed { .. }
             | Event::Gated { .. }
             | Event::Heartbeat { .. }
             | Event::Notice { .. }

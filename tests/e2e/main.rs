@@ -23,6 +23,7 @@ mod output;
 mod page;
 mod pointing;
 mod pull_through;
+mod reading;
 mod refusals;
 mod roles;
 mod said;

@@ -73,8 +73,7 @@ fn block(header: &str, attributes: &[(&str, String)]) -> String {
 /// A resource's name. Services' names are letters, digits, `-` and `_`, as names in Terraform are, which do not begin with a
 /// digit: so no two services get one name.
 fn label(service: &str, kind: &str) -> String {
-    let sane: String =
-        service.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+    let sane: String = service.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
     let prefix = if sane.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') { "" } else { "_" };
     format!("{prefix}{sane}_{kind}")
 }

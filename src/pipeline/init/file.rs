@@ -4,9 +4,12 @@
 use std::str::FromStr as _;
 
 use super::InitRequest;
-use crate::domain::{
-    image::{EcrHost, ImageReference},
-    service::LiveService,
+use crate::{
+    config::initial::image_like,
+    domain::{
+        image::{EcrHost, ImageReference},
+        service::LiveService,
+    },
 };
 
 /// What the file is made of.
@@ -16,24 +19,6 @@ pub(super) struct Facts<'a> {
     pub(super) live: &'a LiveService,
     /// Days the service's own log group keeps its lines, if it does not keep them for ever.
     pub(super) retention_days: Option<u32>,
-}
-
-/// Whether a text is an image reference once its variables have values.
-#[must_use]
-pub fn is_image(text: &str) -> bool {
-    without_variables(text).is_some_and(|text| ImageReference::from_str(&text).is_ok())
-}
-
-/// The text with a word for each `${…}`; `None` when one is not closed.
-fn without_variables(text: &str) -> Option<String> {
-    let (mut plain, mut rest) = (String::new(), text);
-    while let Some((before, after)) = rest.split_once("${") {
-        let (_, after) = after.split_once('}')?;
-        plain.push_str(before);
-        plain.push_str("variable");
-        rest = after;
-    }
-    Some(plain + rest)
 }
 
 /// The file.
@@ -59,8 +44,7 @@ fn image(facts: &Facts<'_>) -> String {
                 image: ${IMAGE}\n\n"
             .to_owned();
     };
-    let parsed = without_variables(image).and_then(|text| ImageReference::from_str(&text).ok());
-    let has_version = parsed.is_some_and(|image| image.tag().is_some() || image.digest().is_some());
+    let has_version = image_like(image).is_some_and(|image| image.tag().is_some() || image.digest().is_some());
     let version = if has_version { "" } else { ":${VERSION}" };
     format!(
         "# The image, in the registry account. ${{NAME}} is an environment variable, which must be set:\n\
@@ -73,7 +57,9 @@ fn image(facts: &Facts<'_>) -> String {
 fn registry_role(facts: &Facts<'_>) -> String {
     let about = "# The role that pulls it; without one, the identity in the environment does.\n";
     match &facts.request.registry_role {
-        Some(role) => format!("{about}{}\n", self::role("", "registry_role", role, facts.request.registry_external_id.as_deref())),
+        Some(role) => {
+            format!("{about}{}\n", self::role("", "registry_role", role, facts.request.registry_external_id.as_deref()))
+        }
         None => format!("{about}# registry_role: arn:aws:iam::ACCOUNT:role/NAME\n\n"),
     }
 }
@@ -109,9 +95,9 @@ fn target(facts: &Facts<'_>) -> String {
 
 /// Whether the image's host names the service's region, which is the default then.
 fn has_region(facts: &Facts<'_>) -> bool {
-    let image = facts.request.image.as_deref().and_then(without_variables);
-    let host = image.and_then(|image| Some(ImageReference::from_str(&image).ok()?.ecr()?.region));
-    host.is_some_and(|region| region == *facts.live.arn.region())
+    let image = facts.request.image.as_deref().and_then(image_like);
+    let region = image.and_then(|image| Some(image.ecr()?.region));
+    region.is_some_and(|region| region == *facts.live.arn.region())
 }
 
 /// Repository and tag are the live service's unless the file says otherwise; so what it says is a comment.
@@ -163,7 +149,7 @@ fn scalar(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Facts, InitRequest, LiveService, is_image, scalar, text};
+    use super::{Facts, InitRequest, LiveService, scalar, text};
     use crate::domain::service::{RunSettings, ServiceStatus};
 
     const IMAGE: &str = "111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api";
@@ -220,20 +206,6 @@ mod tests {
             let live = live(identifier);
             let text = text(&Facts { request: &request, live: &live, retention_days: None });
             assert!(text.contains(told), "{told}: {text}");
-        }
-    }
-
-    #[test]
-    fn images_may_have_variables() {
-        for (text, is) in [
-            (IMAGE.to_owned(), true),
-            (format!("{IMAGE}:${{VERSION}}"), true),
-            (format!("{IMAGE}:${{VERSION:-v1}}"), true),
-            (format!("{IMAGE}:${{VERSION"), false),
-            ("shop api".to_owned(), false),
-            (String::new(), false),
-        ] {
-            assert_eq!(is_image(&text), is, "{text}");
         }
     }
 
