@@ -58,8 +58,11 @@ pub async fn connect(
     let engine = async {
         if deployment.target.verify.skip { None } else { Some(Engine::connect(&docker_environment(environment)).await) }
     };
-    let (source, workload, engine) =
-        tokio::join!(connect_source(&base, deployment, environment), connect_destination(&base, deployment), engine);
+    let (source, workload, engine) = tokio::join!(
+        connect_source(&base, deployment, environment),
+        connect_destination(&base, &deployment.target),
+        engine
+    );
     let ((source, source_login, session), (workload, ecr, destination)) = both(source, workload)?;
     // Told in one order, whichever came first.
     if let Some(session) = session {
@@ -87,6 +90,17 @@ pub async fn connect_workload(target: &Target, events: &Emitter) -> Result<Workl
     let workload = open_workload(&base, target).await?;
     tell(&target.name, &workload.session, events);
     Ok(workload)
+}
+
+/// Opens the workload account's session, and its registry.
+///
+/// # Errors
+/// [`Failure::Identity`] when a role cannot be assumed, [`Failure::Aws`] when ECR gives no token.
+pub async fn connect_workload_and_registry(target: &Target, events: &Emitter) -> Result<(Workload, Registry), Failure> {
+    let base = session::base(&target.access.region, None).await;
+    let (workload, _, registry) = connect_destination(&base, target).await?;
+    tell(&target.name, &workload.session, events);
+    Ok((workload, registry))
 }
 
 async fn open_workload(base: &SdkConfig, target: &Target) -> Result<Workload, Failure> {
@@ -137,10 +151,10 @@ async fn connect_source(
     Ok((registry, Some(login), Some(session)))
 }
 
-async fn connect_destination(base: &SdkConfig, deployment: &Deployment) -> Result<(Workload, Ecr, Registry), Failure> {
-    let workload = open_workload(base, &deployment.target).await?;
+async fn connect_destination(base: &SdkConfig, target: &Target) -> Result<(Workload, Ecr, Registry), Failure> {
+    let workload = open_workload(base, target).await?;
     let ecr = Ecr::new(&workload.session);
-    let host = EcrHost::host_of(workload.session.account(), &deployment.target.access.region);
+    let host = EcrHost::host_of(workload.session.account(), &target.access.region);
     let account = workload.session.account().clone();
     let login = log_in(&ecr, &account, &host).await?;
     let registry = ecr_registry(&host, &login, &ecr, account).map_err(Failure::Registry)?;

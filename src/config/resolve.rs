@@ -8,6 +8,7 @@ use super::{
     environment::Environment,
     problem::{Location, Problem},
     read::Given,
+    release,
     role::Role,
     shape::{self, File},
 };
@@ -102,6 +103,7 @@ fn target_of(
             reach: verify.reach.value().unwrap_or_default(),
             sidecar: environment.sidecar().map(Into::into),
         },
+        release: release::settings(target.release.value().unwrap_or_default()),
         gate_timeout: target.gate.value().unwrap_or_default().timeout.value().map_or(GATE_TIMEOUT, |timeout| timeout.0),
         log_retention_days: target.logs.value().unwrap_or_default().retention_days.value().map(|days| days.0),
         access: Access { hops, region: region? },

@@ -25,6 +25,7 @@ mod pointing;
 mod pull_through;
 mod reading;
 mod refusals;
+mod releasing;
 mod roles;
 mod said;
 mod scenes;

@@ -1,9 +1,10 @@
-//! The verbs that read: `logs`, `export`, `init`. Services run without containers here: what is read is what counts.
+//! The verbs that read: `status`, `logs`, `export`, `init`. Services run without containers here: what is read is what counts.
 
 mod export;
 mod init;
 mod logs;
 mod orphans;
+mod status;
 
 use std::time::{Duration, Instant};
 

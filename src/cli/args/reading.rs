@@ -1,10 +1,21 @@
-//! The arguments of the verbs that read: `logs`, `export`, `init`.
+//! The arguments of the verbs that read: `status`, `logs`, `export`, `init`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::{OutputArgs, TargetArgs};
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Which service
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// How to tell
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
 
 /// Arguments of `logs`.
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use super::deploy::overrides;
 use crate::{
     cli::{
-        args::{ExportArgs, ExportFormat},
+        args::{ExportArgs, ExportFormat, ReleaseArgs},
         console::Console,
         wire,
     },
@@ -19,7 +19,7 @@ pub async fn run(args: ExportArgs) -> ExitCode {
         Ok(console) => console,
         Err(code) => return code,
     };
-    let target = config::load_target(&overrides(&args.target), &environment);
+    let target = config::load_target(&overrides(&args.target, &ReleaseArgs::default()), &environment);
     console.emitter().emit(Event::RunStarted {
         verb: "export".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -3,7 +3,7 @@
 use super::deploy::overrides;
 use crate::{
     cli::{
-        args::LogsArgs,
+        args::{LogsArgs, ReleaseArgs},
         console::{self, Console},
         wire,
     },
@@ -23,7 +23,7 @@ pub async fn run(args: LogsArgs) -> ExitCode {
         Ok(console) => console,
         Err(code) => return code,
     };
-    let target = config::load_target(&overrides(&args.target), &environment);
+    let target = config::load_target(&overrides(&args.target, &ReleaseArgs::default()), &environment);
     console.emitter().emit(Event::RunStarted {
         verb: "logs".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -12,5 +12,6 @@ pub mod mirror;
 pub mod probe_sidecar;
 pub mod sandbox;
 pub mod schema;
+pub mod status;
 pub mod verify;
 pub mod wait;

@@ -95,7 +95,7 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
 
     /// Gives what was asked for, on standard output.
     fn give_data(&mut self, now: Duration, event: &Event) {
-        let lines = data::lines(event);
+        let lines = if self.gives_data { data::lines(event) } else { Vec::new() };
         if lines.is_empty() {
             return;
         }
