@@ -27,6 +27,8 @@ pub struct Cli {
 pub enum Command {
     /// Copy, verify, promote, release and follow one image to one service
     Deploy(DeployArgs),
+    /// Tell what deploy would do, and what would be different afterwards; nothing is changed
+    Plan(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
     /// Tell how a service stands: what it deploys from, what is deployed, what ran, what has drifted

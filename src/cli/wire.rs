@@ -4,7 +4,7 @@ mod copying;
 mod mirror;
 mod registries;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, future::Future};
 
 use aws_config::SdkConfig;
 
@@ -23,7 +23,7 @@ use crate::{
         deployment::{Deployment, Target},
         environment::Environment,
     },
-    docker::{DockerEnvironment, Engine},
+    docker::{DockerEnvironment, Engine, EngineError},
     domain::{
         credentials::Credentials,
         event::{Emitter, Event},
@@ -54,10 +54,31 @@ pub async fn connect(
     environment: &Environment,
     events: &Emitter,
 ) -> Result<Adapters<AppRunner>, Failure> {
-    let base = session::base(&deployment.registry.region, None).await;
     let engine = async {
         if deployment.target.verify.skip { None } else { Some(Engine::connect(&docker_environment(environment)).await) }
     };
+    connect_all(deployment, environment, events, engine).await
+}
+
+/// The same without a Docker engine, for a run that starts no container.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_without_engine(
+    deployment: &Deployment,
+    environment: &Environment,
+    events: &Emitter,
+) -> Result<Adapters<AppRunner>, Failure> {
+    connect_all(deployment, environment, events, std::future::ready(None)).await
+}
+
+async fn connect_all(
+    deployment: &Deployment,
+    environment: &Environment,
+    events: &Emitter,
+    engine: impl Future<Output = Option<Result<Engine, EngineError>>>,
+) -> Result<Adapters<AppRunner>, Failure> {
+    let base = session::base(&deployment.registry.region, None).await;
     let (source, workload, engine) = tokio::join!(
         connect_source(&base, deployment, environment),
         connect_destination(&base, &deployment.target),

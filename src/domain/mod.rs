@@ -9,6 +9,7 @@ pub mod engine_image;
 pub mod event;
 pub mod exit_code;
 pub mod finding;
+pub mod forecast;
 pub mod health;
 pub mod image;
 pub mod log_group;

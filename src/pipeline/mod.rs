@@ -1,6 +1,6 @@
 //! The pipeline: what is going to happen (`plan`), the order it happens in (`deploy`), how it can fail (`failure`), how
 //! it is told (`narrator`), how it is stopped (`cancellation`). `copying`, `mirror` and `verifying` are orders of
-//! their own; `status`, `logs`, `orphans`, `export` and `init` read.
+//! their own; `planning`, `status`, `logs`, `orphans`, `export` and `init` read.
 
 pub mod cancellation;
 pub mod copying;
@@ -13,6 +13,7 @@ pub mod mirror;
 pub mod narrator;
 pub mod orphans;
 pub mod plan;
+pub mod planning;
 mod preparing;
 pub mod progress;
 mod releasing;

@@ -1,6 +1,8 @@
 //! The plan: what a deployment is going to do, decided from what was asked for and what was observed, before anything is
 //! changed. Pure.
 
+pub mod forecast;
+
 use crate::{
     config::deployment::Target,
     domain::{

@@ -252,7 +252,8 @@ impl Document {
             Event::LogLine { source, line } | Event::LoggedLine { source, line, .. } => {
                 self.log(LogEntry { source, line });
             }
-            read @ (Event::Status(_)
+            read @ (Event::Planned(_)
+            | Event::Status(_)
             | Event::OrphanFound(_)
             | Event::LogGroupDeleted { .. }
             | Event::Printed { .. }) => self.reading.add(read),

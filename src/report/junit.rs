@@ -94,6 +94,7 @@ impl Junit {
             | Event::Released { .. }
             | Event::OperationObserved { .. }
             | Event::LogLine { .. }
+            | Event::Planned(_)
             | Event::Status(_)
             | Event::LoggedLine { .. }
             | Event::OrphanFound(_)

@@ -225,6 +225,7 @@ pub(super) fn one_of_each() -> Vec<Event> {
         Event::LogLine { source: LogSource::Service, line: "[AppRunner] Health check failed".to_owned() },
         Event::LogLine { source: LogSource::Application, line: "missing DATABASE_URL".to_owned() },
         gated(Verdict::RolledBack, Some("missing DATABASE_URL")),
+        Event::Planned(Box::new(reading::planned())),
         Event::Status(Box::new(reading::status())),
         reading::logged(LogSource::Application, "listening on 8080"),
         Event::OrphanFound(reading::orphan()),
@@ -274,11 +275,12 @@ fn ordinal(event: &Event) -> usize {
         Event::OrphanFound(_) => 31,
         Event::LogGroupDeleted { .. } => 32,
         Event::Printed { .. } => 33,
+        Event::Planned(_) => 34,
     }
 }
 
 #[test]
 fn the_samples_have_every_variant() {
     let seen: std::collections::BTreeSet<usize> = one_of_each().iter().map(ordinal).collect();
-    assert_eq!(seen, (0..34).collect());
+    assert_eq!(seen, (0..35).collect());
 }

@@ -1,9 +1,10 @@
-//! The verbs that read: `status`, `logs`, `export`, `init`. Services run without containers here: what is read is what counts.
+//! The verbs that read: `plan`, `status`, `logs`, `export`, `init`. Services run without containers here: what is read is what counts.
 
 mod export;
 mod init;
 mod logs;
 mod orphans;
+mod plan;
 mod status;
 
 use std::time::{Duration, Instant};
@@ -80,7 +81,9 @@ fn events(ran: &Ran) -> Vec<Value> {
 /// The calls that changed something, so far.
 fn changes(world: &World) -> Vec<String> {
     let reads = |action: &str| {
-        ["Describe", "List", "Get", "Filter", "BatchGet", "Assume"].iter().any(|verb| action.starts_with(verb))
+        ["Describe", "List", "Get", "Filter", "BatchGet", "Assume", "GET ", "HEAD "]
+            .iter()
+            .any(|verb| action.starts_with(verb))
     };
     let calls = world.calls();
     let actions = calls.iter().map(|call| call["action"].as_str().unwrap().to_owned());

@@ -9,6 +9,7 @@ pub mod export;
 pub mod init;
 pub mod logs;
 pub mod mirror;
+pub mod plan;
 pub mod probe_sidecar;
 pub mod sandbox;
 pub mod schema;

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
-use crate::domain::{event::Event, log_group::LogGroup, status::StatusReport};
+use crate::domain::{event::Event, forecast::Forecast, log_group::LogGroup, status::StatusReport};
 
 /// What was read. Its fields are the report's own; absent where nothing of the kind was asked for.
 #[derive(Default, Serialize)]
 pub(super) struct Reading {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Forecast>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<StatusReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -26,7 +28,9 @@ struct Printed {
 impl Reading {
     /// Adds what an event says; events of other verbs say nothing here.
     pub(super) fn add(&mut self, event: Event) {
-        if let Event::Status(status) = event {
+        if let Event::Planned(plan) = event {
+            self.plan = Some(*plan);
+        } else if let Event::Status(status) = event {
             self.status = Some(*status);
         } else if let Event::OrphanFound(group) = event {
             self.orphans.push(group);

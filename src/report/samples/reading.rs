@@ -1,8 +1,9 @@
-//! Events of the verbs that read: `status`, `logs`, `export`.
+//! Events of the verbs that read: `status`, `plan`, `logs`, `export`.
 
 use crate::domain::{
     digest::Digest,
-    event::{Event, LogSource},
+    event::{Event, LogSource, Stage},
+    forecast::{Change, Forecast, Step},
     log_group::LogGroup,
     operation::{OperationId, OperationStatus},
     service::ServiceStatus,
@@ -63,5 +64,32 @@ pub(in crate::report) fn orphan() -> LogGroup {
         name: "/aws/apprunner/shop-old/ffff456789abcdef0123456789abcdef/application".to_owned(),
         stored_bytes: 12_900_000,
         retention_days: None,
+    }
+}
+
+pub(in crate::report) fn planned() -> Forecast {
+    let step = |stage, action: &str, skipped| Step { stage, action: action.to_owned(), skipped };
+    let change = |of, what: &str, from: Option<&str>, to: Option<&str>| Change {
+        of,
+        what: what.to_owned(),
+        from: from.map(str::to_owned),
+        to: to.map(str::to_owned),
+    };
+    Forecast {
+        service: "shop-api".to_owned(),
+        identifier: format!("{}:shop-api", super::DESTINATION),
+        digest: super::digest(),
+        verb: Some("update-service"),
+        operation: None,
+        steps: vec![
+            step(Stage::Copy, "the image to shop/api, by its digest", false),
+            step(Stage::Verify, "the local check is switched off", true),
+            step(Stage::Release, "apprunner:UpdateService", false),
+        ],
+        changes: vec![
+            change("tag", "shop-api", Some("sha256:0"), Some("sha256:1")),
+            change("service", "port", None, Some("3000")),
+            change("service", "variable MODE", Some("a value"), None),
+        ],
     }
 }

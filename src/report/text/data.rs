@@ -1,5 +1,7 @@
 //! What goes to standard output for the verbs whose result is data: `status`, `plan`, `logs`, `export`, `init`. Pure.
 
+mod planned;
+
 use jiff::Timestamp;
 
 use super::line::{Line, Role};
@@ -19,12 +21,14 @@ const NAME_WIDTH: usize = 14;
 
 /// Whether a verb's result is data: then no word of the verdict is added to it.
 pub(super) fn is_given_by(verb: &str) -> bool {
-    ["status", "logs", "export", "init"].contains(&verb)
+    ["status", "plan", "logs", "export", "init"].contains(&verb)
 }
 
 /// The lines of data in an event.
 pub(super) fn lines(event: &Event) -> Vec<Line> {
-    if let Event::Status(report) = event {
+    if let Event::Planned(plan) = event {
+        planned::lines(plan)
+    } else if let Event::Status(report) = event {
         status(report)
     } else if let Event::LoggedLine { logged_at, source, line, .. } = event {
         vec![logged(*logged_at, *source, line)]

@@ -27,6 +27,7 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         | Event::Released { .. }
         | Event::Gated { .. }
         // Data: `data` has them.
+        | Event::Planned(_)
         | Event::Status(_)
         | Event::LoggedLine { .. }
         | Event::OrphanFound(_)
