@@ -14,6 +14,7 @@ use crate::domain::{
     release::{Consent, Naming},
     secret::Secret,
     service::RunSettings,
+    smoke::SmokeTest,
 };
 
 /// One image, and the one target it goes to.
@@ -54,6 +55,8 @@ pub struct Target {
     pub gate_timeout: Duration,
     /// Days to keep the service's logs; absent: left alone.
     pub log_retention_days: Option<u32>,
+    /// What the service's URL must answer after a deployment; absent: it is not asked.
+    pub smoke_test: Option<SmokeTest>,
 }
 
 /// What a service is created with.

@@ -335,6 +335,17 @@ pub enum Event {
         /// Why, when it did not succeed: the most telling line of the logs.
         reason: Option<String>,
     },
+    /// The service's URL was asked, after the deployment had succeeded.
+    SmokeTested {
+        /// What was asked for.
+        url: String,
+        /// Whether the answer passes.
+        passed: bool,
+        /// What came: `answered 200`, `no answer: connection refused`.
+        detail: String,
+        /// Since the first request.
+        at_ms: u64,
+    },
     /// Still at it: sent when nothing else was for a while.
     Heartbeat {
         /// The stage.

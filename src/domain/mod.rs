@@ -25,5 +25,6 @@ pub mod release;
 pub mod repository;
 pub mod secret;
 pub mod service;
+pub mod smoke;
 pub mod status;
 pub mod tag_pattern;

@@ -1,5 +1,4 @@
-//! The whole pipeline, in order: resolve → preflight → copy beside verify →
-//! prepare → promote → release → gate → aftercare.
+//! The whole pipeline, in order: resolve → preflight → copy beside verify → prepare → promote → release → gate → aftercare.
 
 use std::{future::Future, time::Duration};
 
@@ -177,6 +176,7 @@ async fn conclude<T: DeployTarget>(
     wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;
     release.assert_tag(true).await?;
     let service_url = wait::service_url(&adapters.target, service, run.events()).await;
+    wait::smoke_test(run, deployment.target.smoke_test.as_ref(), service_url.as_deref()).await?;
     let summary = format!("{} is serving on {service}", image.digest().short());
     Ok(Deployed { digest: Some(image.digest().clone()), service_url, summary })
 }

@@ -16,6 +16,7 @@ use crate::{
         event::Stage,
         exit_code::ExitCode,
         operation::{OperationId, OperationStatus, Verdict},
+        smoke::Answer,
     },
     registry::RegistryError,
     stages::{
@@ -139,6 +140,16 @@ pub enum Failure {
         /// The last line of the application's output.
         last_line: Option<String>,
     },
+    /// The deployment succeeded, and the service's URL does not answer as it should.
+    #[error("the smoke test failed: {url} {last}")]
+    SmokeTest {
+        /// What was asked for.
+        url: String,
+        /// What the last request came to.
+        last: Answer,
+        /// What became of it, where the version before was to be deployed again.
+        returned: Option<Returned>,
+    },
     /// The deadline passed with the operation still running.
     #[error("the deployment did not end in time (last seen: {})", .last.as_ref().map_or("never listed".to_owned(), ToString::to_string))]
     GateTimeout {
@@ -208,6 +219,15 @@ pub enum Failure {
     },
 }
 
+/// What became of deploying the version before again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Returned {
+    /// It serves.
+    To(Digest),
+    /// It could not be; why.
+    Not(String),
+}
+
 impl Failure {
     /// A cancellation with nothing running. Work that ended because of a token knows no signal when the token was
     /// not a user's; SIGINT's code is the honest default then.
@@ -273,6 +293,7 @@ impl Failure {
                 Verdict::Failed | Verdict::RollbackFailed => ExitCode::DeploymentFailed,
                 Verdict::Deployed => ExitCode::Internal,
             },
+            Self::SmokeTest { .. } => ExitCode::SmokeTest,
             Self::GateTimeout { .. } | Self::GateLost(_) => ExitCode::GateTimeout,
             Self::Cancelled { signal, .. } | Self::CopyStopped { signal, .. } | Self::Stopped { signal } => {
                 signal.exit_code()

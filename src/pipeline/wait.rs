@@ -15,10 +15,12 @@ use crate::{
         mask::Mask,
         operation::{OperationId, Verdict},
         service::ServiceStatus,
+        smoke::{Answer, SmokeTest},
     },
     stages::{
         aftercare,
         gate::{self, GateEnd, GateRules},
+        smoke::{self, SmokeEnd},
     },
     target::{DeployTarget, Started},
 };
@@ -87,6 +89,34 @@ async fn is_create_failed<T: DeployTarget>(target: &T, started: &Started) -> boo
     live.is_ok_and(|live| live.is_some_and(|live| live.status == ServiceStatus::CreateFailed))
 }
 
+/// Asks the service's URL, if that is wanted and there is one.
+///
+/// # Errors
+/// [`Failure::SmokeTest`] when it does not answer as it should.
+pub async fn smoke_test(run: &Run, test: Option<&SmokeTest>, address: Option<&str>) -> Result<(), Failure> {
+    let Some(test) = test else { return Ok(()) };
+    let asking = async {
+        let Some(address) = address else {
+            return Ok(Told::skipped((), "the service has no URL that is known"));
+        };
+        let (events, cancellation) = (&run.narrator.events, &run.narrator.cancellation);
+        match smoke::smoke_test(address, test, events, cancellation.token()).await {
+            Ok(SmokeEnd::Passed { .. }) => {
+                Ok(Told::done((), format!("{address}{} answers {}", test.path, test.status)))
+            }
+            Ok(SmokeEnd::Failed { last }) => {
+                Err(Failure::SmokeTest { url: format!("{address}{}", test.path), last, returned: None })
+            }
+            Ok(SmokeEnd::Cancelled) => Err(Failure::cancelled(cancellation.signal(), Stage::Smoke)),
+            Err(reason) => {
+                let last = Answer::None(reason);
+                Err(Failure::SmokeTest { url: format!("{address}{}", test.path), last, returned: None })
+            }
+        }
+    };
+    run.narrator.stage(Stage::Smoke, asking).await
+}
+
 /// Where the service answers, as a URL.
 pub async fn service_url<T: DeployTarget>(target: &T, service: &str, events: &Emitter) -> Option<String> {
     match target.service(service).await {
@@ -126,5 +156,6 @@ pub async fn wait<T: DeployTarget>(
     run.progress.deployment_started(&followed.started);
     gate_and_aftercare(run, target, logs, &followed).await?;
     let service_url = service_url(target, service, &run.narrator.events).await;
+    smoke_test(run, wanted.smoke_test.as_ref(), service_url.as_deref()).await?;
     Ok(Deployed { digest: None, service_url, summary })
 }

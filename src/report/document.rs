@@ -1,22 +1,25 @@
 //! What `--report FILE` holds: the run as one document, put together from its events.
 
-mod mirrored;
 mod reading;
+mod shape;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
-use self::{mirrored::Mirror, reading::Reading};
+use self::{
+    reading::Reading,
+    shape::{
+        Check, Copy, Exit, Identity, LogEntry, Mirror, Operation, Probe, Promotion, Request, Resumption, Retry,
+        StageEntry, StatusEntry, Verification,
+    },
+};
 use super::{Moment, verdict};
 use crate::domain::{
-    account::AccountId,
     digest::Digest,
-    event::{Event, LogSource, Outcome, Stage, milliseconds},
+    event::{Event, milliseconds},
     exit_code::ExitCode,
-    finding::FindingReport,
-    health::HealthCheck,
-    operation::{OperationId, OperationStatus, Verdict},
+    operation::OperationId,
 };
 
 /// The name and version of this shape. Fields may be added to it; none changes its meaning.
@@ -52,136 +55,12 @@ pub(super) struct Document {
     verification: Option<Verification>,
     promotions: Vec<Promotion>,
     operation: Option<Operation>,
+    smoke: Vec<Request>,
     logs: VecDeque<LogEntry>,
     notices: Vec<String>,
     warnings: Vec<String>,
     #[serde(flatten)]
     reading: Reading,
-}
-
-#[derive(Serialize)]
-struct Identity {
-    purpose: String,
-    account: AccountId,
-    arn: String,
-}
-
-/// `outcome` and `elapsed_ms` are null for a stage that was begun and not ended.
-#[derive(Serialize)]
-struct StageEntry {
-    stage: Stage,
-    outcome: Option<Outcome>,
-    detail: String,
-    elapsed_ms: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Check {
-    #[serde(rename = "check")]
-    name: String,
-    outcome: Outcome,
-    detail: String,
-    hint: Option<String>,
-}
-
-/// A copy, under its destination. `digest` and what follows is null until it is finished.
-#[derive(Default, Serialize)]
-struct Copy {
-    blobs: u64,
-    bytes: u64,
-    blobs_present: u64,
-    bytes_present: u64,
-    blobs_copied: u64,
-    bytes_done: u64,
-    digest: Option<Digest>,
-    blobs_mounted: u64,
-    blobs_fetched: u64,
-    tag: Option<String>,
-    referrers: Option<u64>,
-    changed: Option<bool>,
-    bytes_received: Option<u64>,
-    bytes_sent: Option<u64>,
-    requests: Option<u64>,
-    elapsed_ms: Option<u64>,
-    failure: Option<String>,
-    hint: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Resumption {
-    what: String,
-    at_bytes: u64,
-    bytes: u64,
-}
-
-#[derive(Serialize)]
-struct Retry {
-    what: String,
-    cause: String,
-    attempt: u32,
-    delay_ms: u64,
-}
-
-#[derive(Default, Serialize)]
-struct Verification {
-    healthy: Option<bool>,
-    reason: Option<String>,
-    container: Option<String>,
-    address: Option<String>,
-    way: Option<String>,
-    not_used: Vec<String>,
-    health_check: Option<HealthCheck>,
-    missing_secrets: Vec<String>,
-    probes: Vec<Probe>,
-    exit: Option<Exit>,
-    last_lines: Vec<String>,
-    finding: Option<FindingReport>,
-    ready_ms: Option<u64>,
-    allowed_ms: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Probe {
-    number: u32,
-    passed: bool,
-    detail: String,
-    at_ms: u64,
-}
-
-#[derive(Serialize)]
-struct Exit {
-    exit_code: i64,
-    out_of_memory: bool,
-}
-
-#[derive(Serialize)]
-struct Promotion {
-    repository: String,
-    tag: String,
-    previous: Option<Digest>,
-    digest: Digest,
-}
-
-#[derive(Serialize)]
-struct Operation {
-    id: OperationId,
-    verb: Option<String>,
-    service_arn: Option<String>,
-    statuses: Vec<StatusEntry>,
-    verdict: Option<Verdict>,
-    reason: Option<String>,
-}
-
-#[derive(Serialize)]
-struct StatusEntry {
-    status: Option<OperationStatus>,
-    at_ms: u64,
-}
-
-#[derive(Serialize)]
-struct LogEntry {
-    source: LogSource,
-    line: String,
 }
 
 impl Document {
@@ -213,6 +92,7 @@ impl Document {
             verification: None,
             promotions: Vec::new(),
             operation: None,
+            smoke: Vec::new(),
             logs: VecDeque::new(),
             notices: Vec::new(),
             warnings: Vec::new(),
@@ -275,12 +155,15 @@ impl Document {
                 (copy.failure, copy.hint) = (Some(reason), hint);
             }
             Event::RepositoryCreated { repository } => self.repositories_created.push(repository),
-            end @ Event::Mirrored { .. } => self.mirror = Mirror::of(&end),
+            end @ Event::Mirrored { .. } => self.end_mirror(&end),
             Event::ContainerStarted { container, address, way, not_used, health_check, missing_secrets } => {
                 let (container, address, health_check) = (Some(container), Some(address), Some(health_check));
                 let (way, default) = (Some(way), Verification::default());
                 *self.verification() =
                     Verification { container, address, way, not_used, health_check, missing_secrets, ..default };
+            }
+            Event::SmokeTested { url, passed, detail, at_ms } => {
+                self.smoke.push(Request { url, passed, detail, at_ms });
             }
             Event::Probed { number, passed, detail, at_ms } => {
                 self.verification().probes.push(Probe { number, passed, detail, at_ms });
@@ -327,6 +210,33 @@ impl Document {
             (copy.referrers, copy.changed) = (Some(referrers), Some(changed));
             (copy.bytes_received, copy.bytes_sent) = (Some(bytes_received), Some(bytes_sent));
             (copy.requests, copy.elapsed_ms) = (Some(requests), Some(elapsed_ms));
+        }
+    }
+
+    fn end_mirror(&mut self, end: &Event) {
+        if let &Event::Mirrored {
+            images,
+            registries,
+            copied,
+            present,
+            failed,
+            bytes_received,
+            bytes_sent,
+            requests,
+            elapsed_ms,
+        } = end
+        {
+            self.mirror = Some(Mirror {
+                images,
+                registries,
+                copied,
+                present,
+                failed,
+                bytes_received,
+                bytes_sent,
+                requests,
+                elapsed_ms,
+            });
         }
     }
 

@@ -101,6 +101,7 @@ impl Junit {
             | Event::LogGroupDeleted { .. }
             | Event::Printed { .. }
             | Event::Gated { .. }
+            | Event::SmokeTested { .. }
             | Event::Heartbeat { .. }
             | Event::Notice { .. }
             | Event::Warning { .. } => {}

@@ -231,6 +231,12 @@ pub(super) fn one_of_each() -> Vec<Event> {
         Event::OrphanFound(reading::orphan()),
         Event::LogGroupDeleted { name: reading::orphan().name },
         Event::Printed { what: "terraform", text: "import {\n}\n".to_owned() },
+        Event::SmokeTested {
+            url: "https://abc.eu-west-1.awsapprunner.com/health".to_owned(),
+            passed: true,
+            detail: "answered 200".to_owned(),
+            at_ms: 120,
+        },
         Event::Heartbeat { stage: Stage::Gate, detail: "the operation to end".to_owned(), elapsed_ms: 31_000 },
         Event::Notice { message: "the service deploys this tag by itself".to_owned() },
         Event::Warning { message: "the log group cannot be read".to_owned() },
@@ -276,11 +282,12 @@ fn ordinal(event: &Event) -> usize {
         Event::LogGroupDeleted { .. } => 32,
         Event::Printed { .. } => 33,
         Event::Planned(_) => 34,
+        Event::SmokeTested { .. } => 35,
     }
 }
 
 #[test]
 fn the_samples_have_every_variant() {
     let seen: std::collections::BTreeSet<usize> = one_of_each().iter().map(ordinal).collect();
-    assert_eq!(seen, (0..35).collect());
+    assert_eq!(seen, (0..36).collect());
 }

@@ -14,4 +14,5 @@ pub mod pull_through;
 pub mod record;
 pub mod release;
 pub mod resolve;
+pub mod smoke;
 pub mod verify;

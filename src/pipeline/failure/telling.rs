@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::{Failure, failed};
+use super::{Failure, Returned, failed};
 use crate::{
     aws::identity::IdentityError,
     domain::operation::Verdict,
@@ -80,6 +80,13 @@ impl Failure {
             | Self::TagUnseen { deployed: false, .. } => "nothing was deployed",
             Self::TagUnseen { deployed: true, .. } => "the deployment succeeded, of what the tag pointed at",
             Self::TagTaken { deployed: true, .. } => "the deployment succeeded, and may have deployed the other image",
+            Self::SmokeTest { returned: Some(Returned::To(digest)), .. } => {
+                return format!("{} serves again, the version before", digest.short());
+            }
+            Self::SmokeTest { returned: Some(Returned::Not(_)), .. } => {
+                "the new version serves; the version before could not be deployed again"
+            }
+            Self::SmokeTest { returned: None, .. } => "the new version serves",
             Self::Deployment { verdict: Verdict::RolledBack, .. } => "the old version serves",
             Self::Deployment { create_failed: true, .. } => {
                 "the service is in CREATE_FAILED: it holds its name and serves nothing"
@@ -162,6 +169,10 @@ impl Failure {
             Self::NoConsent { .. } => Some("pass --yes, or answer y on a terminal".to_owned()),
             Self::FileExists { .. } => Some("name another file, or pass --force to replace it".to_owned()),
             Self::File { .. } => Some("name a file in a folder that exists and can be written".to_owned()),
+            Self::SmokeTest { returned: None, .. } => {
+                Some("look at the application's logs; to have the version before deployed again by itself: `smoke_test.on_failure: return`".to_owned())
+            }
+            Self::SmokeTest { returned: Some(_), .. } => Some("look at the application's logs of the version that failed".to_owned()),
             Self::Aws { .. }
             | Self::Service { .. }
             | Self::Services(_)
@@ -195,6 +206,11 @@ impl Failure {
             Self::Deployment { reason, last_line, .. } => {
                 causes.push(reason.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));
                 causes.extend(last_line.as_ref().map(|line| format!("the application's last line: {line}")));
+            }
+            Self::SmokeTest { returned, .. } => {
+                if let Some(Returned::Not(reason)) = returned {
+                    causes.push(format!("the version before could not be deployed again: {reason}"));
+                }
             }
             Self::Aws { .. }
             | Self::Credentials(_)

@@ -65,6 +65,7 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
             return container_started(container, &format!("{address}, {way}"), &health_check.to_string(), missing_secrets);
         }
         Event::Probed { number, passed, detail, at_ms } => probed(*number, *passed, detail, *at_ms),
+        Event::SmokeTested { url, passed, detail, at_ms } => smoke_tested(url, *passed, detail, *at_ms),
         Event::ContainerExited { exit_code, out_of_memory } => container_exited(*exit_code, *out_of_memory),
         Event::Verified { finding, last_lines, .. } => {
             let found = finding.iter().flat_map(found);
@@ -206,6 +207,15 @@ fn probed(number: u32, passed: bool, detail: &str, at_ms: u64) -> Line {
     let (role, result) = if passed { (Role::Good, "passed") } else { (Role::Bad, "failed") };
     going(Some(Stage::Verify))
         .say(format!("probe {number} "))
+        .with(role, result)
+        .say(format!(": {detail} "))
+        .with(Role::Faint, format!("(after {})", quantity::duration(at_ms)))
+}
+
+fn smoke_tested(url: &str, passed: bool, detail: &str, at_ms: u64) -> Line {
+    let (role, result) = if passed { (Role::Good, "passed") } else { (Role::Bad, "failed") };
+    going(Some(Stage::Smoke))
+        .say(format!("GET {url} "))
         .with(role, result)
         .say(format!(": {detail} "))
         .with(Role::Faint, format!("(after {})", quantity::duration(at_ms)))
