@@ -104,7 +104,10 @@ mod tests {
 
     #[test]
     fn groups_are_declared_and_those_that_exist_imported() {
-        insta::assert_snapshot!("both", file(&service(), &groups(true, Some(30))));
+        let both = file(&service(), &groups(true, Some(30)));
+        let shown = include_str!("../../../docs/commands.md").split("```terraform\n").nth(1).unwrap();
+        assert!(both.contains(shown.split("```").next().unwrap()), "docs/commands.md shows another");
+        insta::assert_snapshot!("both", both);
         insta::assert_snapshot!("one", file(&service(), &groups(false, None)));
     }
 

@@ -140,10 +140,9 @@ fn scalar(text: &str) -> String {
     let plain_char = |c: char| c.is_ascii_alphanumeric() || "-_./:@+=,${}".contains(c);
     let word = text.to_ascii_lowercase();
     let is_word = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"].contains(&word.as_str());
-    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$')
-        && !text.ends_with(':')
-        && !is_word
-        && text.chars().all(plain_char);
+    // What begins with a digit may be a number, and has no slash then.
+    let begins = |c: char| c.is_ascii_alphabetic() || c == '$' || (c.is_ascii_digit() && text.contains('/'));
+    let plain = text.starts_with(begins) && !text.ends_with(':') && !is_word && text.chars().all(plain_char);
     if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
@@ -214,6 +213,7 @@ mod tests {
         for (text, expected) in [
             ("shop-api", "shop-api"),
             ("0123", "\"0123\""),
+            ("111.dkr/api:${V}", "111.dkr/api:${V}"),
             ("null", "\"null\""),
             ("a: b", "\"a: b\""),
             ("a #b", "\"a #b\""),

@@ -35,7 +35,7 @@ pub fn forecast(target: &Target, digest: &Digest, seen: &Observation, plan: &Pla
             | ReleaseVerb::Rebuild
             | ReleaseVerb::FollowPush => None,
         }),
-        steps: course.map(|course| steps(target, digest, seen, plan, course)).unwrap_or_default(),
+        steps: course.map(|course| steps(target, digest, plan, course)).unwrap_or_default(),
         changes: course.map(|course| changes(target, digest, seen, plan, course)).unwrap_or_default(),
     }
 }
@@ -48,14 +48,7 @@ fn skipped(stage: Stage, action: impl Into<String>) -> Step {
     Step { skipped: true, ..step(stage, action) }
 }
 
-/// Where the tag points, if it is the one that was looked at.
-fn points_at<'a>(seen: &'a Observation, plan: &Plan) -> Option<&'a Digest> {
-    let looked_at = seen.live.as_ref().and_then(|live| live.image_identifier.as_deref());
-    let is_pinned = looked_at.is_some_and(|identifier| identifier.contains('@'));
-    seen.points_at.as_ref().filter(|_| plan.tag().is_some() && !is_pinned)
-}
-
-fn steps(target: &Target, digest: &Digest, seen: &Observation, plan: &Plan, course: &Course) -> Vec<Step> {
+fn steps(target: &Target, digest: &Digest, plan: &Plan, course: &Course) -> Vec<Step> {
     let is_begun = matches!(course.verb, ReleaseVerb::Nothing | ReleaseVerb::Follow(_)) && course.first.is_none();
     if is_begun {
         return begun(course);
@@ -71,7 +64,7 @@ fn steps(target: &Target, digest: &Digest, seen: &Observation, plan: &Plan, cour
     steps.extend(course.first.map(|first| step(Stage::Prepare, preparation(first))));
     steps.push(match plan.tag() {
         None => skipped(Stage::Promote, "the service deploys by digest, no tag is moved"),
-        Some(tag) if points_at(seen, plan) == Some(digest) => {
+        Some(tag) if plan.points_at.as_ref() == Some(digest) => {
             skipped(Stage::Promote, format!("tag {tag} points at {} already", digest.short()))
         }
         Some(tag) => step(Stage::Promote, format!("tag {tag} of {repository} to {}", digest.short())),
@@ -132,7 +125,7 @@ fn changes(target: &Target, digest: &Digest, seen: &Observation, plan: &Plan, co
         changes.push(change("repository", plan.repository(), None, Some("created".to_owned())));
     }
     if let Some(tag) = plan.tag() {
-        let from = points_at(seen, plan);
+        let from = plan.points_at.as_ref();
         changes.extend(differing("tag", tag, from.map(ToString::to_string), Some(digest.to_string())));
     }
     changes.extend(changes_of_service(seen.live.as_ref(), plan, course));

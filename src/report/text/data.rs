@@ -157,7 +157,9 @@ mod tests {
 
     #[test]
     fn a_status_is_a_table() {
-        insta::assert_snapshot!(shown(&Event::Status(Box::new(status())), false));
+        let shown = shown(&Event::Status(Box::new(status())), false);
+        assert!(include_str!("../../../docs/commands.md").contains(&shown), "docs/commands.md shows another");
+        insta::assert_snapshot!(shown);
     }
 
     #[test]
