@@ -10,6 +10,7 @@ use super::{
 
 /// What the command line says about the configuration. A field is a flag; its text is not interpolated.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a field is a flag, and these take no value")]
 pub struct Overrides {
     /// `--file`: the file. Without it `shipgate.yaml` or `shipgate.yml` is read if it is there.
     pub file: Option<PathBuf>,

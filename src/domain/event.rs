@@ -274,7 +274,7 @@ pub enum Event {
     },
     /// The service took the order.
     Released {
-        /// `create-service` or `start-deployment`.
+        /// What released it: `create-service`, `start-deployment`, `update-service`, `rebuild` or `follow-push`.
         verb: String,
         /// The service's ARN.
         service_arn: String,

@@ -273,8 +273,9 @@ impl Failure {
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
             Self::Destinations(failure) => failure.exit_code(),
             Self::Copy(_) | Self::Mirror(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,
-            Self::Promote(PromoteError::Unknown { .. }) => ExitCode::DeploymentFailed,
-            Self::Changed(_) => ExitCode::Busy,
+            Self::Promote(PromoteError::Unknown { .. })
+            | Self::Prepare(PrepareError::Failed { .. } | PrepareError::Cancelled) => ExitCode::DeploymentFailed,
+            Self::Changed(_) | Self::Prepare(PrepareError::StillBusy { .. }) => ExitCode::Busy,
             Self::TagTaken { deployed, .. } | Self::TagUnseen { deployed, .. } => {
                 if *deployed {
                     ExitCode::DeploymentFailed
@@ -284,9 +285,6 @@ impl Failure {
             }
             Self::Unhealthy { .. } => ExitCode::Unhealthy,
             Self::Unverifiable(_) | Self::NoEngine(_) => ExitCode::Unverifiable,
-            Self::Prepare(PrepareError::StillBusy { .. }) => ExitCode::Busy,
-            Self::Prepare(PrepareError::Failed { .. } | PrepareError::Cancelled) => ExitCode::DeploymentFailed,
-            Self::Prepare(PrepareError::Late { .. } | PrepareError::Unseen(_)) => ExitCode::GateTimeout,
             Self::Release(error) => release_exit_code(error),
             Self::Deployment { verdict, .. } => match verdict {
                 Verdict::RolledBack => ExitCode::RolledBack,
@@ -294,7 +292,9 @@ impl Failure {
                 Verdict::Deployed => ExitCode::Internal,
             },
             Self::SmokeTest { .. } => ExitCode::SmokeTest,
-            Self::GateTimeout { .. } | Self::GateLost(_) => ExitCode::GateTimeout,
+            Self::GateTimeout { .. }
+            | Self::GateLost(_)
+            | Self::Prepare(PrepareError::Late { .. } | PrepareError::Unseen(_)) => ExitCode::GateTimeout,
             Self::Cancelled { signal, .. } | Self::CopyStopped { signal, .. } | Self::Stopped { signal } => {
                 signal.exit_code()
             }

@@ -65,12 +65,14 @@ impl Failure {
             Self::Mirror(failure) => failure.world(),
             Self::Destinations(failure) => failure.world(),
             Self::CopyStopped { world, .. } => world,
-            Self::Unhealthy { .. } | Self::Unverifiable(_) | Self::NoEngine(_) | Self::Changed(_) => {
-                "no tag was moved and nothing was deployed"
-            }
+            Self::Changed(_) if progress.moved_tag().is_some() => "nothing was deployed",
+            Self::Unhealthy { .. }
+            | Self::Unverifiable(_)
+            | Self::NoEngine(_)
+            | Self::Prepare(PrepareError::StillBusy { .. })
+            | Self::Changed(_) => "no tag was moved and nothing was deployed",
             Self::Promote(PromoteError::NotMoved { .. }) => "the tag points where it did and nothing was deployed",
             Self::Promote(PromoteError::Unknown { .. }) => "nothing was deployed; where the tag points is not known",
-            Self::Prepare(PrepareError::StillBusy { .. }) => "no tag was moved and nothing was deployed",
             Self::Prepare(_) => "no tag was moved; what the service is like now is not known: look at it",
             Self::Release(ReleaseError::NoPush) => "the deployment that the push of the tag begins may be running",
             Self::Release(ReleaseError::Nothing { .. }) => "nothing was deployed, as far as is known",
