@@ -57,7 +57,7 @@ pub async fn connect(
     let engine = async {
         if deployment.target.verify.skip { None } else { Some(Engine::connect(&docker_environment(environment)).await) }
     };
-    connect_all(deployment, environment, events, engine).await
+    Box::pin(connect_all(deployment, environment, events, engine)).await
 }
 
 /// The same without a Docker engine, for a run that starts no container.
@@ -69,7 +69,7 @@ pub async fn connect_without_engine(
     environment: &Environment,
     events: &Emitter,
 ) -> Result<Adapters<AppRunner>, Failure> {
-    connect_all(deployment, environment, events, std::future::ready(None)).await
+    Box::pin(connect_all(deployment, environment, events, std::future::ready(None))).await
 }
 
 async fn connect_all(

@@ -26,7 +26,7 @@ mod tests {
     #[test]
     fn lengths_of_time() {
         assert_eq!(read(None).unwrap(), None);
-        assert_eq!(read(Some("1h30m")).unwrap(), Some(Duration::from_secs(5400)));
+        assert_eq!(read(Some("1h30m")).unwrap(), Some(Duration::from_mins(90)));
         for wrong in ["", "0s", "10", "yesterday"] {
             assert!(read(Some(wrong)).is_err(), "{wrong}");
         }

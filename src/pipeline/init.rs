@@ -80,9 +80,12 @@ pub async fn init<T: DeployTarget>(
         }
         Some(path) => {
             let written = write(path, &text, request.force);
-            written.map_err(|source| match source.kind() {
-                io::ErrorKind::AlreadyExists => Failure::FileExists { path: path.clone() },
-                _ => Failure::File { path: path.clone(), source },
+            written.map_err(|source| {
+                if source.kind() == io::ErrorKind::AlreadyExists {
+                    Failure::FileExists { path: path.clone() }
+                } else {
+                    Failure::File { path: path.clone(), source }
+                }
             })?;
             format!("{} deploys to {name}", path.display())
         }

@@ -107,24 +107,31 @@ async fn read<T: DeployTarget>(
         }
     };
     let reading = Reading { logs, sources: sources(&live.arn, request), mask: Mask::new(&live.settings.environment) };
-    let mut window = window(request, observed.as_ref(), Timestamp::now());
+    let window = window(request, observed.as_ref(), Timestamp::now());
     let mut tail = Tail::default();
     show(run, &mut tail, reading.round(window, Some(run)).await?);
-    while request.follow {
-        tokio::time::sleep(PACE).await;
-        window.since = tail.goes_on_from(window.since);
-        match reading.round(window, None).await {
-            Ok(lines) => show(run, &mut tail, lines),
-            Err(Failure::Aws { source, .. }) if !source.is_denied() => {
-                run.events().emit(Event::Warning { message: format!("no lines for now: {source}") });
-                tokio::time::sleep(PAUSE).await;
-            }
-            Err(failure) => return Err(failure),
-        }
+    if request.follow {
+        return Err(follow(run, &reading, window, &mut tail).await);
     }
     let count = tail.shown();
     let summary = format!("{count} line{} of {service}", if count == 1 { "" } else { "s" });
     Ok(Deployed { digest: None, service_url: None, summary })
+}
+
+/// Goes on with what comes, until it is dropped or the lines cannot be read any more.
+async fn follow(run: &Run, reading: &Reading<'_>, mut window: Window, tail: &mut Tail) -> Failure {
+    loop {
+        tokio::time::sleep(PACE).await;
+        window.since = tail.goes_on_from(window.since);
+        match reading.round(window, None).await {
+            Ok(lines) => show(run, tail, lines),
+            Err(Failure::Aws { source, .. }) if !source.is_denied() => {
+                run.events().emit(Event::Warning { message: format!("no lines for now: {source}") });
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(failure) => return failure,
+        }
+    }
 }
 
 fn show(run: &Run, tail: &mut Tail, lines: Vec<TaggedLine>) {
@@ -224,7 +231,7 @@ mod tests {
             ended_at: ended.map(at),
         };
         let now = at(10_000);
-        let since = LogsRequest { since: Some(Duration::from_secs(60)), ..request() };
+        let since = LogsRequest { since: Some(Duration::from_mins(1)), ..request() };
         let ended = observed(Some(4_000));
         let table = [
             (request(), None, Window { since: Some(at(9_400)), until: None }),

@@ -19,6 +19,7 @@ pub struct StatusArgs {
 
 /// Arguments of `logs`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct LogsArgs {
     /// Go on with the lines that come, until Ctrl-C
     #[arg(long, conflicts_with = "orphans")]

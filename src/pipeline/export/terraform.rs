@@ -66,8 +66,8 @@ fn declared(service: &ServiceArn, group: &Group) -> String {
 /// A block with its equals signs below each other.
 fn block(header: &str, attributes: &[(&str, String)]) -> String {
     let width = attributes.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines: String = attributes.iter().map(|(name, value)| format!("  {name:<width$} = {value}\n")).collect();
-    format!("{header} {{\n{lines}}}\n")
+    let lines: Vec<String> = attributes.iter().map(|(name, value)| format!("  {name:<width$} = {value}\n")).collect();
+    format!("{header} {{\n{}}}\n", lines.concat())
 }
 
 /// A resource's name. Services' names are letters, digits, `-` and `_`, as names in Terraform are, which do not begin with a

@@ -74,23 +74,27 @@ fn role(indent: &str, key: &str, role: &str, external_id: Option<&str>) -> Strin
 
 fn target(facts: &Facts<'_>) -> String {
     let (request, live) = (facts.request, facts.live);
-    let mut text = format!("targets:\n  {}:\n", scalar(&request.target));
-    text.push_str("    # The role that deploys; without one, the identity in the environment does.\n");
-    text.push_str(&match &request.role {
-        Some(arn) => role("    ", "role", arn, request.external_id.as_deref()),
-        None => format!("    # role: arn:aws:iam::{}:role/NAME\n", live.arn.account()),
-    });
-    text.push_str(&format!("    service: {}\n", scalar(live.arn.name())));
-    if !has_region(facts) {
-        text.push_str(&format!("    region: {}\n", live.arn.region()));
-    }
-    text.push_str(&deploys_from(live));
-    text.push_str(&secrets(&live.settings.secret_names));
-    if let Some(days) = facts.retention_days {
-        text.push_str("    # What its log groups are set to now, and again by every deployment.\n");
-        text.push_str(&format!("    logs: {{ retention_days: {days} }}\n"));
-    }
-    text
+    [
+        format!("targets:\n  {}:\n", scalar(&request.target)),
+        "    # The role that deploys; without one, the identity in the environment does.\n".to_owned(),
+        match &request.role {
+            Some(arn) => role("    ", "role", arn, request.external_id.as_deref()),
+            None => format!("    # role: arn:aws:iam::{}:role/NAME\n", live.arn.account()),
+        },
+        format!("    service: {}\n", scalar(live.arn.name())),
+        if has_region(facts) { String::new() } else { format!("    region: {}\n", live.arn.region()) },
+        deploys_from(live),
+        secrets(&live.settings.secret_names),
+        facts.retention_days.map_or_else(String::new, retention),
+    ]
+    .concat()
+}
+
+fn retention(days: u32) -> String {
+    format!(
+        "    # What its log groups are set to now, and again by every deployment.\n    \
+         logs: {{ retention_days: {days} }}\n"
+    )
 }
 
 /// Whether the image's host names the service's region, which is the default then.
@@ -126,7 +130,8 @@ fn secrets(names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
     }
-    let lines: String = names.iter().map(|name| format!("    #     {}: a stand-in\n", scalar(name))).collect();
+    let lines: Vec<String> = names.iter().map(|name| format!("    #     {}: a stand-in\n", scalar(name))).collect();
+    let lines = lines.concat();
     format!(
         "    # The service's secrets are not known to the local check. Where the application does not start\n    \
          # without them, give it stand-ins:\n    \
