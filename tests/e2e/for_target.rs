@@ -61,14 +61,14 @@ fn the_live_services_settings_count_and_nothing_is_changed() {
     let orders = world.orders();
     let healthy = world.verify("v2", &[]);
     assert_eq!(healthy.code, 0, "{}", healthy.said());
-    assert!(healthy.said().contains(":3000, probed by HTTP /"), "{}", healthy.said());
+    assert!(healthy.said().contains(":3000, dialled from here, probed by HTTP /"), "{}", healthy.said());
     let unhealthy = world.verify("v3", &[]);
     assert_eq!(unhealthy.code, 6, "{}", unhealthy.said());
     assert!(unhealthy.said().contains("answers-status"), "{}", unhealthy.said());
     // Flags count more than the service, and a secret's place may be taken.
     let by_flags = world.verify("v3", &["--health-protocol", "tcp", "-e", "DATABASE_URL=stand-in", "--port", "5000"]);
     assert_eq!(by_flags.code, 0, "{}", by_flags.said());
-    assert!(by_flags.said().contains(":5000, probed by TCP"), "{}", by_flags.said());
+    assert!(by_flags.said().contains(":5000, dialled from here, probed by TCP"), "{}", by_flags.said());
     assert!(
         healthy.said().contains("DATABASE_URL") && !by_flags.said().contains("DATABASE_URL"),
         "{}",
@@ -89,7 +89,7 @@ fn an_image_of_this_machine_is_checked_before_it_is_pushed() {
     // The configuration's own image, and its variable, are not asked for.
     let ran: Ran = command.output().unwrap().into();
     assert_eq!(ran.code, 0, "{}", ran.said());
-    assert!(ran.said().contains(":8080, probed by HTTP /"), "{}", ran.said());
+    assert!(ran.said().contains(":8080, dialled from here, probed by HTTP /"), "{}", ran.said());
 }
 
 #[test]

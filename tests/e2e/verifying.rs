@@ -67,7 +67,7 @@ fn a_healthy_image_passes_and_an_unhealthy_one_does_not() {
     let healthy = Loaded::app("healthy", &[]);
     let ran = verify(&[&healthy.name, "--health-path", "/", "--port", "3000"]);
     assert_eq!(ran.code, 0, "{}", ran.said());
-    assert!(ran.said().contains(":3000, probed by HTTP /"), "{}", ran.said());
+    assert!(ran.said().contains(":3000, dialled from here, probed by HTTP /"), "{}", ran.said());
     let unhealthy = Loaded::app("unhealthy", &[("DEMO_FAIL", "exit:3")]);
     let ran = verify(&[&unhealthy.name, "--output", "json"]);
     assert_eq!(ran.code, 6, "{}", ran.said());
