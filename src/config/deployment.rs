@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::domain::{
     access::Access, arn::RoleArn, image::ImageReference, pull_through::Via, secret::Secret, service::RunSettings,
+    service_secret::SecretsWay,
 };
 
 /// One image, and the one target it goes to.
@@ -54,7 +55,7 @@ pub struct CreateSettings {
     pub access_role: RoleArn,
     /// The role the application runs as.
     pub instance_role: Option<RoleArn>,
-    /// What its container is run with. Its `secret_names` are the names in `secrets`.
+    /// What its container is run with. Its `secrets` are those of `secrets`.
     pub run: RunSettings,
     /// Environment variables whose values App Runner fetches: name to ARN.
     pub secrets: BTreeMap<String, String>,
@@ -67,6 +68,8 @@ pub struct VerifySettings {
     pub environment: BTreeMap<String, Secret>,
     /// Whether to leave it out.
     pub skip: bool,
+    /// What the local container is given for the service's secrets.
+    pub secrets: SecretsWay,
 }
 
 /// The name of an App Runner service: 4 to 40 letters, digits, `-` and `_`, beginning with a letter or a digit (App Runner

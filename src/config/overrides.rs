@@ -49,6 +49,10 @@ pub struct Overrides {
     pub port: Option<String>,
     /// `--no-verify`.
     pub no_verify: bool,
+    /// `--secrets`.
+    pub secrets: Option<String>,
+    /// `--secrets-file`: a path.
+    pub secrets_file: Option<String>,
     /// `--gate-timeout`.
     pub gate_timeout: Option<String>,
     /// `--log-retention-days`.
@@ -66,7 +70,7 @@ impl Overrides {
         ]
     }
 
-    pub(super) fn of_target(&self) -> [Flag<'_>; 15] {
+    pub(super) fn of_target(&self) -> [Flag<'_>; 17] {
         let yes = |given: bool| given.then_some("true");
         [
             ("--role", &["role"], self.role.as_deref()),
@@ -82,6 +86,8 @@ impl Overrides {
             ("--memory", &["create", "memory"], self.memory.as_deref()),
             ("--port", &["create", "port"], self.port.as_deref()),
             ("--no-verify", &["verify", "skip"], yes(self.no_verify)),
+            ("--secrets", &["verify", "secrets"], self.secrets.as_deref()),
+            ("--secrets-file", &["verify", "secrets_file"], self.secrets_file.as_deref()),
             ("--gate-timeout", &["gate", "timeout"], self.gate_timeout.as_deref()),
             ("--log-retention-days", &["logs", "retention_days"], self.log_retention_days.as_deref()),
         ]

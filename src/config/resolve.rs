@@ -9,6 +9,7 @@ use super::{
     problem::{Location, Problem},
     read::Given,
     role::Role,
+    secrets,
     shape::{self, File},
 };
 use crate::domain::{
@@ -98,6 +99,7 @@ fn target_of(
         verify: VerifySettings {
             environment: create::environment(verify.environment, problems),
             skip: verify.skip.value().is_some_and(|yes| yes.0),
+            secrets: secrets::way(verify.secrets, verify.secrets_file, problems),
         },
         gate_timeout: target.gate.value().unwrap_or_default().timeout.value().map_or(GATE_TIMEOUT, |timeout| timeout.0),
         log_retention_days: target.logs.value().unwrap_or_default().retention_days.value().map(|days| days.0),

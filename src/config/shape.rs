@@ -12,6 +12,7 @@ use super::{
         Cpu, EnvironmentValue, GateTimeout, HealthPath, Memory, Port, Repository, RetentionDays, SecretArn,
         StartCommand, Switch, Tag, UpToTwenty,
     },
+    secrets::{VariablesFile, WayWord},
     tree::Node,
 };
 use crate::domain::{account::Region, arn::RoleArn, health::Protocol, image::ImageReference, pull_through::Via};
@@ -116,6 +117,12 @@ mappings! {
         /// Whether to leave the check out. Default: false.
         #[schemars(extend("default" = false))]
         skip: Switch,
+        /// What it is given for the service's secrets: `skip` (nothing), `stub` (stand-ins), `fetch` (what the service has) or
+        /// `file` (what `secrets_file` has). Default: `skip`.
+        #[schemars(extend("default" = "skip"))]
+        secrets: WayWord,
+        /// A file of secrets, NAME=VALUE a line, meant from where this file is; it means `secrets: file`. Default: none.
+        secrets_file: VariablesFile,
     }
 
     /// Following the deployment to its verdict.

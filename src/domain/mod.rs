@@ -22,4 +22,5 @@ pub mod release;
 pub mod repository;
 pub mod secret;
 pub mod service;
+pub mod service_secret;
 pub mod tag_pattern;

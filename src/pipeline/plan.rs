@@ -116,7 +116,7 @@ fn settings(target: &Target, live: Option<&LiveService>) -> RunSettings {
     let created = target.create.as_ref().map(|create| create.run.clone());
     let mut settings = live.map(|live| live.settings.clone()).or(created).unwrap_or_default();
     let given = &target.verify.environment;
-    settings.secret_names.retain(|name| !given.contains_key(name));
+    settings.secrets.retain(|name, _| !given.contains_key(name));
     settings.environment.extend(given.clone());
     settings
 }

@@ -40,7 +40,7 @@ fn live(status: &str, identifier: Option<&str>) -> LiveService {
         url: "abc.ap-northeast-1.awsapprunner.com".to_owned(),
         image_identifier: identifier.map(str::to_owned),
         auto_deployments: false,
-        settings: RunSettings { port: 3000, secret_names: vec!["DATABASE_URL".to_owned()], ..RunSettings::default() },
+        settings: RunSettings { port: 3000, secrets: secrets(&["DATABASE_URL"]), ..RunSettings::default() },
     }
 }
 
@@ -116,10 +116,10 @@ fn a_missing_service_is_created_only_with_a_role_for_its_image() {
 fn the_check_runs_under_the_live_settings_and_what_it_alone_is_given() {
     let identifier = format!("{WORKLOAD}:prod");
     let without = planned(&target(), Some(&live("RUNNING", Some(&identifier))));
-    assert_eq!((without.settings.port, without.settings.secret_names.len()), (3000, 1));
+    assert_eq!((without.settings.port, without.settings.secrets.len()), (3000, 1));
     let mut given = target();
     given.verify.environment.insert("DATABASE_URL".to_owned(), Secret::new("postgres://test"));
     let plan = planned(&given, Some(&live("RUNNING", Some(&identifier))));
-    assert!(plan.settings.secret_names.is_empty(), "a secret that is given is not missing");
+    assert!(plan.settings.secrets.is_empty(), "a secret that is given is not missing");
     assert_eq!(plan.settings.environment["DATABASE_URL"].reveal(), "postgres://test");
 }

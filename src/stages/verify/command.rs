@@ -50,7 +50,7 @@ pub(super) fn environment(settings: &RunSettings) -> Result<Vec<(String, Secret)
 
 /// The secrets the service is given and the container here is not.
 pub(super) fn missing_secrets(settings: &RunSettings) -> Vec<String> {
-    settings.secret_names.iter().filter(|name| !settings.environment.contains_key(*name)).cloned().collect()
+    settings.secrets.keys().filter(|name| !settings.environment.contains_key(*name)).cloned().collect()
 }
 
 #[cfg(test)]
