@@ -7,7 +7,7 @@ use std::{
     sync::LazyLock,
 };
 
-use shipgate::demo::image::SelfLayer;
+use shipgate::packing::SelfLayer;
 
 static LAYER: LazyLock<SelfLayer> = LazyLock::new(|| SelfLayer::of_executable(Path::new(super::ways::BINARY)).unwrap());
 

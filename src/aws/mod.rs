@@ -5,4 +5,5 @@ pub mod ecr;
 pub mod fault;
 pub mod identity;
 pub mod logs;
+pub mod secrets;
 pub mod session;

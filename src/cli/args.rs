@@ -49,6 +49,9 @@ pub enum Command {
     /// The application that the demo's images run
     #[command(hide = true)]
     DemoApp,
+    /// What a sidecar of the local check runs
+    #[command(hide = true)]
+    ProbeSidecar,
 }
 
 /// Arguments of `deploy`.
@@ -89,6 +92,9 @@ pub struct VerifyArgs {
     /// Watch it on for so long once it is healthy, such as 10s [default: 0s]
     #[arg(long, value_name = "DURATION")]
     pub stay: Option<String>,
+    /// How the container is reached: auto, own-address, same-network, sidecar, or a host [default: auto]
+    #[arg(long, value_name = "WAY")]
+    pub reach: Option<String>,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
@@ -263,7 +269,7 @@ pub struct OutputArgs {
     /// `text` for people, `json` for one event a line on standard output
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
-    /// Also write a report (JSON), whatever happens
+    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Colour; `auto` heeds `NO_COLOR` and `CLICOLOR_FORCE`

@@ -38,7 +38,8 @@ fn in_runtime(command: Command) -> ProcessExitCode {
         | Command::Mirror(_)
         | Command::Sandbox(_)
         | Command::Demo(_)
-        | Command::DemoApp => match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        | Command::DemoApp
+        | Command::ProbeSidecar => match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(dispatch(command)),
             Err(error) => console::complain(&format!("cannot start: {error}")).into(),
         },
@@ -55,6 +56,7 @@ async fn dispatch(command: Command) -> ProcessExitCode {
         Command::Sandbox(args) => Box::pin(commands::sandbox::run(args)).await.into(),
         Command::Demo(args) => Box::pin(commands::demo::run(args)).await.into(),
         Command::DemoApp => commands::demo_app::run().await,
+        Command::ProbeSidecar => commands::probe_sidecar::run().await,
         Command::Schema { mirror } => commands::schema::run(mirror).into(),
         Command::Completions { shell } => commands::completions::run(shell).into(),
     }

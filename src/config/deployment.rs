@@ -1,13 +1,13 @@
 //! The validated configuration: what the rest of the program is given. Everything in it is well-formed; nothing in it
 //! was asked of AWS.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use serde::Serialize;
 
 use crate::domain::{
-    access::Access, arn::RoleArn, image::ImageReference, pull_through::Via, secret::Secret, service::RunSettings,
-    service_secret::SecretsWay,
+    access::Access, arn::RoleArn, image::ImageReference, pull_through::Via, reach::ReachChoice, secret::Secret,
+    service::RunSettings, service_secret::SecretsWay,
 };
 
 /// One image, and the one target it goes to.
@@ -68,6 +68,12 @@ pub struct VerifySettings {
     pub environment: BTreeMap<String, Secret>,
     /// Whether to leave it out.
     pub skip: bool,
+    /// How long a healthy application is watched on.
+    pub stay: Duration,
+    /// How its container is reached.
+    pub reach: ReachChoice,
+    /// A Linux executable of shipgate for the sidecar (`SHIPGATE_SIDECAR`); its own where none is named.
+    pub sidecar: Option<PathBuf>,
     /// What the local container is given for the service's secrets.
     pub secrets: SecretsWay,
 }

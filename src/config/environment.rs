@@ -37,6 +37,12 @@ impl Environment {
         self.filled("DOCKER_HOST")
     }
 
+    /// A Linux executable of shipgate for the local check's sidecar, if `SHIPGATE_SIDECAR` names one.
+    #[must_use]
+    pub fn sidecar(&self) -> Option<&Path> {
+        self.filled("SHIPGATE_SIDECAR").map(Path::new)
+    }
+
     /// The user's home directory.
     #[must_use]
     pub fn home(&self) -> Option<&Path> {

@@ -99,6 +99,9 @@ fn target_of(
         verify: VerifySettings {
             environment: create::environment(verify.environment, problems),
             skip: verify.skip.value().is_some_and(|yes| yes.0),
+            stay: verify.stay.value().map_or(Duration::ZERO, |stay| stay.0),
+            reach: verify.reach.value().unwrap_or_default(),
+            sidecar: environment.sidecar().map(Into::into),
             secrets: secrets::way(verify.secrets, verify.secrets_file, problems),
         },
         gate_timeout: target.gate.value().unwrap_or_default().timeout.value().map_or(GATE_TIMEOUT, |timeout| timeout.0),

@@ -15,6 +15,7 @@ use crate::domain::{
     health::Protocol,
     image::{self, ImageReference},
     pull_through::Via,
+    reach::ReachChoice,
     secret::Secret,
 };
 
@@ -101,6 +102,18 @@ impl Scalar for Via {
     }
 }
 
+impl Scalar for ReachChoice {
+    const EXPECTED: &'static str = "a way to reach a container (auto, own-address, same-network, sidecar, or a host)";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "examples": ["auto", "own-address", "same-network", "sidecar"] })
+    }
+}
+
 /// Declares values that only configurations have, each a type of its own around what it holds, and gives every scalar
 /// its schema.
 macro_rules! values {
@@ -144,7 +157,7 @@ macro_rules! in_schema {
 
 pub(super) use {in_schema, values};
 
-in_schema!(ImageReference, RoleArn, Region, ServiceName, Protocol, Via);
+in_schema!(ImageReference, RoleArn, Region, ServiceName, Protocol, Via, ReachChoice);
 
 values! {
     /// Yes or no.
@@ -182,6 +195,11 @@ values! {
     GateTimeout(Duration) is "a timeout (such as 35m or 1h30m, at most 24h)",
         |text| duration(text).filter(|length| (1..=86_400).contains(&length.as_secs())),
         { "type": "string", "pattern": "^([0-9]+[hms])+$", "examples": ["35m", "1h30m"] }
+
+    /// How long a healthy application is watched on.
+    Stay(Duration) is "a time (such as 10s or 2m, at most 1h)",
+        |text| duration(text).filter(|length| length.as_secs() <= 3600),
+        { "type": "string", "pattern": "^([0-9]+[hms])+$", "examples": ["10s", "2m"] }
 
     /// A port.
     Port(u16) is "a port (1 to 65535)",

@@ -10,12 +10,14 @@ use super::{
     role::Role,
     scalars::{
         Cpu, EnvironmentValue, GateTimeout, HealthPath, Memory, Port, Repository, RetentionDays, SecretArn,
-        StartCommand, Switch, Tag, UpToTwenty,
+        StartCommand, Stay, Switch, Tag, UpToTwenty,
     },
     secrets::{VariablesFile, WayWord},
     tree::Node,
 };
-use crate::domain::{account::Region, arn::RoleArn, health::Protocol, image::ImageReference, pull_through::Via};
+use crate::domain::{
+    account::Region, arn::RoleArn, health::Protocol, image::ImageReference, pull_through::Via, reach::ReachChoice,
+};
 
 mappings! {
     /// What shipgate deploys, and where. `${NAME}` and `${NAME:-default}` in any value stand for environment variables.
@@ -117,6 +119,13 @@ mappings! {
         /// Whether to leave the check out. Default: false.
         #[schemars(extend("default" = false))]
         skip: Switch,
+        /// How long a healthy application is watched on, to catch what fails soon after, such as `10s`, at most `1h`. Default:
+        /// `0s`.
+        #[schemars(extend("default" = "0s"))]
+        stay: Stay,
+        /// How the container is reached: `auto`, `own-address`, `same-network`, `sidecar`, or a host. Default: `auto`.
+        #[schemars(extend("default" = "auto"))]
+        reach: ReachChoice,
         /// What it is given for the service's secrets: `skip` (nothing), `stub` (stand-ins), `fetch` (what the service has) or
         /// `file` (what `secrets_file` has). Default: `skip`.
         #[schemars(extend("default" = "skip"))]

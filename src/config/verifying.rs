@@ -7,18 +7,16 @@ use super::{
     environment::Environment,
     problem::{ConfigError, Location, Problem},
     read::Scalar,
-    scalars::{Cpu, HealthPath, Memory, Port, StartCommand, UpToTwenty, duration},
+    scalars::{Cpu, HealthPath, Memory, Port, StartCommand, Stay, UpToTwenty},
     sizes,
 };
 use crate::domain::{
     engine_image::{EngineImage, PullPolicy},
     health::{HealthCheck, Protocol},
+    reach::ReachChoice,
     secret::Secret,
     service::RunSettings,
 };
-
-/// The longest time that a healthy application may be watched on.
-const LONGEST_STAY: Duration = Duration::from_hours(1);
 
 /// The words and flags as they were given.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -31,6 +29,8 @@ pub struct VerifyWords {
     pub pull: Option<String>,
     /// `--stay`.
     pub stay: Option<String>,
+    /// `--reach`.
+    pub reach: Option<String>,
 }
 
 /// The flags that say what the container is run with, and how it is probed.
@@ -82,6 +82,10 @@ pub struct Verifying {
     pub pull: PullPolicy,
     /// How long it is watched on once it is healthy.
     pub stay: Duration,
+    /// How the container is reached.
+    pub reach: ReachChoice,
+    /// A Linux executable of shipgate for the sidecar (`SHIPGATE_SIDECAR`); its own where none is named.
+    pub sidecar: Option<PathBuf>,
 }
 
 /// Reads words and flags; what `--env-file` names is read from there.
@@ -94,9 +98,17 @@ pub fn read(words: &VerifyWords, environment: &Environment) -> Result<Verifying,
     let settings = problems.settings(&words.settings, RunSettings::default(), environment);
     let pull = problems.parse("--pull", words.pull.as_deref()).unwrap_or_default();
     problems.can_be_pulled(image.as_ref(), pull);
-    let stay = problems.stay(words.stay.as_deref());
+    let stay: Option<Stay> = problems.scalar("--stay", words.stay.as_deref());
+    let reach: Option<ReachChoice> = problems.scalar("--reach", words.reach.as_deref());
     let Some(image) = image.filter(|_| problems.0.is_empty()) else { return Err(ConfigError::new(problems.0)) };
-    Ok(Verifying { image, settings, pull, stay })
+    Ok(Verifying {
+        image,
+        settings,
+        pull,
+        stay: stay.map_or(Duration::ZERO, |stay| stay.0),
+        reach: reach.unwrap_or_default(),
+        sidecar: environment.sidecar().map(Into::into),
+    })
 }
 
 /// The problems found so far.
@@ -207,15 +219,6 @@ impl Problems {
             self.0.push(problem.with_hint("name the image by its registry and tag, or leave --pull out"));
         }
     }
-
-    fn stay(&mut self, text: Option<&str>) -> Duration {
-        let Some(text) = text else { return Duration::ZERO };
-        let stay = duration(text).filter(|stay| *stay <= LONGEST_STAY);
-        stay.unwrap_or_else(|| {
-            self.add("--stay", format!("`{text}` is not a time (such as 10s or 2m, at most 1h)"));
-            Duration::ZERO
-        })
-    }
 }
 
 #[cfg(test)]
@@ -279,6 +282,7 @@ mod tests {
             image: "two words".to_owned(),
             pull: Some("sometimes".to_owned()),
             stay: Some("long".to_owned()),
+            reach: Some("by car".to_owned()),
             settings,
         };
         let found = problems(&words);
@@ -294,10 +298,11 @@ mod tests {
             "bad.env:2:1: there is no `=` in it",
             "--pull: `sometimes`",
             "--stay: `long`",
+            "--reach: `by car` is not a way to reach a container",
         ] {
             assert!(found.iter().any(|problem| problem.contains(expected)), "{expected}: {found:#?}");
         }
-        assert_eq!(found.len(), 11, "{found:#?}");
+        assert_eq!(found.len(), 12, "{found:#?}");
         assert!(!format!("{found:?} {words:?}").contains("hunter"));
     }
 

@@ -1,4 +1,3 @@
-//! What the demonstration and the tests deploy: a small application, and the image it is packed into.
+//! What the demonstration and the tests deploy: a small application. Its image is this executable's (`packing`).
 
 pub mod app;
-pub mod image;

@@ -61,6 +61,8 @@ pub struct EngineFacts {
     pub api_version: String,
     /// The release of the kernel its containers run on.
     pub kernel: Option<String>,
+    /// The architecture of its machine, as images call it: `amd64`, `arm64`.
+    pub architecture: Option<String>,
     /// Whether it runs without root, and so with its bridge in a network namespace of its own.
     pub rootless: bool,
 }
@@ -96,9 +98,19 @@ impl Engine {
             address,
             api_version: docker.client_version().to_string(),
             kernel: info.kernel_version,
+            architecture: info.architecture.as_deref().map(architecture).map(str::to_owned),
             rootless: options.iter().any(|option| option.contains("rootless")),
         };
         Ok(Self { docker, facts })
+    }
+}
+
+/// Engines call processors what the kernel calls them (`uname -m`).
+fn architecture(machine: &str) -> &str {
+    match machine {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
     }
 }
 

@@ -45,6 +45,8 @@ pub struct ContainerSpec {
     pub cpu_units: u32,
     /// Memory in MiB. There is no swap on top of it.
     pub memory_mib: u32,
+    /// The network it is on; the engine's default one where none is named.
+    pub network: Option<String>,
     /// See [`labels`].
     pub labels: HashMap<String, String>,
 }
@@ -245,6 +247,7 @@ fn body(spec: &ContainerSpec) -> ContainerCreateBody {
 fn limits(spec: &ContainerSpec) -> HostConfig {
     let memory_bytes = i64::from(spec.memory_mib) * 1024 * 1024;
     HostConfig {
+        network_mode: spec.network.clone(),
         memory: Some(memory_bytes),
         // Memory and swap together, so none of it is swap.
         memory_swap: Some(memory_bytes),
@@ -310,6 +313,7 @@ mod tests {
             environment: vec![("A".to_owned(), Secret::new("b=c"))],
             cpu_units: 256,
             memory_mib: 512,
+            network: None,
             labels: std::collections::HashMap::new(),
         };
         let body = body(&spec);

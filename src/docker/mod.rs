@@ -9,8 +9,11 @@ pub mod image;
 pub mod labels;
 pub mod logs;
 pub mod memory;
+pub mod network;
 pub mod reach;
+pub mod sidecar;
 pub mod sockets;
+pub mod whereabouts;
 
 pub use connect::{DockerEnvironment, Engine};
 pub use error::EngineError;

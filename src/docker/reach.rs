@@ -45,7 +45,8 @@ pub fn own_address(engine: &EngineFacts, here: &Here, addresses: &[NetworkAddres
 }
 
 /// Why an engine's bridge is not on this machine, if it is not.
-fn elsewhere(engine: &EngineFacts, here: &Here) -> Option<String> {
+#[must_use]
+pub fn elsewhere(engine: &EngineFacts, here: &Here) -> Option<String> {
     if let Some(host) = engine.address.strip_prefix("tcp://").map(host_of)
         && !(host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
     {
@@ -112,6 +113,7 @@ mod tests {
             address: address.to_owned(),
             api_version: "1.41".to_owned(),
             kernel: (!kernel.is_empty()).then(|| kernel.to_owned()),
+            architecture: Some("amd64".to_owned()),
             rootless,
         }
     }

@@ -24,6 +24,43 @@ pub fn listening(pid: i64, container: IpAddr) -> Option<Vec<SocketAddr>> {
     Some(sockets)
 }
 
+/// The addresses that this process' own network namespace listens on.
+///
+/// # Errors
+/// What keeps the kernel's tables from being read.
+pub fn own_listening() -> std::io::Result<Vec<SocketAddr>> {
+    let mut sockets = read_table(&std::fs::read_to_string("/proc/self/net/tcp")?);
+    sockets.extend(read_table(&std::fs::read_to_string("/proc/self/net/tcp6").unwrap_or_default()));
+    sockets.sort_unstable();
+    sockets.dedup();
+    Ok(sockets)
+}
+
+/// The addresses that this process' own network namespace has besides loopback ones, in the order of the kernel's table.
+///
+/// # Errors
+/// What keeps the table from being read.
+pub fn own_addresses() -> std::io::Result<Vec<IpAddr>> {
+    let table = std::fs::read_to_string("/proc/self/net/fib_trie")?;
+    Ok(local_addresses(&table).into_iter().filter(|address| !address.is_loopback()).collect())
+}
+
+/// The local addresses in `/proc/net/fib_trie`: a leaf `|-- 172.17.0.2` with `/32 host LOCAL` under it.
+fn local_addresses(table: &str) -> Vec<IpAddr> {
+    let (mut leaf, mut found) = (None, Vec::new());
+    for line in table.lines() {
+        let line = line.trim();
+        if let Some(address) = line.strip_prefix("|-- ") {
+            leaf = address.parse().ok();
+        } else if line == "/32 host LOCAL"
+            && let Some(address) = leaf.filter(|address| !found.contains(address))
+        {
+            found.push(address);
+        }
+    }
+    found
+}
+
 /// The listening sockets in a table of `/proc/net/tcp` or `tcp6` (proc(5)).
 fn read_table(table: &str) -> Vec<SocketAddr> {
     let socket = |line: &str| {
@@ -53,7 +90,19 @@ fn read_address(text: &str) -> Option<SocketAddr> {
 
 #[cfg(all(test, target_endian = "little"))]
 mod tests {
-    use super::{listening, read_table};
+    use super::{listening, local_addresses, own_addresses, own_listening, read_table};
+
+    #[test]
+    fn a_namespace_knows_its_own_addresses() {
+        let table = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n     |-- 172.17.0.0\n        \
+            /16 link UNICAST\nLocal:\n     |-- 127.0.0.1\n        /32 host LOCAL\n     |-- 172.17.0.2\n        /32 host LOCAL\n     \
+            |-- 172.17.255.255\n        /32 link BROADCAST\nLocal:\n     |-- 172.17.0.2\n        /32 host LOCAL\n";
+        let found: Vec<String> = local_addresses(table).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["127.0.0.1", "172.17.0.2"]);
+        assert!(own_addresses().unwrap().iter().all(|address| !address.is_loopback()));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(own_listening().unwrap().contains(&listener.local_addr().unwrap()));
+    }
 
     #[test]
     fn tables_of_the_kernel() {

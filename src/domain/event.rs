@@ -240,10 +240,16 @@ pub enum Event {
         container: String,
         /// Where it is probed: `172.17.0.2:8080`.
         address: String,
+        /// How it is reached: `dialled from here`.
+        way: String,
+        /// The ways that are not used, each with its reason.
+        not_used: Vec<String>,
         /// The rules.
         health_check: HealthCheck,
         /// Secrets the service is given that the container here is not.
         missing_secrets: Vec<String>,
+        /// Secrets that the container here has stand-ins for.
+        stubbed_secrets: Vec<String>,
     },
     /// The container was probed.
     Probed {

@@ -16,6 +16,7 @@ pub mod mask;
 pub mod mutability;
 pub mod operation;
 pub mod pull_through;
+pub mod reach;
 pub mod reason;
 pub mod referrers;
 pub mod release;

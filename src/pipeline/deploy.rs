@@ -1,6 +1,6 @@
 //! The whole pipeline, in order: resolve → preflight → copy beside verify → promote → release → gate → aftercare.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,7 @@ use crate::{
         fault::AwsFault,
         logs::Logs,
     },
-    config::deployment::Deployment,
+    config::deployment::{Deployment, VerifySettings},
     docker::{Engine, EngineError},
     domain::{
         account::AccountId,
@@ -201,7 +201,8 @@ async fn copy_and_verify<T>(
         result
     };
     let verifying = async {
-        let work = verify_image(run, adapters, engine, image, plan, &both);
+        let settings = &deployment.target.verify;
+        let work = verify_image(run, adapters, engine, image, (plan, settings), &both);
         let result = run.narrator.stage(Stage::Verify, work).await;
         if matches!(result, Err(Failure::Unhealthy { .. })) {
             both.cancel();
@@ -264,7 +265,7 @@ async fn verify_image<T>(
     adapters: &Adapters<T>,
     engine: Option<&Engine>,
     image: &ResolvedImage,
-    plan: &Plan,
+    (plan, settings): (&Plan, &VerifySettings),
     cancel: &CancellationToken,
 ) -> Result<Told<()>, Failure> {
     let Some(engine) = engine else {
@@ -274,8 +275,10 @@ async fn verify_image<T>(
         image: pulled_from_source(adapters, image),
         settings: &plan.settings,
         run_id: &run.id,
-        stay: Duration::ZERO,
+        stay: settings.stay,
         compressed_bytes: image.compressed_bytes(),
+        reach: &settings.reach,
+        sidecar: settings.sidecar.as_deref(),
     };
     judged(verify::verify(engine, request, run.events(), cancel).await?)
 }

@@ -52,6 +52,8 @@ async fn check(run: &Run, verifying: &Verifying, engine: &Engine, image: VerifyI
         run_id: &run.id,
         stay: verifying.stay,
         compressed_bytes: None,
+        reach: &verifying.reach,
+        sidecar: verifying.sidecar.as_deref(),
     };
     judged(verify::verify(engine, request, run.events(), run.narrator.cancellation.token()).await?)
 }

@@ -1,17 +1,18 @@
 //! What `--report FILE` holds: the run as one document, put together from its events.
 
+mod verification;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
+use self::verification::Verification;
 use super::{Moment, verdict};
 use crate::domain::{
     account::AccountId,
     digest::Digest,
     event::{Event, LogSource, Outcome, Stage, milliseconds},
     exit_code::ExitCode,
-    finding::FindingReport,
-    health::HealthCheck,
     operation::{OperationId, OperationStatus, Verdict},
 };
 
@@ -130,36 +131,6 @@ struct Retry {
     delay_ms: u64,
 }
 
-#[derive(Default, Serialize)]
-struct Verification {
-    healthy: Option<bool>,
-    reason: Option<String>,
-    container: Option<String>,
-    address: Option<String>,
-    health_check: Option<HealthCheck>,
-    missing_secrets: Vec<String>,
-    probes: Vec<Probe>,
-    exit: Option<Exit>,
-    last_lines: Vec<String>,
-    finding: Option<FindingReport>,
-    ready_ms: Option<u64>,
-    allowed_ms: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Probe {
-    number: u32,
-    passed: bool,
-    detail: String,
-    at_ms: u64,
-}
-
-#[derive(Serialize)]
-struct Exit {
-    exit_code: i64,
-    out_of_memory: bool,
-}
-
 #[derive(Serialize)]
 struct Promotion {
     repository: String,
@@ -274,18 +245,10 @@ impl Document {
             }
             Event::RepositoryCreated { repository } => self.repositories_created.push(repository),
             end @ Event::Mirrored { .. } => self.end_mirror(&end),
-            Event::ContainerStarted { container, address, health_check, missing_secrets } => {
-                let (container, address, health_check) = (Some(container), Some(address), Some(health_check));
-                *self.verification() =
-                    Verification { container, address, health_check, missing_secrets, ..Verification::default() };
-            }
-            Event::Probed { number, passed, detail, at_ms } => {
-                self.verification().probes.push(Probe { number, passed, detail, at_ms });
-            }
-            Event::ContainerExited { exit_code, out_of_memory } => {
-                self.verification().exit = Some(Exit { exit_code, out_of_memory });
-            }
-            verdict @ Event::Verified { .. } => self.verification().judge(verdict),
+            of_check @ (Event::ContainerStarted { .. }
+            | Event::Probed { .. }
+            | Event::ContainerExited { .. }
+            | Event::Verified { .. }) => self.verification().take(of_check),
             Event::Released { verb, service_arn, operation } => {
                 let operation = self.operation(operation);
                 (operation.verb, operation.service_arn) = (Some(verb), Some(service_arn));
@@ -387,13 +350,5 @@ impl Document {
         (self.summary, self.causes, self.hint) = (summary, causes, hint);
         (self.service_url, self.elapsed_ms) = (service_url, elapsed_ms);
         self.digest = digest.or(self.digest.take());
-    }
-}
-
-impl Verification {
-    fn judge(&mut self, verdict: Event) {
-        let Event::Verified { healthy, reason, last_lines, finding, ready_ms, allowed_ms } = verdict else { return };
-        (self.healthy, self.reason, self.last_lines) = (Some(healthy), Some(reason), last_lines);
-        (self.finding, self.ready_ms, self.allowed_ms) = (finding, ready_ms, Some(allowed_ms));
     }
 }

@@ -1,8 +1,9 @@
-//! Renderers of the one event stream: a terminal, JSON lines, a report file. They read events and know nothing else;
+//! Renderers of the one event stream: a terminal, JSON lines, a report file (JSON or JUnit). They read events and know nothing else;
 //! streams and clocks are handed to them.
 
 mod document;
 pub mod json;
+mod junit;
 mod quantity;
 pub mod report_file;
 pub mod text;
@@ -60,6 +61,12 @@ pub enum ReportError {
         #[source]
         source: io::Error,
     },
+    /// The report's name does not say what it is to hold.
+    #[error("a report is JSON (.json) or JUnit XML (.xml), and {} is neither", path.display())]
+    Format {
+        /// The place that was asked for.
+        path: PathBuf,
+    },
     /// The report's place cannot be written.
     #[error("could not write the report to {}", path.display())]
     File {
@@ -77,6 +84,7 @@ impl ReportError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Stream { .. } => None,
+            Self::Format { .. } => Some("name the file report.json or report.xml".to_owned()),
             Self::File { .. } => Some("name a file in a folder that exists and can be written".to_owned()),
         }
     }

@@ -1,4 +1,5 @@
-//! `--report FILE`: the whole run as one JSON document, written when the run ends, however it ends.
+//! `--report FILE`: the whole run as one document, JSON or JUnit XML by the file's extension, written when the run ends,
+//! however it ends.
 
 use std::{
     fs::{self, File},
@@ -6,13 +7,37 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Moment, Renderer, ReportError, document::Document};
+use super::{Moment, Renderer, ReportError, document::Document, junit::Junit};
 use crate::domain::event::Event;
 
 /// Collects events and writes them as a report when the run ends. A reader sees the old file or the whole new one.
 pub struct ReportFile {
     path: PathBuf,
-    document: Document,
+    content: Content,
+}
+
+/// What is written.
+enum Content {
+    Json(Box<Document>),
+    Junit(Box<Junit>),
+}
+
+impl Content {
+    /// What a file of this name holds.
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "json" => Some(Self::Json(Box::new(Document::new()))),
+            "xml" => Some(Self::Junit(Box::default())),
+            _ => None,
+        }
+    }
+
+    fn bytes(&self) -> io::Result<Vec<u8>> {
+        match self {
+            Self::Json(document) => Ok(serde_json::to_vec_pretty(document)?),
+            Self::Junit(junit) => junit.to_xml(),
+        }
+    }
 }
 
 impl ReportFile {
@@ -20,9 +45,12 @@ impl ReportFile {
     /// to learn that the path was misspelt.
     ///
     /// # Errors
-    /// [`ReportError::File`] when nothing can be created beside the path.
+    /// [`ReportError::Format`] when its extension is neither `.json` nor `.xml`, [`ReportError::File`] when nothing can be
+    /// created beside the path.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, ReportError> {
-        let report = Self { path: path.into(), document: Document::new() };
+        let path = path.into();
+        let Some(content) = Content::of(&path) else { return Err(ReportError::Format { path }) };
+        let report = Self { path, content };
         report.try_place().map_err(|source| report.failure(source))?;
         Ok(report)
     }
@@ -53,7 +81,7 @@ impl ReportFile {
     }
 
     fn write_to(&self, temporary: &Path) -> io::Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(&self.document)?;
+        let mut bytes = self.content.bytes()?;
         bytes.push(b'\n');
         let mut file = File::create(temporary)?;
         file.write_all(&bytes)?;
@@ -67,7 +95,10 @@ impl ReportFile {
 
 impl Renderer for ReportFile {
     fn take(&mut self, moment: Moment, event: &Event) {
-        self.document.add(moment, event);
+        match &mut self.content {
+            Content::Json(document) => document.add(moment, event),
+            Content::Junit(junit) => junit.add(moment, event),
+        }
     }
 
     fn tick(&mut self, _: Moment) {}
@@ -158,11 +189,24 @@ mod tests {
     #[test]
     fn a_path_that_cannot_be_written_is_refused_at_the_start() {
         let folder = tempfile::tempdir().unwrap();
-        for path in [folder.path().join("missing/report.json"), folder.path().to_owned()] {
+        let taken = folder.path().join("taken.xml");
+        fs::create_dir(&taken).unwrap();
+        for path in [folder.path().join("missing/report.json"), taken] {
             let Err(error) = ReportFile::create(&path) else { panic!("{}", path.display()) };
             assert!(matches!(&error, ReportError::File { path: told, .. } if *told == path));
             assert!(error.hint().is_some());
         }
+    }
+
+    #[test]
+    fn a_path_that_does_not_say_the_format_is_refused_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["report", "report.txt", "report.XML", ".json"] {
+            let path = folder.path().join(name);
+            let Err(error) = ReportFile::create(&path) else { panic!("{name}") };
+            assert!(matches!(&error, ReportError::Format { path: told } if *told == path), "{name}");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

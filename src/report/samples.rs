@@ -115,8 +115,11 @@ pub(super) fn container(missing_secrets: &[&str]) -> Event {
     Event::ContainerStarted {
         container: "4f5e6d7c8b9a00112233445566778899".to_owned(),
         address: "172.17.0.2:8080".to_owned(),
+        way: "dialled from here".to_owned(),
+        not_used: Vec::new(),
         health_check: HealthCheck::default(),
         missing_secrets: missing_secrets.iter().map(|&name| name.to_owned()).collect(),
+        stubbed_secrets: Vec::new(),
     }
 }
 

@@ -11,12 +11,14 @@ mod judge;
 mod memory;
 mod output;
 mod probe;
+mod reach;
+mod sidecar;
 mod trial;
 
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::timeout;
@@ -26,6 +28,7 @@ pub use self::{
     finding::Finding,
     judge::ProbeRecord,
     probe::{Answer, Seen},
+    sidecar::serve as serve_sidecar,
 };
 use crate::{
     docker::{
@@ -37,6 +40,7 @@ use crate::{
         credentials::Credentials,
         event::{Emitter, Event, milliseconds},
         finding::FindingReport,
+        reach::ReachChoice,
         service::RunSettings,
     },
 };
@@ -86,6 +90,10 @@ pub struct VerifyRequest<'a> {
     pub stay: Duration,
     /// The bytes of the image's layers as they are pulled, where they are known.
     pub compressed_bytes: Option<u64>,
+    /// How the container is reached.
+    pub reach: &'a ReachChoice,
+    /// A Linux executable of shipgate for the sidecar; this program's own where none is named.
+    pub sidecar: Option<&'a Path>,
 }
 
 /// The judgement, with its evidence.
@@ -103,6 +111,8 @@ pub struct Verification {
     pub last_lines: Vec<String>,
     /// The secrets that the service is given and the container here was not.
     pub missing_secrets: Vec<String>,
+    /// The secrets that the container here had stand-ins for.
+    pub stubbed_secrets: Vec<String>,
     /// What most likely is wrong when it is not healthy; or what is worth mending when it is.
     pub finding: Option<Finding>,
     /// What the finding is concluded from, a line each. Masked.
@@ -125,6 +135,7 @@ impl Verification {
             exit: None,
             last_lines: Vec::new(),
             missing_secrets: command::missing_secrets(settings),
+            stubbed_secrets: command::stubbed_secrets(settings),
             finding: None,
             evidence: Vec::new(),
             ready: None,
@@ -138,7 +149,19 @@ impl Verification {
     /// What the user can do about an unhealthy image.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        self.finding.as_ref().map(|finding| finding.hint(&self.missing_secrets))
+        self.finding.as_ref().map(|finding| self.hint_for(finding))
+    }
+
+    /// An application that ended may have missed what only a real secret can give it.
+    fn hint_for(&self, finding: &Finding) -> String {
+        match finding {
+            Finding::Exited { .. } if self.missing_secrets.is_empty() && !self.stubbed_secrets.is_empty() => format!(
+                "the service is given {} as a secret and the container here a stand-in: perhaps it cannot run with that \
+                 (`verify.secrets: fetch` or `file` gives it a real one)",
+                self.stubbed_secrets.join(", ")
+            ),
+            finding => finding.hint(&self.missing_secrets),
+        }
     }
 
     /// The finding, for events and reports.
@@ -148,7 +171,7 @@ impl Verification {
         Some(FindingReport {
             name: finding.name().to_owned(),
             headline: self.reason.clone(),
-            hint: finding.hint(&self.missing_secrets),
+            hint: self.hint_for(finding),
             evidence: self.evidence.clone(),
         })
     }
@@ -262,7 +285,15 @@ pub async fn verify(
             tell(events, &verification);
             return Ok(verification);
         }
-        let trial = trial::Trial { engine, settings: request.settings, events, cancel, stay: request.stay };
+        let trial = trial::Trial {
+            engine,
+            settings: request.settings,
+            events,
+            cancel,
+            stay: request.stay,
+            reach: request.reach,
+            sidecar: request.sidecar,
+        };
         trial.run(request.image.name(), request.run_id, command.clone(), environment.clone()).await
     };
     let mut judged = attempt().await;

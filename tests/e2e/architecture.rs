@@ -19,10 +19,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("docker", &["domain"]),
     ("aws", &["domain"]),
     ("target", &["aws", "domain"]),
-    ("stages", &["config", "registry", "docker", "aws", "target", "domain"]),
+    ("stages", &["config", "registry", "docker", "packing", "aws", "target", "domain"]),
     ("pipeline", &["stages", "config", "registry", "credentials", "docker", "aws", "target", "domain"]),
     ("report", &["domain"]),
     ("sandbox", &["domain"]),
+    ("packing", &["domain"]),
     ("demo", &["domain"]),
 ];
 

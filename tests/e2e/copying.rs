@@ -11,7 +11,7 @@ mod trouble;
 use std::{collections::BTreeMap, process::Command};
 
 use serde_json::Value;
-use shipgate::{demo::image::PackedImage, domain::digest::Digest};
+use shipgate::{domain::digest::Digest, packing::PackedImage};
 
 use crate::{
     roles::more_roles,

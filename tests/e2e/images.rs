@@ -4,11 +4,11 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use shipgate::{
-    demo::image::PackedImage,
     domain::{
         digest::Digest,
         manifest::{Descriptor, RawManifest},
     },
+    packing::PackedImage,
 };
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

@@ -3,13 +3,13 @@
 
 use std::{fs, path::Path, process::Command};
 
-use shipgate::demo::image::PackedImage;
+use shipgate::packing::PackedImage;
 
 use crate::world::{World, layer};
 
 const SEED: &str = include_str!("../judges/seed.yaml");
 /// Where `scripts/setup python` puts them.
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/judges-venv/bin/python");
+pub(crate) const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/judges-venv/bin/python");
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/judges");
 
 /// An image as files: `manifest.json`, and `blobs` by the hex of their digests.

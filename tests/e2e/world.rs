@@ -11,8 +11,8 @@ use std::{
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use serde_json::Value;
 use shipgate::{
-    demo::image::{PackedImage, SelfLayer},
     domain::digest::Digest,
+    packing::{PackedImage, SelfLayer},
     registry::{Authorization, Registry},
 };
 use tempfile::TempDir;

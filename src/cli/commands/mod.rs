@@ -6,6 +6,7 @@ pub mod demo;
 pub mod demo_app;
 pub mod deploy;
 pub mod mirror;
+pub mod probe_sidecar;
 pub mod sandbox;
 pub mod schema;
 pub mod verify;

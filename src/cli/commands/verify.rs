@@ -41,7 +41,13 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
 }
 
 fn words(args: VerifyArgs) -> VerifyWords {
-    VerifyWords { image: args.image, settings: settings_words(args.settings), pull: args.pull, stay: args.stay }
+    VerifyWords {
+        image: args.image,
+        settings: settings_words(args.settings),
+        pull: args.pull,
+        stay: args.stay,
+        reach: args.reach,
+    }
 }
 
 /// The flags, as `config` takes them.

@@ -10,7 +10,7 @@ fn settings(variables: &[(&str, &str)]) -> Result<AppSettings, super::InvalidSet
     })
 }
 
-/// What containers of the tests run: see `demo::image`. Ignored as a test; it is this process when it is one.
+/// What containers of the tests run: see `packing`. Ignored as a test; it is this process when it is one.
 #[tokio::test]
 #[ignore = "it is the application inside test containers, and serves until it is told to end"]
 #[expect(clippy::exit, clippy::disallowed_methods, reason = "here the test process is the application")]

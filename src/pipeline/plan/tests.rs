@@ -11,6 +11,7 @@ use crate::{
         release::Refusal,
         secret::Secret,
         service::{LiveService, RunSettings, ServiceStatus},
+        service_secret::SecretSource,
     },
     stages::release::{ReleaseOrder, Unreleasable},
 };
@@ -40,7 +41,7 @@ fn live(status: &str, identifier: Option<&str>) -> LiveService {
         url: "abc.ap-northeast-1.awsapprunner.com".to_owned(),
         image_identifier: identifier.map(str::to_owned),
         auto_deployments: false,
-        settings: RunSettings { port: 3000, secrets: secrets(&["DATABASE_URL"]), ..RunSettings::default() },
+        settings: RunSettings { port: 3000, secrets: [("DATABASE_URL".to_owned(), SecretSource::read("/shop/db"))].into(), ..RunSettings::default() },
     }
 }
 

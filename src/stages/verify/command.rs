@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::VerifyError;
-use crate::domain::{secret::Secret, service::RunSettings};
+use crate::domain::{secret::Secret, service::RunSettings, service_secret::is_stand_in};
 
 /// The start command in words, as no shell would split it: quotes and backslashes group, and nothing is expanded.
 /// A command of nothing but blanks is none.
@@ -53,10 +53,20 @@ pub(super) fn missing_secrets(settings: &RunSettings) -> Vec<String> {
     settings.secrets.keys().filter(|name| !settings.environment.contains_key(*name)).cloned().collect()
 }
 
+/// The secrets the service is given that the container here has stand-ins for.
+pub(super) fn stubbed_secrets(settings: &RunSettings) -> Vec<String> {
+    let stubbed = |name: &&String| settings.environment.get(*name).is_some_and(|value| is_stand_in(name, value));
+    settings.secrets.keys().filter(stubbed).cloned().collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{environment, missing_secrets, words};
-    use crate::domain::{secret::Secret, service::RunSettings};
+    use super::{environment, missing_secrets, stubbed_secrets, words};
+    use crate::domain::{
+        secret::Secret,
+        service::RunSettings,
+        service_secret::{SecretSource, stand_in},
+    };
 
     #[test]
     fn commands_are_split_without_a_shell() {
@@ -93,9 +103,13 @@ mod tests {
 
     #[test]
     fn secrets_that_are_given_are_not_missing() {
-        let mut settings =
-            RunSettings { secret_names: vec!["DB".to_owned(), "KEY".to_owned()], ..RunSettings::default() };
+        let mut settings = RunSettings::default();
+        for name in ["DB", "KEY", "TOKEN"] {
+            settings.secrets.insert(name.to_owned(), SecretSource::read("/shop/x"));
+        }
         settings.environment.insert("KEY".to_owned(), Secret::new("k"));
-        assert_eq!(missing_secrets(&settings), ["DB"]);
+        settings.environment.insert("TOKEN".to_owned(), stand_in("TOKEN"));
+        settings.environment.insert("OTHER".to_owned(), stand_in("OTHER"));
+        assert_eq!((missing_secrets(&settings), stubbed_secrets(&settings)), (vec!["DB".to_owned()], vec!["TOKEN".to_owned()]));
     }
 }

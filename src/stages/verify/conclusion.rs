@@ -6,16 +6,13 @@ use tokio::time::timeout;
 
 use super::{
     Exit, Verification,
-    command::missing_secrets,
+    command::{missing_secrets, stubbed_secrets},
     diagnosis::{Evidence, diagnose},
     ending::exit_reason,
     judge::{Decision, Watch, allowed},
     trial::Trial,
 };
-use crate::{
-    docker::sockets,
-    domain::{event::Event, mask::Mask},
-};
+use crate::domain::{event::Event, mask::Mask};
 
 /// How many lines of output are kept as evidence.
 const LAST_LINES: usize = 20;
@@ -30,6 +27,8 @@ pub(super) struct Gathered {
     pub(super) late: Option<Late>,
     /// The most memory it was seen to take, in bytes.
     pub(super) peak_bytes: Option<u64>,
+    /// What it listens on, if that could be told.
+    pub(super) listening: Option<Vec<SocketAddr>>,
 }
 
 /// What became of a container that the thresholds had decided against.
@@ -57,7 +56,7 @@ impl Trial<'_> {
         ending: Ending,
         watch: Watch,
         mask: &Mask,
-        gathered: &Gathered,
+        gathered: Gathered,
     ) -> Verification {
         let ready = watch.ready_at();
         let (decision, exit, refusal, reason) = match ending {
@@ -81,6 +80,7 @@ impl Trial<'_> {
             exit,
             last_lines: Vec::new(),
             missing_secrets: missing_secrets(self.settings),
+            stubbed_secrets: stubbed_secrets(self.settings),
             finding: None,
             evidence: Vec::new(),
         };
@@ -88,7 +88,7 @@ impl Trial<'_> {
             return verification;
         }
         verification.last_lines = self.last_lines(container, mask).await;
-        let listening = self.listening(container).await;
+        let listening = gathered.listening;
         let finding = diagnose(&Evidence {
             port: self.settings.port,
             check: &self.settings.health_check,
@@ -111,12 +111,6 @@ impl Trial<'_> {
 
     fn exit_reason(&self, exit: Exit, healthy_before: bool) -> String {
         exit_reason(exit, self.settings.memory_mib, healthy_before)
-    }
-
-    /// What the container listens on, where that can be seen from here. It only adds to a verdict that has fallen.
-    pub(super) async fn listening(&self, container: &str) -> Option<Vec<SocketAddr>> {
-        let state = self.engine.container(container).await.ok()?;
-        sockets::listening(state.pid?, state.addresses.first()?.address)
     }
 
     /// The evidence; that it cannot be had is told, and changes no verdict.

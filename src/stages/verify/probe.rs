@@ -1,7 +1,8 @@
 //! One probe of the application, as App Runner makes it: from outside, at the container's own address.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{borrow::Cow, fmt, io, net::SocketAddr, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -26,7 +27,7 @@ const EXCERPT_LIMIT: Duration = Duration::from_millis(200);
 const CHUNK_SIZE_BYTES: usize = 20;
 
 /// An answer over HTTP.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Answer {
     /// Its status.
     pub status: u16,
@@ -37,7 +38,7 @@ pub struct Answer {
 }
 
 /// What a probe saw.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Seen {
     /// A TCP connection was accepted, which is all that was asked.
     Accepted,
@@ -55,7 +56,7 @@ pub enum Seen {
     /// There is no way to the address.
     NoRoute,
     /// A connection stood, and no HTTP answer came over it.
-    NotHttp(&'static str),
+    NotHttp(Cow<'static, str>),
 }
 
 impl Seen {
@@ -157,7 +158,7 @@ async fn get(mut stream: TcpStream, target: SocketAddr, path: &str) -> Seen {
         request_path(path)
     );
     if stream.write_all(request.as_bytes()).await.is_err() {
-        return Seen::NotHttp("the connection was closed");
+        return Seen::NotHttp("the connection was closed".into());
     }
     let mut bytes = Vec::new();
     loop {
@@ -167,12 +168,12 @@ async fn get(mut stream: TcpStream, target: SocketAddr, path: &str) -> Seen {
                 return Seen::Status(Answer { body, ..answer });
             }
             Some(Head::Final { answer, .. }) => return Seen::Status(answer),
-            Some(Head::Broken(what)) => return Seen::NotHttp(what),
+            Some(Head::Broken(what)) => return Seen::NotHttp(what.into()),
             None => (),
         }
         match stream.read_buf(&mut bytes).await {
             Ok(1..) => (),
-            Ok(0) | Err(_) => return Seen::NotHttp("the connection was closed"),
+            Ok(0) | Err(_) => return Seen::NotHttp("the connection was closed".into()),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::{
         event::{Emitter, Event},
         health::Protocol,
         secret::Secret,
+        service_secret::SecretSource,
     },
 };
 
@@ -229,6 +230,7 @@ async fn only_what_has_expired_is_swept() {
                 environment: Vec::new(),
                 cpu_units: 256,
                 memory_mib: 64,
+                network: None,
                 labels: labels(bench.run_id(), made, Duration::from_mins(1)),
             };
             bench.engine().create_container(&spec).await.unwrap()

@@ -1,6 +1,6 @@
 //! One container, from its making to its removal: does the I/O and the waiting, and asks `judge` what it means.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -8,13 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Exit, Verification, VerifyError, clean_up,
-    command::missing_secrets,
+    command::{missing_secrets, stubbed_secrets},
     conclusion::{Ending, Gathered, Late},
     finding::Finding,
     judge::{Decision, EARLY_PAUSE, Watch, allowed, longest_watch, seconds, whole_seconds},
     memory::MemoryPeak,
     output::Relay,
-    probe::probe,
+    probe::Seen,
+    reach::{Prober, Reach},
     tell, unless_cancelled,
 };
 use crate::{
@@ -23,13 +24,14 @@ use crate::{
         container::{ContainerSpec, ContainerState},
         error::Tried,
         labels::labels,
-        reach::{Here, own_address},
     },
     domain::{
         event::{Emitter, Event, milliseconds},
         mask::Mask,
+        reach::ReachChoice,
         secret::Secret,
         service::RunSettings,
+        service_secret::is_stand_in,
     },
 };
 
@@ -60,6 +62,10 @@ pub(super) struct Trial<'a> {
     pub(super) cancel: &'a CancellationToken,
     /// How long it is watched on once it is healthy.
     pub(super) stay: Duration,
+    /// How the container is reached.
+    pub(super) reach: &'a ReachChoice,
+    /// The sidecar's executable, where it is not this program's own.
+    pub(super) sidecar: Option<&'a Path>,
 }
 
 impl Trial<'_> {
@@ -71,19 +77,36 @@ impl Trial<'_> {
         command: Option<Vec<String>>,
         environment: Vec<(String, Secret)>,
     ) -> Result<Verification, VerifyError> {
-        let mask = Mask::new(environment.iter().map(|(name, value)| (name, value)));
+        let confidential = environment.iter().filter(|(name, value)| !is_stand_in(name, value));
+        let mask = Mask::new(confidential.map(|(name, value)| (name, value)));
         let lifetime = longest_watch(&self.settings.health_check, self.stay) + SPARE_LIFETIME;
+        let labels = labels(run_id, Timestamp::now(), lifetime);
+        let reach = Reach::new(self.engine, self.reach, self.sidecar, run_id, labels.clone());
+        let network = match unless_cancelled(self.cancel, async { Ok(reach.prepare().await) }).await {
+            Ok(network) => network,
+            Err(error) => {
+                reach.clean_up(self.events).await;
+                return Err(error);
+            }
+        };
         let spec = ContainerSpec {
             image: image.to_owned(),
             command,
             environment,
             cpu_units: self.settings.cpu_units,
             memory_mib: self.settings.memory_mib,
-            labels: labels(run_id, Timestamp::now(), lifetime),
+            network,
+            labels,
         };
         // Not raced with the cancellation: a container whose id never arrived could not be removed.
-        let container = self.engine.create_container(&spec).await?;
-        let mut judged = unless_cancelled(self.cancel, self.judge(&container, &mask)).await;
+        let container = match self.engine.create_container(&spec).await {
+            Ok(container) => container,
+            Err(error) => {
+                reach.clean_up(self.events).await;
+                return Err(error.into());
+            }
+        };
+        let mut judged = unless_cancelled(self.cancel, self.judge(&container, &reach, &mask)).await;
         if let Ok(verification) = &mut judged {
             // Nobody has to wait for what comes after the verdict.
             tell(self.events, verification);
@@ -93,6 +116,7 @@ impl Trial<'_> {
             }
         }
         clean_up(self.events, self.engine.remove_container(&container)).await;
+        reach.clean_up(self.events).await;
         judged
     }
 
@@ -127,29 +151,34 @@ impl Trial<'_> {
         }
     }
 
-    async fn judge(&self, container: &str, mask: &Mask) -> Result<Verification, VerifyError> {
+    async fn judge(&self, container: &str, reach: &Reach<'_>, mask: &Mask) -> Result<Verification, VerifyError> {
         let mut watch = Watch::new(&self.settings.health_check, self.stay);
         if let Err(error) = self.engine.start_container(container).await {
             if !error.is_refusal_to_start() {
                 return Err(error.into());
             }
             let refused = Ending::Refused(error.to_string());
-            return Ok(self.conclude(container, refused, watch, mask, &Gathered::default()).await);
+            return Ok(self.conclude(container, refused, watch, mask, Gathered::default()).await);
         }
         let started = Instant::now();
         let relay = Relay::start(self.engine, container, self.events, mask);
         let memory = MemoryPeak::watch(self.engine, container);
         let state = self.engine.container(container).await?;
-        let mut late = None;
+        let mut gathered = Gathered::default();
         let ending = if state.running {
-            let target = self.target(&state)?;
-            self.announce(container, target);
-            let ending = self.watch(container, target, started, &mut watch, mask).await?;
-            if matches!(ending, Ending::Judged(Decision::Unhealthy))
-                && watch.saw_not_yet()
-                && !self.is_elsewhere(container).await
-            {
-                late = self.late(container, target, started).await;
+            let unreachable = |tried| VerifyError::Unreachable { tried };
+            let mut prober = reach.prober(container, &state, self.settings.port).await.map_err(unreachable)?;
+            self.announce(container, &prober, reach);
+            let ending = self.watch(container, reach, &mut prober, started, &mut watch, mask).await?;
+            if matches!(ending, Ending::Judged(Decision::Unhealthy | Decision::Flapping)) {
+                // It only adds to a verdict that has fallen.
+                gathered.listening = match self.engine.container(container).await {
+                    Ok(state) => prober.listening(&state).await,
+                    Err(_) => None,
+                };
+                if watch.saw_not_yet() && !self.is_elsewhere(gathered.listening.as_deref()) {
+                    gathered.late = self.late(container, &mut prober, started).await;
+                }
             }
             ending
         } else {
@@ -163,26 +192,27 @@ impl Trial<'_> {
             relay.drain().await;
             self.events.emit(Event::ContainerExited { exit_code: exit.code, out_of_memory: exit.out_of_memory });
         }
-        let gathered = Gathered { late, peak_bytes: memory.seen() };
-        Ok(self.conclude(container, ending, watch, mask, &gathered).await)
+        gathered.peak_bytes = memory.seen();
+        Ok(self.conclude(container, ending, watch, mask, gathered).await)
     }
 
     /// Whether it is known already why nobody answers: it listens, and not where it is asked.
-    async fn is_elsewhere(&self, container: &str) -> bool {
+    fn is_elsewhere(&self, listening: Option<&[SocketAddr]>) -> bool {
         let port = self.settings.port;
-        self.listening(container).await.is_some_and(|sockets| {
+        listening.is_some_and(|sockets| {
             !sockets.is_empty() && sockets.iter().all(|socket| socket.port() != port || socket.ip().is_loopback())
         })
     }
 
     /// What becomes of an application that the thresholds have decided against, if that is soon.
-    async fn late(&self, container: &str, target: SocketAddr, started: Instant) -> Option<Late> {
+    async fn late(&self, container: &str, prober: &mut Prober, started: Instant) -> Option<Late> {
         let check = &self.settings.health_check;
         let ready = async {
-            while !probe(target, check, check.timeout()).await.passes() {
+            // A sidecar that broke off has no more to say.
+            while !prober.probe(check, check.timeout()).await.ok()?.passes() {
                 tokio::time::sleep(EARLY_PAUSE).await;
             }
-            started.elapsed()
+            Some(started.elapsed())
         };
         tokio::select! {
             biased;
@@ -190,7 +220,7 @@ impl Trial<'_> {
                 let exit = exit(&state.ok()?, started.elapsed());
                 Some(Late::Ended(self.with_word_of_memory(container, exit).await))
             }
-            ready = timeout(allowed(check).min(LATE_LIMIT), ready) => ready.ok().map(Late::Ready),
+            ready = timeout(allowed(check).min(LATE_LIMIT), ready) => ready.ok().flatten().map(Late::Ready),
         }
     }
 
@@ -206,19 +236,15 @@ impl Trial<'_> {
         exit
     }
 
-    /// The container's own address and the service's port, if that can be dialled from here.
-    fn target(&self, state: &ContainerState) -> Result<SocketAddr, VerifyError> {
-        let address = own_address(self.engine.facts(), &Here::look(), &state.addresses)
-            .map_err(|tried| VerifyError::Unreachable { tried })?;
-        Ok(SocketAddr::new(address, self.settings.port))
-    }
-
-    fn announce(&self, container: &str, target: SocketAddr) {
+    fn announce(&self, container: &str, prober: &Prober, reach: &Reach<'_>) {
         self.events.emit(Event::ContainerStarted {
             container: container.to_owned(),
-            address: target.to_string(),
+            address: prober.address(),
+            way: prober.way().to_owned(),
+            not_used: reach.tried().iter().map(Tried::to_string).collect(),
             health_check: self.settings.health_check.clone(),
             missing_secrets: missing_secrets(self.settings),
+            stubbed_secrets: stubbed_secrets(self.settings),
         });
     }
 
@@ -226,7 +252,8 @@ impl Trial<'_> {
     async fn watch(
         &self,
         container: &str,
-        target: SocketAddr,
+        reach: &Reach<'_>,
+        prober: &mut Prober,
         started: Instant,
         watch: &mut Watch,
         mask: &Mask,
@@ -236,13 +263,16 @@ impl Trial<'_> {
             let slot = watch.next();
             let probing = async {
                 sleep_until(started + slot.at).await;
-                probe(target, &self.settings.health_check, slot.limit).await.masked(mask)
+                prober.probe(&self.settings.health_check, slot.limit).await
             };
             let seen = tokio::select! {
                 biased;
                 state = &mut exited => return Ok(Ending::Exited(exit(&state?, started.elapsed()))),
-                seen = probing => seen,
+                seen = probing => seen?.masked(mask),
             };
+            if !seen.reached() && self.goes_beside(container, reach, prober, &seen).await {
+                continue;
+            }
             if let Some(record) = watch.take(slot, seen, started.elapsed()) {
                 self.events.emit(Event::Probed {
                     number: record.number,
@@ -254,13 +284,26 @@ impl Trial<'_> {
             if let Some(decision) = watch.decision() {
                 if decision == Decision::Silent {
                     let reason = format!("{}, and none ever reached it", watch.reason(decision));
-                    return Err(VerifyError::Unreachable {
-                        tried: vec![Tried { address: target.to_string(), reason }],
-                    });
+                    let mut tried = reach.tried();
+                    tried.push(Tried { address: prober.address(), reason });
+                    return Err(VerifyError::Unreachable { tried });
                 }
                 return Ok(Ending::Judged(decision));
             }
         }
+    }
+
+    /// A probe that did not get there says nothing of the application. Where there is another way, that is gone, once.
+    async fn goes_beside(&self, container: &str, reach: &Reach<'_>, prober: &mut Prober, seen: &Seen) -> bool {
+        let Prober::Direct { target, is_the_only_way } = prober else { return false };
+        if std::mem::replace(is_the_only_way, true) {
+            return false;
+        }
+        reach.pass_over(target.to_string(), seen.to_string());
+        let Some(beside) = reach.beside(container, self.settings.port).await else { return false };
+        *prober = beside;
+        self.announce(container, prober, reach);
+        true
     }
 }
 

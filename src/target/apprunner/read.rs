@@ -12,6 +12,7 @@ use crate::{
         operation::OperationStatus,
         secret::Secret,
         service::{LiveService, RunSettings, ServiceStatus},
+        service_secret::SecretSource,
     },
     target::{ObservedOperation, TargetError},
 };

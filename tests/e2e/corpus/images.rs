@@ -7,11 +7,11 @@ use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use shipgate::{
-    demo::image::PackedImage,
     domain::{
         digest::Digest,
         manifest::{Descriptor, RawManifest},
     },
+    packing::PackedImage,
 };
 
 use crate::world::layer;

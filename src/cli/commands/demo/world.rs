@@ -14,7 +14,6 @@ use crate::{
     },
     cli::wire,
     config::environment::Environment,
-    demo::image::{PackError, SelfLayer},
     docker::{Engine, EngineError},
     domain::{
         access::{Access, Hop},
@@ -24,6 +23,7 @@ use crate::{
         manifest::Descriptor,
         secret::Secret,
     },
+    packing::{PackError, SelfLayer},
     pipeline::cancellation::Signal,
     registry::{Registry, RegistryError},
     sandbox::{self, Sandbox, SandboxError, seed::Seed},

@@ -42,7 +42,7 @@ fn each_trouble_has_its_name() {
         (Evidence { exit: Some(ended(137, true)), ..NOTHING }, "out-of-memory"),
         (Evidence { last_seen: Some(&status), ..NOTHING }, "answers-status"),
         (Evidence { last_seen: Some(&late), ..NOTHING }, "answers-too-late"),
-        (Evidence { last_seen: Some(&Seen::NotHttp("x")), ..NOTHING }, "not-http"),
+        (Evidence { last_seen: Some(&Seen::NotHttp("x".into())), ..NOTHING }, "not-http"),
         (Evidence { last_seen: Some(&Seen::Refused), ..NOTHING }, "does-not-listen"),
         (Evidence { last_seen: Some(&Seen::Refused), late: Some(Duration::from_secs(31)), ..NOTHING }, "too-slow"),
         (Evidence { last_seen: Some(&status), decision: Some(Decision::Flapping), ..NOTHING }, "flaps"),

@@ -12,7 +12,7 @@ use crate::domain::secret::Secret;
 
 #[test]
 fn heads() {
-    let not_http = || Some(Seen::NotHttp("the answer is not HTTP/1"));
+    let not_http = || Some(Seen::NotHttp("the answer is not HTTP/1".into()));
     let table: [(&[u8], Option<Seen>); 9] = [
         (b"", None),
         (b"HTTP/1.1 200 OK\r\nA: b\r\n", None),
@@ -27,7 +27,7 @@ fn heads() {
     for (bytes, expected) in table {
         let seen = read_head(bytes).map(|head| match head {
             Head::Final { answer, .. } => Seen::Status(answer),
-            Head::Broken(what) => Seen::NotHttp(what),
+            Head::Broken(what) => Seen::NotHttp(what.into()),
         });
         assert_eq!(seen, expected, "{}", String::from_utf8_lossy(bytes));
     }

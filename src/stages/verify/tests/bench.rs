@@ -13,15 +13,16 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    demo::image::{PackedImage, SelfLayer},
     docker::{DockerEnvironment, Engine},
     domain::{
         digest::Digest,
         event::{Emitter, Event},
         health::{HealthCheck, Protocol},
+        reach::ReachChoice,
         secret::Secret,
         service::RunSettings,
     },
+    packing::{PackedImage, SelfLayer},
     stages::verify::{Verification, VerifyError, VerifyImage, VerifyRequest, verify},
 };
 
@@ -174,7 +175,15 @@ impl Bench {
     }
 
     fn request<'a>(&'a self, image: VerifyImage, settings: &'a RunSettings, stay: Duration) -> VerifyRequest<'a> {
-        VerifyRequest { image, settings, run_id: &self.run_id, stay, compressed_bytes: None }
+        VerifyRequest {
+            image,
+            settings,
+            run_id: &self.run_id,
+            stay,
+            compressed_bytes: None,
+            reach: &ReachChoice::Auto,
+            sidecar: None,
+        }
     }
 }
 

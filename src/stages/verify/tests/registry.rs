@@ -13,7 +13,7 @@ use base64::Engine as _;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use crate::{demo::image::PackedImage, domain::digest::Digest};
+use crate::{domain::digest::Digest, packing::PackedImage};
 
 struct Shelf {
     authorization: String,

@@ -20,6 +20,19 @@ pub(super) struct Links {
     pub(super) needed: Vec<String>,
 }
 
+/// What processor an ELF file is for, as images call it; `None` for another file, and for a processor that has no name here.
+pub(super) fn architecture(file: &[u8]) -> Option<&'static str> {
+    if !file.starts_with(b"\x7fELF\x02\x01") {
+        return None;
+    }
+    // Elf64_Ehdr: e_machine at 18. EM_X86_64 and EM_AARCH64 of the ELF registry.
+    match half(file, 18)? {
+        62 => Some("amd64"),
+        183 => Some("arm64"),
+        _ => None,
+    }
+}
+
 struct Segment {
     kind: u32,
     offset: usize,
@@ -116,7 +129,19 @@ fn bytes<const N: usize>(file: &[u8], at: usize) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
-    use super::links;
+    use super::{architecture, links};
+
+    #[test]
+    fn what_a_file_is_for_is_read_from_it() {
+        let file = std::fs::read("/proc/self/exe").unwrap();
+        let own = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+        assert_eq!(architecture(&file), Some(own));
+        let mut other = file[..64].to_vec();
+        other[18] = 183;
+        assert_eq!(architecture(&other), Some("arm64"));
+        other[18] = 8;
+        assert_eq!([architecture(&other), architecture(b"#!/bin/sh\n"), architecture(b"\x7fELF")], [None; 3]);
+    }
 
     #[test]
     fn this_test_needs_the_c_library_and_a_loader() {

@@ -1,10 +1,11 @@
-//! Packs the running executable into an OCI image that starts from nothing: the executable, and, when it is linked
-//! dynamically, its loader and libraries. The same executable always gives the same layer.
+//! Packs an executable of this program into an image that starts from nothing: the executable, and, when it is linked
+//! dynamically, its loader and libraries. The same executable always gives the same layer. The demonstration deploys such an
+//! image, and the local check probes from one; neither has to be pulled from anywhere.
 
 mod elf;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
@@ -32,9 +33,14 @@ const LIBRARIES: &str = "shipgate-libraries";
 /// Why the running executable cannot be packed.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
-    /// The image would not run where App Runner runs it.
-    #[error("this executable is for {0}, and the demonstration's image must be linux/x86_64")]
-    WrongPlatform(String),
+    /// The image would not run where it is to run.
+    #[error("the executable is for {found}, and its image must be for {wanted}")]
+    WrongPlatform {
+        /// What it is for, as far as it can be told.
+        found: String,
+        /// What the image is for: `linux/amd64`.
+        wanted: String,
+    },
     /// A file of the image cannot be read.
     #[error("cannot read {path}")]
     Read {
@@ -65,7 +71,7 @@ impl PackError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::WrongPlatform(_) => Some("run the demonstration on an x86_64 Linux machine"),
+            Self::WrongPlatform { .. } => Some("use the Linux build of shipgate for that processor"),
             Self::NotElf { .. } | Self::LibraryMissing(_) => {
                 Some("use a statically linked build (cargo build --target x86_64-unknown-linux-musl)")
             }
@@ -93,14 +99,6 @@ pub struct SelfLayer {
     dynamic: bool,
 }
 
-/// Packs the running executable into one image with these environment variables.
-///
-/// # Errors
-/// [`PackError`] when this is not linux/x86_64 or a file cannot be read.
-pub fn pack_self(environment: &[(&str, &str)]) -> Result<PackedImage, PackError> {
-    Ok(SelfLayer::of_this_executable()?.image(environment))
-}
-
 impl SelfLayer {
     /// Packs the running executable. It reads and compresses tens of megabytes: not for an async thread.
     ///
@@ -116,11 +114,20 @@ impl SelfLayer {
     /// # Errors
     /// [`PackError`] when this is not linux/x86_64 or a file cannot be read.
     pub fn of_executable(path: &Path) -> Result<Self, PackError> {
-        let (os, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
-        if (os, architecture) != ("linux", "x86_64") {
-            return Err(PackError::WrongPlatform(format!("{os}/{architecture}")));
+        Self::for_architecture(path, "amd64")
+    }
+
+    /// Packs an executable for an engine whose machine is of this architecture (`amd64`, `arm64`).
+    ///
+    /// # Errors
+    /// [`PackError`] when it is no Linux executable for that, or a file cannot be read.
+    pub fn for_architecture(path: &Path, architecture: &str) -> Result<Self, PackError> {
+        let found = elf::architecture(&read(path)?);
+        if found != Some(architecture) {
+            let found = found.map_or_else(|| std::env::consts::OS.to_owned(), |found| format!("linux/{found}"));
+            return Err(PackError::WrongPlatform { found, wanted: format!("linux/{architecture}") });
         }
-        let files = files_of(path, &library_directories()?)?;
+        let files = files_of(path)?;
         let dynamic = files.len() > 1;
         let tar = archive(&files).map_err(PackError::Pack)?;
         let bytes = compress(&tar).map_err(PackError::Pack)?;
@@ -141,7 +148,19 @@ impl SelfLayer {
         environment: &[(&str, &str)],
         architecture: &str,
     ) -> PackedImage {
-        let config = Bytes::from(self.config(entrypoint, environment, architecture).to_string());
+        self.image_of(&self.config(entrypoint, environment, architecture))
+    }
+
+    /// An image of this layer that runs a command of this program, with labels that say whose it is.
+    #[must_use]
+    pub fn labelled_image(&self, command: &str, architecture: &str, labels: &HashMap<String, String>) -> PackedImage {
+        let mut config = self.config(&[&format!("/{EXECUTABLE}"), command], &[], architecture);
+        config["config"]["Labels"] = json!(labels);
+        self.image_of(&config)
+    }
+
+    fn image_of(&self, config: &Value) -> PackedImage {
+        let config = Bytes::from(config.to_string());
         let config_descriptor = describe(CONFIG_TYPE, &config);
         let manifest = json!({
             "schemaVersion": 2,
@@ -200,12 +219,13 @@ fn descriptor_json(descriptor: &Descriptor) -> Value {
 }
 
 /// The files of the layer by their path in it: the executable, its loader, its libraries and theirs.
-fn files_of(executable: &Path, directories: &BTreeSet<PathBuf>) -> Result<BTreeMap<String, Bytes>, PackError> {
+fn files_of(executable: &Path) -> Result<BTreeMap<String, Bytes>, PackError> {
     let program = read(executable)?;
     let links = elf::links(&program).map_err(|reason| PackError::NotElf { path: executable.to_owned(), reason })?;
     let mut files = BTreeMap::from([(EXECUTABLE.to_owned(), program)]);
     let Some(loader) = links.interpreter else { return Ok(files) };
     files.insert(loader.trim_start_matches('/').to_owned(), read(Path::new(&loader))?);
+    let directories = library_directories()?;
     let mut wanted = VecDeque::from(links.needed);
     while let Some(name) = wanted.pop_front() {
         let place = format!("{LIBRARIES}/{name}");
