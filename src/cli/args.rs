@@ -60,9 +60,24 @@ pub struct DeployArgs {
     /// Where to and what
     #[command(flatten)]
     pub target: TargetArgs,
+    /// What the local check is given
+    #[command(flatten)]
+    pub secrets: SecretsArgs,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// What the local container is given for the service's secrets.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "The local check")]
+pub struct SecretsArgs {
+    /// For the service's secrets: skip (nothing), stub (stand-ins), fetch (their values) or file [default: skip]
+    #[arg(long, value_name = "WAY")]
+    pub secrets: Option<String>,
+    /// A file of secrets, NAME=VALUE a line; means --secrets file
+    #[arg(long, value_name = "FILE")]
+    pub secrets_file: Option<String>,
 }
 
 /// Arguments of `wait`.

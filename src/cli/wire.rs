@@ -17,6 +17,7 @@ use crate::{
         ecr::{Ecr, RegistryLogin},
         identity::IdentityError,
         logs::Logs,
+        secrets::Secrets,
         session::{self, Session},
     },
     config::{
@@ -73,6 +74,7 @@ pub async fn connect(
         destination,
         ecr,
         logs: workload.logs,
+        secrets: Secrets::new(&workload.session),
         target: workload.target,
         engine,
     })

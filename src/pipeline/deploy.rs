@@ -1,6 +1,6 @@
 //! The whole pipeline, in order: resolve → preflight → copy beside verify → promote → release → gate → aftercare.
 
-use std::future::Future;
+use std::{collections::BTreeMap, future::Future};
 
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,7 @@ use crate::{
         ecr::{Ecr, RegistryLogin},
         fault::AwsFault,
         logs::Logs,
+        secrets::Secrets,
     },
     config::deployment::{Deployment, VerifySettings},
     docker::{Engine, EngineError},
@@ -28,7 +29,9 @@ use crate::{
         mask::Mask,
         pull_through::{Passage, Via},
         repository::RepositorySettings,
+        secret::Secret,
         service::LiveService,
+        service_secret::SecretsWay,
     },
     registry::Registry,
     stages::{
@@ -38,6 +41,7 @@ use crate::{
         pull_through::PullThrough,
         release::ReleaseOrder,
         resolve::{self, ResolvedImage},
+        secrets,
         verify::{self, VerifyImage, VerifyRequest},
     },
     target::DeployTarget,
@@ -58,6 +62,8 @@ pub struct Adapters<T> {
     pub ecr: Ecr,
     /// Log groups of the workload account.
     pub logs: Logs,
+    /// Secrets and parameters, as the workload account's identity may read them.
+    pub secrets: Secrets,
     /// Where services run.
     pub target: T,
     /// The local Docker engine; `None` when the local check is skipped.
@@ -102,8 +108,9 @@ pub async fn deploy<T: DeployTarget>(
 ) -> Result<Deployed, Failure> {
     let narrator = &run.narrator;
     let resolved = narrator.reading_stage(Stage::Resolve, resolve(run, deployment, connecting)).await?;
-    let order = narrator.reading_stage(Stage::Preflight, check(run, deployment, &resolved)).await?;
-    let Resolved { adapters, image, live, plan } = resolved;
+    let (order, given) = narrator.reading_stage(Stage::Preflight, check(run, deployment, &resolved)).await?;
+    let Resolved { adapters, image, live, mut plan } = resolved;
+    plan.settings.environment.extend(given);
     let engine = match &adapters.engine {
         None => None,
         Some(Ok(engine)) => Some(engine),
@@ -150,9 +157,12 @@ async fn resolve<T: DeployTarget>(
     Ok(Told::done(Resolved { adapters, image, live, plan }, detail))
 }
 
-async fn check<T>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) -> Result<Told<ReleaseOrder>, Failure> {
+/// What will be ordered, and the secrets that the local check is given.
+type Checked = (ReleaseOrder, BTreeMap<String, Secret>);
+
+async fn check<T>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) -> Result<Told<Checked>, Failure> {
     let adapters = &resolved.adapters;
-    let checks = preflight::preflight(
+    let mut checks = preflight::preflight(
         &Subject {
             image: &resolved.image,
             live: resolved.live.as_ref(),
@@ -173,12 +183,22 @@ async fn check<T>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) ->
         run.events(),
     )
     .await;
+    let given = give_secrets(deployment, resolved).await;
+    preflight::tell(given.check.as_slice(), run.events());
+    checks.extend(given.check);
     match &resolved.plan.order {
         Ok(order) if preflight::exit_code(&checks).is_none() => {
-            Ok(Told::done(order.clone(), format!("{} checks passed", checks.len())))
+            Ok(Told::done((order.clone(), given.values), format!("{} checks passed", checks.len())))
         }
         Ok(_) | Err(_) => Err(Failure::Preflight(checks)),
     }
+}
+
+/// Nothing is given, and so nothing fetched, where no container is made.
+async fn give_secrets<T>(deployment: &Deployment, resolved: &Resolved<T>) -> secrets::Given {
+    let verify = &deployment.target.verify;
+    let way = if verify.skip { &SecretsWay::Skip } else { &verify.secrets };
+    secrets::give(way, &resolved.plan.settings.secrets, &resolved.adapters.secrets).await
 }
 
 async fn copy_and_verify<T>(

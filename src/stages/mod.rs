@@ -9,4 +9,5 @@ pub mod promote;
 pub mod pull_through;
 pub mod release;
 pub mod resolve;
+pub mod secrets;
 pub mod verify;

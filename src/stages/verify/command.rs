@@ -42,7 +42,8 @@ pub(super) fn environment(settings: &RunSettings) -> Result<Vec<(String, Secret)
     let mut environment: BTreeMap<String, Secret> = settings.environment.clone();
     environment.entry("PORT".to_owned()).or_insert_with(|| Secret::new(settings.port.to_string()));
     // The engine would quote the whole entry, value and all, in its refusal.
-    if let Some(name) = environment.keys().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
+    let impossible = |name: &str, value: &Secret| name.is_empty() || name.contains(['=', '\0']) || value.reveal().contains('\0');
+    if let Some((name, _)) = environment.iter().find(|(name, value)| impossible(name, value)) {
         return Err(VerifyError::EnvironmentName { name: name.clone() });
     }
     Ok(environment.into_iter().collect())
@@ -99,6 +100,9 @@ mod tests {
         settings.environment.insert("A=B".to_owned(), Secret::new("hidden value"));
         let error = environment(&settings).unwrap_err().to_string();
         assert!(error.contains("A=B") && !error.contains("hidden"), "{error}");
+        settings.environment = [("KEY".to_owned(), Secret::new("hidden\0value"))].into();
+        let error = environment(&settings).unwrap_err().to_string();
+        assert!(error.contains("KEY") && !error.contains("hidden"), "{error}");
     }
 
     #[test]
