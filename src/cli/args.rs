@@ -60,6 +60,9 @@ pub struct DeployArgs {
     /// Where to and what
     #[command(flatten)]
     pub target: TargetArgs,
+    /// What it may do to the service
+    #[command(flatten)]
+    pub release: ReleaseArgs,
     /// What the local check is given
     #[command(flatten)]
     pub secrets: SecretsArgs,
@@ -275,6 +278,33 @@ pub struct TargetArgs {
     /// Have the service's log groups keep their lines for so many days
     #[arg(long, value_name = "DAYS")]
     pub log_retention_days: Option<String>,
+}
+
+/// What a run may do to the service. Those without a value hold for the run that they are typed for; no file has them.
+#[derive(Clone, Default, Debug, Args)]
+#[command(next_help_heading = "Release")]
+pub struct ReleaseArgs {
+    /// Deploy even what is deployed already
+    #[arg(long)]
+    pub force: bool,
+    /// Resume the service first, if it is paused
+    #[arg(long)]
+    pub resume: bool,
+    /// Delete the service and create it anew, if it never came up or could not be deleted: its URL, ARN and log groups change
+    #[arg(long)]
+    pub recreate: bool,
+    /// A service that is busy: wait until it is free, or fail [default: wait]
+    #[arg(long, value_name = "WHAT")]
+    pub if_busy: Option<String>,
+    /// How long to wait for a busy service [default: 20m]
+    #[arg(long, value_name = "DURATION")]
+    pub busy_timeout: Option<String>,
+    /// A service that deploys by itself on every push: follow that deployment, or turn it off first [default: follow]
+    #[arg(long, value_name = "WHAT")]
+    pub auto_deployments: Option<String>,
+    /// How the service names its image: live (as it does now), tag or digest [default: live]
+    #[arg(long, value_name = "HOW")]
+    pub identifier: Option<String>,
 }
 
 /// How a run is told.

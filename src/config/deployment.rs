@@ -6,8 +6,15 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duratio
 use serde::Serialize;
 
 use crate::domain::{
-    access::Access, arn::RoleArn, image::ImageReference, pull_through::Via, reach::ReachChoice, secret::Secret,
-    service::RunSettings, service_secret::SecretsWay,
+    access::Access,
+    arn::RoleArn,
+    image::ImageReference,
+    pull_through::Via,
+    reach::ReachChoice,
+    release::{Consent, Naming},
+    secret::Secret,
+    service::RunSettings,
+    service_secret::SecretsWay,
 };
 
 /// One image, and the one target it goes to.
@@ -42,6 +49,8 @@ pub struct Target {
     pub via: Via,
     /// The local check.
     pub verify: VerifySettings,
+    /// How a version is released.
+    pub release: ReleaseSettings,
     /// How long to follow a deployment before giving up on its verdict.
     pub gate_timeout: Duration,
     /// Days to keep the service's logs; absent: left alone.
@@ -59,6 +68,20 @@ pub struct CreateSettings {
     pub run: RunSettings,
     /// Environment variables whose values App Runner fetches: name to ARN.
     pub secrets: BTreeMap<String, String>,
+}
+
+/// How a version is released.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReleaseSettings {
+    /// What the run may do to the service.
+    pub consent: Consent,
+    /// How long to wait for a busy service.
+    pub busy_timeout: Duration,
+    /// How the service's image identifier is to name the image.
+    pub naming: Naming,
+    /// Whether it was typed out for this run that the image goes unchecked: what a file says is not enough for the version that
+    /// a service begins with.
+    pub unchecked: bool,
 }
 
 /// The local check.

@@ -15,6 +15,7 @@ pub mod mirror;
 pub mod overrides;
 pub mod problem;
 mod read;
+mod release;
 mod resolve;
 mod role;
 mod scalars;
@@ -68,7 +69,10 @@ pub fn load_target(overrides: &Overrides, environment: &Environment) -> Result<T
     root.forget(&["image", "registry_role"]);
     let overrides = Overrides { image: None, registry_role: None, registry_external_id: None, ..overrides.clone() };
     let (file, name, mut problems) = read_tree(&mut root, problems, &overrides, environment);
-    let target = file.and_then(|file| resolve::target(file, name.as_deref(), environment, &mut problems));
+    let mut target = file.and_then(|file| resolve::target(file, name.as_deref(), environment, &mut problems));
+    if let Some(target) = &mut target {
+        release::agree(&mut target.release, &overrides);
+    }
     target.filter(|_| problems.is_empty()).ok_or_else(|| ConfigError::new(problems))
 }
 
@@ -108,8 +112,11 @@ fn load_tree(
     environment: &Environment,
 ) -> Result<Deployment, ConfigError> {
     let (file, target, mut problems) = read_tree(&mut root, problems, overrides, environment);
-    let deployment =
+    let mut deployment =
         file.and_then(|file| resolve::deployment(file, &root.location, target.as_deref(), environment, &mut problems));
+    if let Some(deployment) = &mut deployment {
+        release::agree(&mut deployment.target.release, overrides);
+    }
     deployment.filter(|_| problems.is_empty()).ok_or_else(|| ConfigError::new(problems))
 }
 

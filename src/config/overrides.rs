@@ -49,6 +49,20 @@ pub struct Overrides {
     pub port: Option<String>,
     /// `--no-verify`.
     pub no_verify: bool,
+    /// `--if-busy`.
+    pub if_busy: Option<String>,
+    /// `--busy-timeout`.
+    pub busy_timeout: Option<String>,
+    /// `--auto-deployments`.
+    pub auto_deployments: Option<String>,
+    /// `--identifier`.
+    pub identifier: Option<String>,
+    /// `--resume`: for this run alone, as the two that follow.
+    pub resume: bool,
+    /// `--recreate`.
+    pub recreate: bool,
+    /// `--force`.
+    pub force: bool,
     /// `--secrets`.
     pub secrets: Option<String>,
     /// `--secrets-file`: a path.
@@ -70,7 +84,7 @@ impl Overrides {
         ]
     }
 
-    pub(super) fn of_target(&self) -> [Flag<'_>; 17] {
+    pub(super) fn of_target(&self) -> [Flag<'_>; 21] {
         let yes = |given: bool| given.then_some("true");
         [
             ("--role", &["role"], self.role.as_deref()),
@@ -86,6 +100,10 @@ impl Overrides {
             ("--memory", &["create", "memory"], self.memory.as_deref()),
             ("--port", &["create", "port"], self.port.as_deref()),
             ("--no-verify", &["verify", "skip"], yes(self.no_verify)),
+            ("--if-busy", &["release", "if_busy"], self.if_busy.as_deref()),
+            ("--busy-timeout", &["release", "busy_timeout"], self.busy_timeout.as_deref()),
+            ("--auto-deployments", &["release", "auto_deployments"], self.auto_deployments.as_deref()),
+            ("--identifier", &["release", "identifier"], self.identifier.as_deref()),
             ("--secrets", &["verify", "secrets"], self.secrets.as_deref()),
             ("--secrets-file", &["verify", "secrets_file"], self.secrets_file.as_deref()),
             ("--gate-timeout", &["gate", "timeout"], self.gate_timeout.as_deref()),

@@ -16,7 +16,13 @@ use super::{
     tree::Node,
 };
 use crate::domain::{
-    account::Region, arn::RoleArn, health::Protocol, image::ImageReference, pull_through::Via, reach::ReachChoice,
+    account::Region,
+    arn::RoleArn,
+    health::Protocol,
+    image::ImageReference,
+    pull_through::Via,
+    reach::ReachChoice,
+    release::{IfBusy, Naming, OnPush},
 };
 
 mappings! {
@@ -45,7 +51,7 @@ mappings! {
         repository: Repository,
         /// The tag the service deploys from, which shipgate moves. Default: the live service's, else its name.
         tag: Tag,
-        /// What to create the service with if it does not exist. Never applied to a service that exists. Default: a
+        /// What to create the service with if it does not exist, or has never come up. Never applied to one that runs. Default: a
         /// missing service is an error.
         create: Create,
         /// Whether to create the repository in the workload account if it does not exist. Default: false.
@@ -57,6 +63,8 @@ mappings! {
         via: Via,
         /// The check in a local container.
         verify: Verify,
+        /// How a version is released.
+        release: Release,
         /// Following the deployment to its verdict.
         gate: Gate,
         /// The service's log groups.
@@ -132,6 +140,23 @@ mappings! {
         secrets: WayWord,
         /// A file of secrets, NAME=VALUE a line, meant from where this file is; it means `secrets: file`. Default: none.
         secrets_file: VariablesFile,
+    }
+
+    /// How a version is released.
+    Release {
+        /// A service that is busy: `wait` until it is free, or `fail`. Default: `wait`.
+        #[schemars(extend("default" = "wait"))]
+        if_busy: IfBusy,
+        /// How long to wait for a busy service, such as `20m`, at most `24h`. Default: `20m`.
+        #[schemars(extend("default" = "20m"))]
+        busy_timeout: GateTimeout,
+        /// A service that deploys by itself on every push of its tag: `follow` that deployment, or turn this `off` first.
+        /// Default: `follow`.
+        #[schemars(extend("default" = "follow"))]
+        auto_deployments: OnPush,
+        /// How the service names its image: as it does now (`live`), by a `tag`, or by the `digest`. Default: `live`.
+        #[schemars(extend("default" = "live"))]
+        identifier: Naming,
     }
 
     /// Following the deployment to its verdict.

@@ -12,6 +12,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the engine may take to begin an answer. Stopping and creating can take it a while on a loaded machine.
 const ANSWER_TIMEOUT_SECONDS: u64 = 120;
 
+/// Where the docker command looks if nothing says otherwise.
+const DEFAULT_ADDRESS: &str = "unix:///var/run/docker.sock";
+
 /// What the environment says about where an engine may be. `config` reads it and hands it in.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct DockerEnvironment {
@@ -53,7 +56,7 @@ pub struct Engine {
 }
 
 /// What is known of an engine.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct EngineFacts {
     /// Where it answered, as in `DOCKER_HOST`.
     pub address: String,
@@ -65,6 +68,14 @@ pub struct EngineFacts {
     pub architecture: Option<String>,
     /// Whether it runs without root, and so with its bridge in a network namespace of its own.
     pub rootless: bool,
+}
+
+impl EngineFacts {
+    /// The words that a user's command for this engine begins with: `docker`, `docker -H unix:///run/docker.sock`.
+    #[must_use]
+    pub fn client(&self) -> String {
+        if self.address == DEFAULT_ADDRESS { "docker".to_owned() } else { format!("docker -H {}", self.address) }
+    }
 }
 
 impl Engine {

@@ -7,18 +7,17 @@ use bollard::{
         ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig,
     },
     query_parameters::{
-        CreateContainerOptions, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
-        StopContainerOptions, WaitContainerOptions,
+        CreateContainerOptions, KillContainerOptions, RemoveContainerOptions, StopContainerOptions,
+        WaitContainerOptions,
     },
 };
 use futures_util::StreamExt;
-use jiff::Timestamp;
 
 use super::{
     connect::Engine,
     error::{EngineError, status_of},
     image::PLATFORM,
-    labels::{self, has_expired},
+    labels,
 };
 use crate::domain::secret::Secret;
 
@@ -47,6 +46,8 @@ pub struct ContainerSpec {
     pub memory_mib: u32,
     /// The network it is on; the engine's default one where none is named.
     pub network: Option<String>,
+    /// Its name in the engine; no other container may have it.
+    pub name: String,
     /// See [`labels`].
     pub labels: HashMap<String, String>,
 }
@@ -89,7 +90,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Missing`] when there is no such image, [`EngineError::Call`] otherwise.
     pub async fn create_container(&self, spec: &ContainerSpec) -> Result<String, EngineError> {
-        let options = CreateContainerOptions { name: None, platform: PLATFORM.to_owned() };
+        let options = CreateContainerOptions { name: Some(spec.name.clone()), platform: PLATFORM.to_owned() };
         let made = self.docker.create_container(Some(options), body(spec)).await.map_err(|error| {
             if status_of(&error) == Some(404) {
                 EngineError::Missing { what: format!("image {}", spec.image) }
@@ -185,36 +186,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Call`] when the engine fails.
     pub async fn containers_of_run(&self, run_id: &str) -> Result<Vec<String>, EngineError> {
-        let labelled = self.labelled(format!("{}={run_id}", labels::RUN)).await?;
+        let labelled = self.labelled_containers(&format!("{}={run_id}", labels::RUN)).await?;
         Ok(labelled.into_iter().map(|(id, _)| id).collect())
-    }
-
-    /// Removes what runs that were killed left behind, and gives the ids of what it removed.
-    ///
-    /// # Errors
-    /// The first [`EngineError`], after every leftover has been tried.
-    pub async fn sweep(&self, now: Timestamp) -> Result<Vec<String>, EngineError> {
-        let (mut removed, mut failed) = (Vec::new(), None);
-        for (id, labels) in self.labelled(labels::RUN.to_owned()).await? {
-            if has_expired(&labels, now) {
-                match self.remove_container(&id).await {
-                    Ok(()) => removed.push(id),
-                    Err(error) => failed = failed.or(Some(error)),
-                }
-            }
-        }
-        failed.map_or(Ok(removed), Err)
-    }
-
-    async fn labelled(&self, label: String) -> Result<Vec<(String, HashMap<String, String>)>, EngineError> {
-        let filters = HashMap::from([("label".to_owned(), vec![label])]);
-        let options = ListContainersOptions { all: true, filters: Some(filters), ..ListContainersOptions::default() };
-        let containers = self
-            .docker
-            .list_containers(Some(options))
-            .await
-            .map_err(|error| EngineError::call("list containers", &error))?;
-        Ok(containers.into_iter().filter_map(|one| Some((one.id?, one.labels.unwrap_or_default()))).collect())
     }
 }
 
@@ -314,6 +287,7 @@ mod tests {
             cpu_units: 256,
             memory_mib: 512,
             network: None,
+            name: "api".to_owned(),
             labels: std::collections::HashMap::new(),
         };
         let body = body(&spec);

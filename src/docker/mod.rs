@@ -10,9 +10,11 @@ pub mod labels;
 pub mod logs;
 pub mod memory;
 pub mod network;
+mod owner;
 pub mod reach;
 pub mod sidecar;
 pub mod sockets;
+mod sweep;
 pub mod whereabouts;
 
 pub use connect::{DockerEnvironment, Engine};

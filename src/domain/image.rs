@@ -64,6 +64,12 @@ impl ImageReference {
         Self { host: self.host.clone(), repository: self.repository.clone(), tag: None, digest: Some(digest.clone()) }
     }
 
+    /// Another tag of the same repository.
+    #[must_use]
+    pub fn with_tag(&self, tag: &str) -> Self {
+        Self { host: self.host.clone(), repository: self.repository.clone(), tag: Some(tag.to_owned()), digest: None }
+    }
+
     /// The same image, as Docker Hub itself calls it: its official images live under `library/`, which people leave out.
     #[must_use]
     pub fn in_full(self) -> Self {

@@ -1,6 +1,7 @@
-//! The whole pipeline, in order: resolve → preflight → copy beside verify → promote → release → gate → aftercare.
+//! The whole pipeline, in order: resolve → preflight → copy beside verify →
+//! prepare → promote → release → gate → aftercare.
 
-use std::{collections::BTreeMap, future::Future};
+use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -8,8 +9,9 @@ use super::{
     failure::{Deployed, Failure},
     narrator::{Narrator, Told},
     plan::{self, Plan},
+    preparing::{self, Look, Ready},
     progress::Progress,
-    releasing::{assert_tag, give_order, move_tag, take_back},
+    releasing::{self, Release},
     verifying::judged,
     wait::{self, Followed},
 };
@@ -28,6 +30,7 @@ use crate::{
         event::{Emitter, Event, Stage},
         mask::Mask,
         pull_through::{Passage, Via},
+        release::{Course, ReleaseVerb},
         repository::RepositorySettings,
         secret::Secret,
         service::LiveService,
@@ -39,12 +42,11 @@ use crate::{
         gate::GateRules,
         preflight::{self, Subject},
         pull_through::PullThrough,
-        release::ReleaseOrder,
         resolve::{self, ResolvedImage},
         secrets,
         verify::{self, VerifyImage, VerifyRequest},
     },
-    target::DeployTarget,
+    target::{DeployTarget, Started},
 };
 
 /// Everything outside this process that a deployment talks to.
@@ -89,12 +91,14 @@ impl Run {
     }
 }
 
+/// How long the source's registry may take to tell how large the image is.
+const SIZE_LIMIT: Duration = Duration::from_secs(10);
+
 /// What resolve found out.
 struct Resolved<T> {
     adapters: Adapters<T>,
     image: ResolvedImage,
-    live: Option<LiveService>,
-    plan: Plan,
+    look: Look,
 }
 
 /// Deploys. `connecting` opens the sessions and builds the adapters; it is part of resolve.
@@ -108,34 +112,82 @@ pub async fn deploy<T: DeployTarget>(
 ) -> Result<Deployed, Failure> {
     let narrator = &run.narrator;
     let resolved = narrator.reading_stage(Stage::Resolve, resolve(run, deployment, connecting)).await?;
-    let (order, given) = narrator.reading_stage(Stage::Preflight, check(run, deployment, &resolved)).await?;
-    let Resolved { adapters, image, live, mut plan } = resolved;
-    plan.settings.environment.extend(given);
+    let (course, given) = narrator.reading_stage(Stage::Preflight, check(run, deployment, &resolved)).await?;
+    let Resolved { adapters, image, mut look } = resolved;
+    let (adapters, image) = (&adapters, &image);
+    look.plan.settings.environment.extend(given.clone());
+    if is_begun(&course) {
+        skip(run, &[Stage::Copy, Stage::Verify]).await?;
+        let ready = Ready { look, verb: course.verb };
+        return conclude(run, deployment, adapters, image, &ready, &given).await;
+    }
     let engine = match &adapters.engine {
         None => None,
         Some(Ok(engine)) => Some(engine),
         // Preflight has refused this; should it ever not, an image that was not checked goes nowhere.
         Some(Err(error)) => return Err(Failure::NoEngine(error.to_string())),
     };
-    copy_and_verify(run, deployment, &adapters, engine, &image, &plan).await?;
-    let latest = narrator.stage(Stage::Promote, move_tag(run, deployment, &adapters, &image, &plan, &order)).await?;
-    let releasing = narrator.stage(Stage::Release, give_order(run, &adapters, &image, &plan, &order, latest.as_ref()));
-    let started = match releasing.await {
-        Ok(started) => started,
-        Err(failure) => return Err(take_back(run, &adapters, &plan, failure).await),
+    copy_and_verify(run, deployment, adapters, engine, image, &look.plan).await?;
+    let ready = preparing::make_ready(run, deployment, adapters, image, &look.plan).await?;
+    conclude(run, deployment, adapters, image, &ready, &given).await
+}
+
+/// Whether an earlier run has done all that comes before the gate.
+fn is_begun(course: &Course) -> bool {
+    course.first.is_none() && matches!(course.verb, ReleaseVerb::Nothing | ReleaseVerb::Follow(_))
+}
+
+/// Stages there is nothing to do in: an earlier run has.
+async fn skip(run: &Run, stages: &[Stage]) -> Result<(), Failure> {
+    for stage in stages {
+        run.narrator.stage(*stage, async { Ok(Told::skipped((), "an earlier run has done it")) }).await?;
+    }
+    Ok(())
+}
+
+/// Promote, release and gate, as far as they are still to be done. `given` are the secrets that this run knows.
+async fn conclude<T: DeployTarget>(
+    run: &Run,
+    deployment: &Deployment,
+    adapters: &Adapters<T>,
+    image: &ResolvedImage,
+    ready: &Ready,
+    given: &BTreeMap<String, Secret>,
+) -> Result<Deployed, Failure> {
+    let service = deployment.target.service.as_str();
+    let release = Release { run, adapters, service, image, ready };
+    let live = ready.look.seen.live.as_ref();
+    let started = match (&ready.verb, live) {
+        (ReleaseVerb::Nothing, live) => {
+            skip(run, &[Stage::Promote, Stage::Release, Stage::Gate]).await?;
+            let summary = format!("already deployed: {} is serving on {service}", image.digest().short());
+            let service_url = live.map(LiveService::address).filter(|url| !url.is_empty());
+            return Ok(Deployed { digest: Some(image.digest().clone()), service_url, summary });
+        }
+        (ReleaseVerb::Follow(operation), Some(live)) => {
+            skip(run, &[Stage::Promote, Stage::Release]).await?;
+            let started = Started { service: live.arn.clone(), operation: operation.clone() };
+            run.events().emit(Event::Notice {
+                message: format!("operation {operation} is deploying this image: it is followed"),
+            });
+            run.progress.deployment_started(&started);
+            started
+        }
+        _ => releasing::release(&release).await?,
     };
     let timeout = deployment.target.gate_timeout;
+    let checked_under = &ready.look.plan.settings.environment;
     let followed = Followed {
         started,
         // Both: what the local check alone is given may stand in the place of a live value.
-        mask: Mask::new(live.iter().flat_map(|live| &live.settings.environment).chain(&plan.settings.environment)),
+        mask: Mask::new(live.iter().flat_map(|live| &live.settings.environment).chain(checked_under).chain(given)),
         rules: GateRules { timeout, unlisted_grace: timeout },
         log_retention_days: deployment.target.log_retention_days,
     };
     wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;
-    assert_tag(&adapters, &image, &plan, true).await?;
-    let service_url = wait::service_url(&adapters.target, deployment.target.service.as_str(), run.events()).await;
-    let summary = format!("{} is serving on {}", image.digest().short(), deployment.target.service);
+    release.assert_tag(true).await?;
+    let service_url = wait::service_url(&adapters.target, service, run.events()).await;
+    let summary = format!("{} is serving on {service}", image.digest().short());
     Ok(Deployed { digest: Some(image.digest().clone()), service_url, summary })
 }
 
@@ -152,53 +204,51 @@ async fn resolve<T: DeployTarget>(
     );
     let image = image?;
     let live = live.map_err(|source| Failure::Service { service: service.to_owned(), source })?;
-    let plan = plan::plan(&deployment.target, &deployment.image, live.as_ref(), &adapters.account);
+    let look = preparing::look(deployment, &adapters, &image, live).await?;
     let detail = format!("{} is {}", image.reference, image.digest().short());
-    Ok(Told::done(Resolved { adapters, image, live, plan }, detail))
+    Ok(Told::done(Resolved { adapters, image, look }, detail))
 }
 
-/// What will be ordered, and the secrets that the local check is given.
-type Checked = (ReleaseOrder, BTreeMap<String, Secret>);
+/// What is to be done, and the secrets that the local check is given.
+type Checked = (Course, BTreeMap<String, Secret>);
 
 async fn check<T>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) -> Result<Told<Checked>, Failure> {
-    let adapters = &resolved.adapters;
+    let (adapters, Look { seen, plan }) = (&resolved.adapters, &resolved.look);
+    let is_begun = plan.course.as_ref().is_ok_and(is_begun);
     let mut checks = preflight::preflight(
         &Subject {
             image: &resolved.image,
-            live: resolved.live.as_ref(),
-            order: &resolved.plan.order,
-            ecr: &adapters.ecr,
-            repository: resolved.plan.repository(),
-            tag: resolved.plan.tag(),
+            service: deployment.target.service.as_str(),
+            live: seen.live.as_ref(),
+            course: &plan.course,
+            identifier: &plan.identifier,
+            repository: &seen.repository,
+            taken_by: plan.taken_by.as_ref(),
             place: plan::place(&adapters.account, &deployment.target.access.region),
             create_repository: deployment.target.create_repository,
-            pull_through: (deployment.target.via == Via::PullThrough).then(|| PullThrough {
-                passage: Passage::between(&resolved.image.reference, &resolved.plan.destination),
-                tag: Some(resolved.plan.tag()),
+            pull_through: (deployment.target.via == Via::PullThrough && !is_begun).then(|| PullThrough {
+                passage: Passage::between(&resolved.image.reference, plan.identifier.reference()),
+                tag: plan.tag(),
                 source: &adapters.source,
                 ecr: Some(&adapters.ecr),
             }),
-            engine: adapters.engine.as_ref(),
+            engine: adapters.engine.as_ref().filter(|_| !is_begun),
         },
         run.events(),
     )
     .await;
-    let given = give_secrets(deployment, resolved).await;
+    let verify = &deployment.target.verify;
+    // Nothing is given, and so nothing fetched, where no container is made.
+    let way = if verify.skip || is_begun { &SecretsWay::Skip } else { &verify.secrets };
+    let given = secrets::give(way, &plan.settings.secrets, &adapters.secrets).await;
     preflight::tell(given.check.as_slice(), run.events());
     checks.extend(given.check);
-    match &resolved.plan.order {
-        Ok(order) if preflight::exit_code(&checks).is_none() => {
-            Ok(Told::done((order.clone(), given.values), format!("{} checks passed", checks.len())))
+    match &plan.course {
+        Ok(course) if preflight::exit_code(&checks).is_none() => {
+            Ok(Told::done((course.clone(), given.values), format!("{} checks passed", checks.len())))
         }
         Ok(_) | Err(_) => Err(Failure::Preflight(checks)),
     }
-}
-
-/// Nothing is given, and so nothing fetched, where no container is made.
-async fn give_secrets<T>(deployment: &Deployment, resolved: &Resolved<T>) -> secrets::Given {
-    let verify = &deployment.target.verify;
-    let way = if verify.skip { &SecretsWay::Skip } else { &verify.secrets };
-    secrets::give(way, &resolved.plan.settings.secrets, &resolved.adapters.secrets).await
 }
 
 async fn copy_and_verify<T>(
@@ -296,11 +346,17 @@ async fn verify_image<T>(
         settings: &plan.settings,
         run_id: &run.id,
         stay: settings.stay,
-        compressed_bytes: image.compressed_bytes(),
+        compressed_bytes: cancel.run_until_cancelled(compressed_bytes(adapters, image)).await.flatten(),
         reach: &settings.reach,
         sidecar: settings.sidecar.as_deref(),
+        keep: false,
     };
     judged(verify::verify(engine, request, run.events(), cancel).await?)
+}
+
+/// Sharpens one finding, and is not waited for long.
+async fn compressed_bytes<T>(adapters: &Adapters<T>, image: &ResolvedImage) -> Option<u64> {
+    tokio::time::timeout(SIZE_LIMIT, resolve::compressed_bytes(&adapters.source, image)).await.ok().flatten()
 }
 
 /// The engine pulls by digest from where the image is for certain: the source.

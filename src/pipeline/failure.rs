@@ -19,6 +19,7 @@ use crate::{
     stages::{
         copy::CopyError,
         preflight::{self, Check},
+        prepare::PrepareError,
         promote::PromoteError,
         release::{self, ReleaseError},
         resolve::ResolveError,
@@ -118,6 +119,9 @@ pub enum Failure {
     /// There is no engine to check the image in.
     #[error("the image cannot be checked: {0}")]
     NoEngine(String),
+    /// The service did not become ready for the order.
+    #[error(transparent)]
+    Prepare(PrepareError),
     /// The service did not take the order, or nobody knows.
     #[error(transparent)]
     Release(#[from] ReleaseError),
@@ -218,6 +222,9 @@ impl Failure {
             }
             Self::Unhealthy { .. } => ExitCode::Unhealthy,
             Self::Unverifiable(_) | Self::NoEngine(_) => ExitCode::Unverifiable,
+            Self::Prepare(PrepareError::StillBusy { .. }) => ExitCode::Busy,
+            Self::Prepare(PrepareError::Failed { .. } | PrepareError::Cancelled) => ExitCode::DeploymentFailed,
+            Self::Prepare(PrepareError::Late { .. } | PrepareError::Unseen(_)) => ExitCode::GateTimeout,
             Self::Release(error) => release_exit_code(error),
             Self::Deployment { verdict, .. } => match verdict {
                 Verdict::RolledBack => ExitCode::RolledBack,

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod mirror;
 pub mod narrator;
 pub mod plan;
+mod preparing;
 pub mod progress;
 mod releasing;
 pub mod verifying;

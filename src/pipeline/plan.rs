@@ -1,25 +1,38 @@
-//! The plan: what a deployment is going to do, decided from what was asked for and what is live, before anything is
+//! The plan: what a deployment is going to do, decided from what was asked for and what was observed, before anything is
 //! changed. Pure.
 
 use crate::{
     config::deployment::Target,
     domain::{
         account::{AccountId, Region},
+        arn::ServiceArn,
+        digest::Digest,
         image::ImageReference,
-        release::{self, Refusal, ReleaseVerb},
-        service::{LiveService, RunSettings},
+        mutability::TagMutability,
+        release::{
+            self, Choice, Configured, Course, Facts, Identifier, PastOperation, Preparation, ReleaseVerb, Standing,
+            running, standing,
+        },
+        service::{LiveService, RunSettings, ServiceStatus},
     },
-    stages::release::{ReleaseOrder, Unreleasable},
-    target::CreateOrder,
+    stages::{
+        observe::Observation,
+        release::{ReleaseOrder, Unreleasable},
+    },
+    target::{CreateOrder, UpdateOrder},
 };
 
 /// Every name and verb of a deployment, decided.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What the service deploys from: `HOST/REPOSITORY:TAG` in the workload account.
-    pub destination: ImageReference,
-    /// What will be ordered, or why nothing can be.
-    pub order: Result<ReleaseOrder, Unreleasable>,
+    /// What the service deploys from.
+    pub identifier: Identifier,
+    /// Whose the tag is that it deploys from, where that is another image's and cannot be moved.
+    pub taken_by: Option<Digest>,
+    /// How it is released, or why it cannot be.
+    pub course: Result<Course, Unreleasable>,
+    /// What the service is created with, or rebuilt; where the file says so.
+    pub anew: Option<CreateOrder>,
     /// What the image is checked under here.
     pub settings: RunSettings,
 }
@@ -28,57 +41,176 @@ impl Plan {
     /// The repository of the workload account.
     #[must_use]
     pub fn repository(&self) -> &str {
-        self.destination.repository()
+        self.identifier.reference().repository()
     }
 
-    /// The tag that is promoted.
+    /// The tag that is promoted; none where the service deploys by digest.
     #[must_use]
-    pub fn tag(&self) -> &str {
-        self.destination.tag().unwrap_or("latest")
+    pub fn tag(&self) -> Option<&str> {
+        self.identifier.tag()
+    }
+
+    /// The order that a verb takes; none where nothing is ordered. `live` is the service, if it exists.
+    #[must_use]
+    pub fn order(&self, verb: &ReleaseVerb, live: Option<&ServiceArn>) -> Option<ReleaseOrder> {
+        let update = |like_new| {
+            Some(ReleaseOrder::Update(Box::new(UpdateOrder {
+                service: live?.clone(),
+                image: Some(self.identifier.reference().clone()),
+                turn_off_auto_deployments: false,
+                like_new,
+            })))
+        };
+        match verb {
+            ReleaseVerb::Nothing | ReleaseVerb::Follow(_) | ReleaseVerb::FollowPush => None,
+            ReleaseVerb::CreateService => Some(ReleaseOrder::Create(Box::new(self.anew.clone()?))),
+            ReleaseVerb::StartDeployment => Some(ReleaseOrder::Deploy(live?.clone())),
+            ReleaseVerb::UpdateService => update(None),
+            ReleaseVerb::Rebuild => update(self.anew.clone().map(Box::new)),
+        }
     }
 }
 
-/// Decides. `source` is the image as asked for, `live` the service if it exists, `account` the workload account.
+/// Where the service deploys from, or is to: `HOST/REPOSITORY:TAG` in the workload account. What the file names counts most,
+/// then what the live service is configured with, then the source's own repository.
 #[must_use]
-pub fn plan(target: &Target, source: &ImageReference, live: Option<&LiveService>, account: &AccountId) -> Plan {
+pub fn destination(
+    target: &Target,
+    source: &ImageReference,
+    live: Option<&LiveService>,
+    account: &AccountId,
+) -> ImageReference {
     let configured = live.and_then(configured_image);
-    let destination = destination(target, source, configured.as_ref(), account);
-    let order = match live {
-        None => create_order(target, &destination).map(|order| ReleaseOrder::Create(Box::new(order))),
-        Some(live) => deploy_order(live, configured.as_ref(), &destination),
-    };
-    Plan { order, settings: settings(target, live), destination }
+    let repository = target
+        .repository
+        .as_deref()
+        .or(configured.as_ref().map(ImageReference::repository))
+        .unwrap_or_else(|| source.repository());
+    // An identifier without a tag means `latest`. A new service gets a tag of its own, its name: two services on one tag
+    // would deploy each other's images. So does one that is pinned to a digest, should it ever be told to follow a tag.
+    let live_tag = configured.as_ref().filter(|image| image.digest().is_none());
+    let live_tag = live_tag.map(|image| image.tag().unwrap_or("latest"));
+    let tag = target.tag.as_deref().or(live_tag).unwrap_or(target.service.as_str());
+    ImageReference::in_ecr_of(account, &target.access.region, repository, tag)
+}
+
+/// Decides. `source` is the image as asked for, `digest` what it is; `seen` is what there is of `destination`.
+#[must_use]
+pub fn plan(
+    target: &Target,
+    source: &ImageReference,
+    digest: &Digest,
+    destination: &ImageReference,
+    seen: &Observation,
+) -> Plan {
+    let live = seen.live.as_ref().filter(|live| live.status != ServiceStatus::Deleted);
+    let configured = live.and_then(configured_image);
+    let mutable = TagMutability::default();
+    let identifier = release::identifier(Choice {
+        destination,
+        tag_is_named: target.tag.is_some(),
+        live: configured.as_ref(),
+        source_tag: source.tag(),
+        digest,
+        mutability: seen.repository.as_ref().ok().and_then(Option::as_ref).unwrap_or(&mutable),
+        points_at: seen.points_at.as_ref(),
+        naming: target.release.naming,
+    });
+    let facts = facts(live, configured.as_ref(), &identifier, digest, destination, seen);
+    let anew = create_order(target, &identifier);
+    let course = release::decide(&facts, target.release.consent)
+        .map_err(Unreleasable::from)
+        .and_then(|course| allowed(course, target, anew.is_some()));
+    Plan {
+        taken_by: taken_by(&identifier, digest, destination, seen),
+        course,
+        anew,
+        settings: settings(target, live),
+        identifier,
+    }
 }
 
 fn configured_image(live: &LiveService) -> Option<ImageReference> {
     live.image_identifier.as_deref().and_then(|identifier| identifier.parse().ok())
 }
 
-/// What the file names counts most, then what the live service is configured with, then the source's own repository.
-fn destination(
-    target: &Target,
-    source: &ImageReference,
-    configured: Option<&ImageReference>,
-    account: &AccountId,
-) -> ImageReference {
-    let repository = target
-        .repository
-        .as_deref()
-        .or(configured.map(ImageReference::repository))
-        .unwrap_or_else(|| source.repository());
-    // An identifier without a tag means `latest`. A new service gets a tag of its own, its name: two services on one tag
-    // would deploy each other's images.
-    let live_tag = configured.map(|image| image.tag().unwrap_or("latest"));
-    let tag = target.tag.as_deref().or(live_tag).unwrap_or(target.service.as_str());
-    ImageReference::in_ecr_of(account, &target.access.region, repository, tag)
+fn taken_by(
+    identifier: &Identifier,
+    digest: &Digest,
+    destination: &ImageReference,
+    seen: &Observation,
+) -> Option<Digest> {
+    match identifier {
+        Identifier::FixedTag(tag) if tag.tag() == destination.tag() => {
+            seen.points_at.clone().filter(|found| found != digest)
+        }
+        Identifier::Tag(_) | Identifier::FixedTag(_) | Identifier::Digest(_) => None,
+    }
 }
 
-fn create_order(target: &Target, destination: &ImageReference) -> Result<CreateOrder, Unreleasable> {
-    let create =
-        target.create.as_ref().ok_or_else(|| Unreleasable::NoAccessRole { service: target.service.to_string() })?;
-    Ok(CreateOrder {
+/// A service that lists a running operation is busy, whatever its status still says.
+fn facts<'a>(
+    live: Option<&'a LiveService>,
+    configured: Option<&ImageReference>,
+    identifier: &Identifier,
+    digest: &Digest,
+    destination: &ImageReference,
+    seen: &Observation,
+) -> Facts<'a> {
+    const BUSY: &ServiceStatus = &ServiceStatus::OperationInProgress;
+    let points_there = seen.points_at.as_ref() == Some(digest);
+    let tag_in_place = match identifier {
+        Identifier::Tag(tag) | Identifier::FixedTag(tag) => tag.tag() == destination.tag() && points_there,
+        Identifier::Digest(_) => true,
+    };
+    let matches = match configured {
+        None => Configured::NotAnImage,
+        Some(live) if identifier.is(live) => Configured::AsWanted,
+        Some(_) => Configured::Otherwise,
+    };
+    let in_place = tag_in_place && matches == Configured::AsWanted;
+    // What can only ever mean one digest needs no record.
+    let recorded = if identifier.is_fixed() { Some(digest) } else { seen.recorded.as_ref() };
+    let standing = standing(seen.newest(), recorded, digest, in_place);
+    let busy = live.is_some_and(|live| live.status == ServiceStatus::Running) && running(&seen.operations).is_some();
+    Facts {
+        status: live.map(|live| if busy && standing == Standing::Unknown { BUSY } else { &live.status }),
+        configured: matches,
+        auto_deployments: live.is_some_and(|live| live.auto_deployments),
+        tag_in_place,
+        standing,
+    }
+}
+
+/// What the service takes may still be more than the user has said.
+fn allowed(course: Course, target: &Target, has_settings: bool) -> Result<Course, Unreleasable> {
+    let service = target.service.to_string();
+    if course.verb == ReleaseVerb::CreateService && !has_settings {
+        return Err(match course.first {
+            Some(Preparation::Delete) => Unreleasable::NoSettings { service },
+            Some(Preparation::Wait | Preparation::Resume | Preparation::TurnOffAutoDeployments) | None => {
+                Unreleasable::NoAccessRole { service }
+            }
+        });
+    }
+    if course.verb.is_first() && target.verify.skip && !target.release.unchecked {
+        return Err(Unreleasable::Unchecked { service });
+    }
+    Ok(course)
+}
+
+/// The operation whose version serves, and the record's tag that tells what that is.
+#[must_use]
+pub fn serving<'a>(service: &str, operations: &'a [PastOperation]) -> Option<(&'a PastOperation, String)> {
+    let (operation, before) = release::serving(operations)?;
+    Some((operation, release::record_tag(service, before.map(|before| &before.id))))
+}
+
+fn create_order(target: &Target, identifier: &Identifier) -> Option<CreateOrder> {
+    let create = target.create.as_ref()?;
+    Some(CreateOrder {
         service: target.service.to_string(),
-        image: destination.clone(),
+        image: identifier.reference().clone(),
         access_role: create.access_role.clone(),
         instance_role: create.instance_role.clone(),
         settings: create.run.clone(),
@@ -86,35 +218,14 @@ fn create_order(target: &Target, destination: &ImageReference) -> Result<CreateO
     })
 }
 
-fn deploy_order(
-    live: &LiveService,
-    configured: Option<&ImageReference>,
-    destination: &ImageReference,
-) -> Result<ReleaseOrder, Unreleasable> {
-    match release::decide(Some(&live.status))? {
-        ReleaseVerb::StartDeployment => {}
-        // `live` is never a deleted service, and only those and absent ones are created.
-        ReleaseVerb::CreateService => return Err(Refusal::UnknownState(live.status.to_string()).into()),
-    }
-    let configured = configured.ok_or(Refusal::NotAnImage)?;
-    // An identifier with a digest is not moved by any tag.
-    let moves_with_tag = configured.digest().is_none()
-        && configured.host() == destination.host()
-        && configured.repository() == destination.repository()
-        && configured.tag().unwrap_or("latest") == destination.tag().unwrap_or_default();
-    if !moves_with_tag {
-        return Err(Refusal::OtherImage { configured: configured.to_string(), wanted: destination.to_string() }.into());
-    }
-    if live.auto_deployments {
-        return Err(Refusal::AutoDeployments.into());
-    }
-    Ok(ReleaseOrder::Deploy(live.arn.clone()))
-}
-
-/// The live service's settings, else those it will be created with, plus what the local check alone is given.
+/// The live service's settings, else those it will be created with, plus what the local check alone is given. One that never
+/// came up is rebuilt, or created anew, with those it would be created with.
 fn settings(target: &Target, live: Option<&LiveService>) -> RunSettings {
     let created = target.create.as_ref().map(|create| create.run.clone());
-    let mut settings = live.map(|live| live.settings.clone()).or(created).unwrap_or_default();
+    let never_came_up =
+        |live: &&LiveService| matches!(live.status, ServiceStatus::CreateFailed | ServiceStatus::DeleteFailed);
+    let lives_on = live.filter(|live| created.is_none() || !never_came_up(live)).map(|live| live.settings.clone());
+    let mut settings = lives_on.or(created).unwrap_or_default();
     let given = &target.verify.environment;
     settings.secrets.retain(|name, _| !given.contains_key(name));
     settings.environment.extend(given.clone());

@@ -16,6 +16,7 @@ pub struct Progress(Arc<Mutex<State>>);
 struct State {
     tag: Option<MovedTag>,
     started: Option<Started>,
+    push_deploys: bool,
     wait_arguments: String,
     only_reads: bool,
 }
@@ -59,6 +60,23 @@ impl Progress {
     #[must_use]
     pub fn moved_tag(&self) -> Option<MovedTag> {
         self.state().tag.clone()
+    }
+
+    /// The service deploys by itself when the tag is moved.
+    pub fn push_deploys(&self) {
+        self.state().push_deploys = true;
+    }
+
+    /// Whether a deployment may run that nobody has seen: the tag was moved, which begins one.
+    #[must_use]
+    pub fn push_is_unseen(&self) -> bool {
+        let state = self.state();
+        state.push_deploys && state.tag.is_some() && state.started.is_none()
+    }
+
+    /// The operation that was to make the service ready has ended: it is no deployment.
+    pub fn preparation_ended(&self) {
+        self.state().started = None;
     }
 
     /// The service took the order.

@@ -5,121 +5,222 @@ use super::{
     deploy::{Adapters, Run},
     failure::Failure,
     narrator::Told,
-    plan::{self, Plan},
+    plan,
+    preparing::Ready,
     progress::MovedTag,
 };
 use crate::{
-    config::deployment::Deployment,
     domain::{
+        digest::Digest,
         event::{Event, Stage},
-        operation::OperationId,
+        manifest::RawManifest,
+        release::{Identifier, ReleaseVerb, note_tag, record_tag},
     },
     stages::{
-        promote::{self, Place},
-        release::{self, ReleaseError, ReleaseOrder},
+        promote::{self, Place, PromoteError, Promotion},
+        record,
+        release::{self, ReleaseError},
         resolve::ResolvedImage,
     },
     target::{DeployTarget, Started},
 };
 
-/// Looks at the service once more before the first visible change: copy and verify took their time, and whoever found
-/// the service ready then may find it busy now. Gives the service's newest operation, by which ours is told from it.
-pub(super) async fn move_tag<T: DeployTarget>(
-    run: &Run,
-    deployment: &Deployment,
-    adapters: &Adapters<T>,
-    image: &ResolvedImage,
-    plan: &Plan,
-    order: &ReleaseOrder,
-) -> Result<Told<Option<OperationId>>, Failure> {
-    let service = deployment.target.service.as_str();
-    let unseen = |source| Failure::Service { service: service.to_owned(), source };
-    let look = async {
-        let live = adapters.target.service(service).await?;
-        Ok((live, release::latest_before(&adapters.target, order).await?))
-    };
-    let (live, latest) = tokio::select! {
-        () = run.narrator.cancellation.token().cancelled() => {
-            return Err(Failure::cancelled(run.narrator.cancellation.signal(), Stage::Promote));
+/// What is released: the image, to a service that takes the call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Release<'a, T> {
+    pub(super) run: &'a Run,
+    pub(super) adapters: &'a Adapters<T>,
+    /// The service's name.
+    pub(super) service: &'a str,
+    pub(super) image: &'a ResolvedImage,
+    pub(super) ready: &'a Ready,
+}
+
+impl<T: DeployTarget> Release<'_, T> {
+    /// Moves the tag, where the service deploys from one, and puts on record what the next operation of the service is for.
+    pub(super) async fn promote(&self) -> Result<Told<()>, Failure> {
+        self.keep_the_record_true().await;
+        let Some(tag) = self.ready.look.plan.tag() else {
+            self.record_next(&self.image.manifest).await;
+            return Ok(Told::skipped((), "the service deploys by digest, no tag is moved"));
+        };
+        let promotion = self.move_tag(tag).await?;
+        if self.ready.verb != ReleaseVerb::FollowPush {
+            self.record_next(&self.image.manifest).await;
         }
-        looked = look => looked.map_err(unseen)?,
-    };
-    let now = plan::plan(&deployment.target, &deployment.image, live.as_ref(), &adapters.account);
-    match now.order {
-        Err(why) => return Err(Failure::Changed(why.to_string())),
-        Ok(now) if now.verb() != order.verb() => {
-            return Err(Failure::Changed("the service was created or deleted in the meantime".to_owned()));
+        let digest = self.image.digest().short();
+        if !promotion.moved {
+            return Ok(Told::skipped((), format!("tag {tag} points at {digest} already")));
         }
-        Ok(_) => {}
+        let detail = match &promotion.previous {
+            None => format!("new tag {tag} points at {digest}"),
+            Some(previous) => format!("tag {tag} moved from {} to {digest}", previous.digest.short()),
+        };
+        self.run.progress.tag_moved(MovedTag { tag: tag.to_owned(), previous: promotion.previous });
+        Ok(Told::done((), detail))
     }
-    let cancel = run.narrator.cancellation.token();
-    let promotion = promote::promote(place(adapters, plan), &image.manifest, run.events(), cancel).await?;
-    let (tag, digest) = (plan.tag(), image.digest().short());
-    if !promotion.moved {
-        return Ok(Told::skipped(latest, format!("tag {tag} points at {digest} already")));
-    }
-    let detail = match &promotion.previous {
-        None => format!("new tag {tag} points at {digest}"),
-        Some(previous) => format!("tag {tag} moved from {} to {digest}", previous.digest.short()),
-    };
-    run.progress.tag_moved(MovedTag { tag: tag.to_owned(), previous: promotion.previous });
-    Ok(Told::done(latest, detail))
-}
 
-fn place<'a, T>(adapters: &'a Adapters<T>, plan: &'a Plan) -> Place<'a> {
-    Place { registry: &adapters.destination, repository: plan.repository(), tag: plan.tag() }
-}
-
-/// The tag must still be ours when it is deployed, and still when the deployment has succeeded: another job may have
-/// moved it, and then it is that job's image that App Runner pulled.
-pub(super) async fn assert_tag<T>(
-    adapters: &Adapters<T>,
-    image: &ResolvedImage,
-    plan: &Plan,
-    deployed: bool,
-) -> Result<(), Failure> {
-    let place = place(adapters, plan);
-    let unseen = |source| Failure::TagUnseen { tag: plan.tag().to_owned(), deployed, source };
-    let found = promote::points_at(place).await.map_err(unseen)?;
-    if found.as_ref() == Some(image.digest()) {
-        return Ok(());
-    }
-    Err(Failure::TagTaken { tag: plan.tag().to_owned(), wanted: image.digest().clone(), found, deployed })
-}
-
-pub(super) async fn give_order<T: DeployTarget>(
-    run: &Run,
-    adapters: &Adapters<T>,
-    image: &ResolvedImage,
-    plan: &Plan,
-    order: &ReleaseOrder,
-    latest: Option<&OperationId>,
-) -> Result<Told<Started>, Failure> {
-    assert_tag(adapters, image, plan, false).await?;
-    let started = release::release(&adapters.target, order, latest, run.events()).await?;
-    run.progress.deployment_started(&started);
-    let detail = format!("{}, operation {}", order.verb().name(), started.operation);
-    Ok(Told::done(started, detail))
-}
-
-/// Nothing was deployed, for certain: then the tag goes back to where it pointed, so that the next to deploy it does not
-/// get this image.
-pub(super) async fn take_back<T>(run: &Run, adapters: &Adapters<T>, plan: &Plan, failure: Failure) -> Failure {
-    let nothing_runs = matches!(
-        failure,
-        Failure::Release(ReleaseError::Refused(_))
-            | Failure::Cancelled { .. }
-            | Failure::TagUnseen { deployed: false, .. }
-    );
-    let moved = run.progress.moved_tag().filter(|_| nothing_runs);
-    let Some(MovedTag { tag, previous: Some(previous) }) = moved else { return failure };
-    let message = match promote::restore(place(adapters, plan), &previous).await {
-        Ok(()) => {
-            run.progress.tag_restored();
-            format!("tag {tag} points at {} again", previous.digest.short())
+    /// Where moving the tag begins the deployment, the record comes before it: a run that is killed in between leaves a record of a
+    /// deployment that never began, which says nothing of any that did.
+    async fn move_tag(&self, tag: &str) -> Result<Promotion, PromoteError> {
+        let by_push = self.ready.verb == ReleaseVerb::FollowPush;
+        let cancel = self.run.narrator.cancellation.token();
+        if by_push {
+            self.record_next(&self.image.manifest).await;
+            self.run.progress.push_deploys();
         }
-        Err(error) => format!("tag {tag} could not be pointed back at {}: {error}", previous.digest.short()),
-    };
-    run.events().emit(Event::Warning { message });
-    failure
+        let moved = promote::promote(self.place(tag), &self.image.manifest, self.run.events(), cancel).await;
+        if by_push && matches!(moved, Err(PromoteError::NotMoved { .. })) {
+            self.record_what_the_tag_is_at(tag).await;
+        }
+        moved
+    }
+
+    /// Gives the order, or finds the operation that the push of the tag was the order for.
+    pub(super) async fn release(&self) -> Result<Told<Started>, Failure> {
+        let (target, cancel) = (&self.adapters.target, self.run.narrator.cancellation.token());
+        let seen = &self.ready.look.seen;
+        let live = seen.live.as_ref().map(|live| &live.arn);
+        let started = match (&self.ready.verb, live) {
+            (ReleaseVerb::FollowPush, Some(arn)) => release::find_pushed(target, arn, &seen.operations, cancel).await?,
+            (verb, _) => {
+                let order = self.ready.look.plan.order(verb, live);
+                let order = order.ok_or_else(|| Failure::Changed("there is nothing to order".to_owned()))?;
+                self.assert_tag(false).await?;
+                self.assert_nothing_came_between().await?;
+                let given = release::order(target, &order, &seen.operations, self.run.events()).await?;
+                given.ok_or(ReleaseError::Nothing { order: order.name() })?
+            }
+        };
+        self.run.events().emit(Event::Released {
+            verb: self.ready.verb.name().to_owned(),
+            service_arn: started.service.to_string(),
+            operation: started.operation.clone(),
+        });
+        self.run.progress.deployment_started(&started);
+        let detail = format!("{}, operation {}", self.ready.verb.name(), started.operation);
+        Ok(Told::done(started, detail))
+    }
+
+    /// The record says what the *next* operation deploys: one of somebody else's that began since would be taken for ours.
+    async fn assert_nothing_came_between(&self) -> Result<(), Failure> {
+        let seen = &self.ready.look.seen;
+        let Some(live) = &seen.live else { return Ok(()) };
+        let now = self.adapters.target.operations(&live.arn).await;
+        let now = now.map_err(|source| Failure::Service { service: self.service.to_owned(), source })?;
+        match now.first() {
+            Some(newest) if seen.newest().is_none_or(|known| known.id != newest.id) => {
+                Err(Failure::Changed(format!("operation {} began in the meantime", newest.id)))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The tag must still be ours when it is deployed, and still when the deployment has succeeded: another job may have
+    /// moved it, and then it is that job's image that App Runner pulled. What cannot be moved need not be asked.
+    pub(super) async fn assert_tag(&self, deployed: bool) -> Result<(), Failure> {
+        let tag = match &self.ready.look.plan.identifier {
+            Identifier::Tag(reference) => reference.tag().unwrap_or("latest"),
+            Identifier::FixedTag(_) | Identifier::Digest(_) => return Ok(()),
+        };
+        let unseen = |source| Failure::TagUnseen { tag: tag.to_owned(), deployed, source };
+        let found = promote::points_at(self.place(tag)).await.map_err(unseen)?;
+        if found.as_ref() == Some(self.image.digest()) {
+            return Ok(());
+        }
+        Err(Failure::TagTaken { tag: tag.to_owned(), wanted: self.image.digest().clone(), found, deployed })
+    }
+
+    /// Nothing was deployed, for certain: then the tag goes back to where it pointed, so that the next to deploy it does not
+    /// get this image, and the record with it. Not where a push deploys: going back would be a push too.
+    pub(super) async fn take_back(&self, failure: Failure) -> Failure {
+        let nothing_runs = self.ready.verb != ReleaseVerb::FollowPush
+            && matches!(
+                failure,
+                Failure::Release(ReleaseError::Refused(_))
+                    | Failure::Changed(_)
+                    | Failure::Cancelled { .. }
+                    | Failure::Service { .. }
+                    | Failure::TagUnseen { deployed: false, .. }
+            );
+        let moved = self.run.progress.moved_tag().filter(|_| nothing_runs);
+        let Some(MovedTag { tag, previous: Some(previous) }) = moved else { return failure };
+        let message = match promote::restore(self.place(&tag), &previous).await {
+            Ok(()) => {
+                self.run.progress.tag_restored();
+                self.record_next(&previous).await;
+                format!("tag {tag} points at {} again", previous.digest.short())
+            }
+            Err(error) => format!("tag {tag} could not be pointed back at {}: {error}", previous.digest.short()),
+        };
+        self.run.events().emit(Event::Warning { message });
+        failure
+    }
+
+    /// Before the tag moves. What serves now is noted, where nothing is on record, as what the tag points at. And if the
+    /// record says that the newest operation deployed the very image that the tag is moved to, although it points elsewhere, then
+    /// others have moved it since: from now on that record would be believed, and must not be.
+    async fn keep_the_record_true(&self) {
+        let (seen, tag) = (&self.ready.look.seen, self.ready.look.plan.tag());
+        let (Some(tag), Some(found)) = (tag, &seen.points_at) else { return };
+        if found == self.image.digest() {
+            return;
+        }
+        let doubtful = seen.recorded.as_ref() == Some(self.image.digest());
+        let to_correct = seen.record_of_newest(self.service).filter(|_| doubtful);
+        let to_note = self.unrecorded().await;
+        if to_correct.is_none() && to_note.is_none() {
+            return;
+        }
+        let Ok(Some(there)) = self.adapters.destination.manifest(self.repository(), tag).await else { return };
+        for tag in [to_correct, to_note].into_iter().flatten() {
+            self.write(&tag, &there).await;
+        }
+    }
+
+    /// The note to write on what serves now, where the record says nothing.
+    async fn unrecorded(&self) -> Option<String> {
+        let (operation, tag) = plan::serving(self.service, &self.ready.look.seen.operations)?;
+        let on_record: Option<Digest> = promote::points_at(self.place(&tag)).await.ok()?;
+        let note = note_tag(self.service, &operation.id);
+        if on_record.is_some() || promote::points_at(self.place(&note)).await.ok()?.is_some() {
+            return None;
+        }
+        Some(note)
+    }
+
+    /// The operation after the newest is for this image.
+    async fn record_next(&self, manifest: &RawManifest) {
+        let newest = self.ready.look.seen.newest().map(|newest| &newest.id);
+        self.write(&record_tag(self.service, newest), manifest).await;
+    }
+
+    async fn record_what_the_tag_is_at(&self, tag: &str) {
+        if let Ok(Some(there)) = self.adapters.destination.manifest(self.repository(), tag).await {
+            self.record_next(&there).await;
+        }
+    }
+
+    async fn write(&self, tag: &str, manifest: &RawManifest) {
+        let cancel = self.run.narrator.cancellation.token();
+        record::write(self.place(tag), manifest, self.run.events(), cancel).await;
+    }
+
+    fn repository(&self) -> &str {
+        self.ready.look.plan.repository()
+    }
+
+    fn place<'p>(&'p self, tag: &'p str) -> Place<'p> {
+        Place { registry: &self.adapters.destination, repository: self.repository(), tag }
+    }
+}
+
+/// Promotes and releases; what comes to nothing is taken back.
+pub(super) async fn release<T: DeployTarget>(release: &Release<'_, T>) -> Result<Started, Failure> {
+    let narrator = &release.run.narrator;
+    narrator.stage(Stage::Promote, release.promote()).await?;
+    match narrator.stage(Stage::Release, release.release()).await {
+        Ok(started) => Ok(started),
+        Err(failure) => Err(release.take_back(failure).await),
+    }
 }

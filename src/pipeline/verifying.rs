@@ -51,6 +51,7 @@ async fn check(run: &Run, verifying: &Verifying, engine: &Engine, image: VerifyI
         settings: &verifying.settings,
         run_id: &run.id,
         stay: verifying.stay,
+        keep: false,
         compressed_bytes: None,
         reach: &verifying.reach,
         sidecar: verifying.sidecar.as_deref(),

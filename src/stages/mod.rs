@@ -1,12 +1,17 @@
-//! The stages of a deployment, one file each, in the order of the pipeline: resolve, preflight, copy beside verify,
-//! promote, release, gate, aftercare.
+//! The stages of a deployment, one file each, in the order of the pipeline: resolve (which observes), preflight, copy beside
+//! verify, prepare, promote (which keeps the record), release, gate, aftercare.
 
 pub mod aftercare;
 pub mod copy;
+#[cfg(test)]
+mod fake;
 pub mod gate;
+pub mod observe;
 pub mod preflight;
+pub mod prepare;
 pub mod promote;
 pub mod pull_through;
+pub mod record;
 pub mod release;
 pub mod resolve;
 pub mod secrets;

@@ -1,16 +1,19 @@
 //! Preflight: read-only checks, all of them, so that everything wrong is known at once and before anything is changed.
 
 use crate::{
-    aws::ecr::Ecr,
+    aws::fault::AwsFault,
     docker::{Engine, EngineError},
     domain::{
+        digest::Digest,
         event::{Emitter, Event, Outcome},
         exit_code::ExitCode,
+        mutability::TagMutability,
+        release::{Course, Identifier, Preparation, ReleaseVerb},
         service::LiveService,
     },
     stages::{
         pull_through::PullThrough,
-        release::{ReleaseOrder, Unreleasable},
+        release::Unreleasable,
         resolve::{PLATFORM, ResolvedImage},
     },
 };
@@ -55,34 +58,31 @@ pub struct Problem {
 pub struct Subject<'a> {
     /// The source image.
     pub image: &'a ResolvedImage,
+    /// The service's name.
+    pub service: &'a str,
     /// The service, if it exists.
     pub live: Option<&'a LiveService>,
-    /// What would be ordered, or why nothing can be.
-    pub order: &'a Result<ReleaseOrder, Unreleasable>,
-    /// ECR of the workload account.
-    pub ecr: &'a Ecr,
-    /// The workload repository.
-    pub repository: &'a str,
-    /// The tag that would be moved.
-    pub tag: &'a str,
+    /// How it would be released, or why it cannot be.
+    pub course: &'a Result<Course, Unreleasable>,
+    /// What the service is to deploy from.
+    pub identifier: &'a Identifier,
+    /// What the workload repository allows its tags, if it exists; or why that is not known.
+    pub repository: &'a Result<Option<TagMutability>, AwsFault>,
+    /// Whose the tag is that it deploys from, where that is another image's and cannot be moved.
+    pub taken_by: Option<&'a Digest>,
     /// The account and region it is in, for messages.
     pub place: String,
     /// Whether it may be created.
     pub create_repository: bool,
     /// How ECR fetches the image, where it does that itself.
     pub pull_through: Option<PullThrough<'a>>,
-    /// The Docker engine; `None` when the local check is skipped.
+    /// The Docker engine; `None` when the local check is skipped, or nothing is left to check.
     pub engine: Option<&'a Result<Engine, EngineError>>,
 }
 
-/// Makes every check and tells each.
+/// Makes every check, of what was observed, and tells each.
 pub async fn preflight(subject: &Subject<'_>, events: &Emitter) -> Vec<Check> {
-    let mut checks = vec![
-        platform(subject.image),
-        service(subject.live, subject.order),
-        repository(subject).await,
-        docker(subject.engine),
-    ];
+    let mut checks = vec![platform(subject.image), service(subject), repository(subject), docker(subject.engine)];
     if let Some(pull_through) = &subject.pull_through {
         checks.extend(pull_through.checks().await);
     }
@@ -154,17 +154,11 @@ fn platform(image: &ResolvedImage) -> Check {
     Check::failed(NAME, format!("the image offers {offered}, not {PLATFORM}"), Trouble::Setup, Some(hint))
 }
 
-fn service(live: Option<&LiveService>, order: &Result<ReleaseOrder, Unreleasable>) -> Check {
+fn service(subject: &Subject<'_>) -> Check {
     const NAME: &str = "service-state";
-    match (order, live) {
-        (Ok(ReleaseOrder::Create(order)), _) => {
-            Check::passed(NAME, format!("there is no service {}: it will be created", order.service))
-        }
-        (Ok(ReleaseOrder::Deploy(_)), Some(live)) => {
-            Check::passed(NAME, format!("{} is {}", live.arn.name(), live.status))
-        }
-        (Ok(ReleaseOrder::Deploy(arn)), None) => Check::passed(NAME, format!("{} takes deployments", arn.name())),
-        (Err(why), _) => {
+    match subject.course {
+        Ok(course) => Check::passed(NAME, intention(subject, course)),
+        Err(why) => {
             let passing = matches!(why, Unreleasable::Refused(refusal) if refusal.is_about_state());
             let trouble = if passing { Trouble::Busy } else { Trouble::Setup };
             Check::failed(NAME, why.to_string(), trouble, Some(why.hint()))
@@ -172,23 +166,52 @@ fn service(live: Option<&LiveService>, order: &Result<ReleaseOrder, Unreleasable
     }
 }
 
-async fn repository(subject: &Subject<'_>) -> Check {
+/// What is going to happen to the service, in one line.
+fn intention(subject: &Subject<'_>, course: &Course) -> String {
+    let name = subject.service;
+    let is = match subject.live {
+        None => format!("there is no service {name}"),
+        Some(live) => format!("{name} is {}", live.status),
+    };
+    let first = match course.first {
+        None => None,
+        Some(Preparation::Wait) => Some("it is waited for".to_owned()),
+        Some(Preparation::Resume) => Some("it will be resumed".to_owned()),
+        Some(Preparation::Delete) => Some("it will be deleted: its URL, ARN and log groups change".to_owned()),
+        Some(Preparation::TurnOffAutoDeployments) => Some("its automatic deployments will be turned off".to_owned()),
+    };
+    let reference = subject.identifier.reference();
+    let then = match &course.verb {
+        ReleaseVerb::Nothing => Some("it runs this image already".to_owned()),
+        ReleaseVerb::Follow(operation) => Some(format!("operation {operation} is deploying this image")),
+        ReleaseVerb::CreateService => Some("it will be created".to_owned()),
+        ReleaseVerb::StartDeployment => None,
+        ReleaseVerb::UpdateService => Some(format!("it will deploy from {reference}")),
+        ReleaseVerb::Rebuild => Some("it will be rebuilt in place".to_owned()),
+        ReleaseVerb::FollowPush => Some(format!("it deploys by itself when {reference} is moved")),
+    };
+    let steps: Vec<String> = first.into_iter().chain(then).collect();
+    if steps.is_empty() { is } else { format!("{is}: {}", steps.join(", then ")) }
+}
+
+fn repository(subject: &Subject<'_>) -> Check {
     const NAME: &str = "workload-repository";
-    let name = subject.repository;
+    let name = subject.identifier.reference().repository();
     let place = &subject.place;
-    match subject.ecr.repository(name).await {
-        Ok(Some(rule)) if rule.lets_move(subject.tag) => Check::passed(NAME, format!("{name} exists in {place}")),
-        Ok(Some(_)) => Check::failed(
-            NAME,
-            format!("{name} in {place} does not let tag {} be moved, which the service deploys from", subject.tag),
-            Trouble::Setup,
-            Some(format!(
-                "exclude that tag from the rule: aws ecr put-image-tag-mutability --repository-name {name} \
-                 --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters \
-                 filterType=WILDCARD,filter={}",
-                subject.tag
-            )),
-        ),
+    match subject.repository {
+        Ok(Some(_)) => match subject.identifier.tag().zip(subject.taken_by) {
+            None => Check::passed(NAME, format!("{name} exists in {place}")),
+            Some((tag, other)) => Check::failed(
+                NAME,
+                format!("{name} in {place} does not let tag {tag} be moved, and it points at {}", other.short()),
+                Trouble::Setup,
+                Some(format!(
+                    "name no tag, or one of this image alone; or exclude that tag from the rule: aws ecr \
+                     put-image-tag-mutability --repository-name {name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION \
+                     --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter={tag}"
+                )),
+            ),
+        },
         Ok(None) if subject.pull_through.is_some() => {
             Check::skipped(NAME, format!("{name} does not exist in {place}: ECR creates it when it fetches the image"))
         }

@@ -110,6 +110,17 @@ pub async fn restore(place: Place<'_>, previous: &RawManifest) -> Result<(), Pro
     put(place, previous, &CancellationToken::new()).await
 }
 
+/// Points a tag at a manifest that the repository has, and tells nobody: for tags that nothing is deployed from.
+///
+/// # Errors
+/// [`PromoteError`], when it does not point there, or nobody knows.
+pub async fn point(place: Place<'_>, manifest: &RawManifest, cancel: &CancellationToken) -> Result<(), PromoteError> {
+    match points_at(place).await {
+        Ok(Some(digest)) if digest == manifest.digest => Ok(()),
+        Ok(_) | Err(_) => put(place, manifest, cancel).await,
+    }
+}
+
 /// Where the tag points now.
 ///
 /// # Errors

@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     aws::fault::AwsFault,
     domain::{
         arn::ServiceArn,
         event::{Emitter, Event, milliseconds},
-        operation::OperationId,
-        release::{Refusal, ReleaseVerb},
+        release::{OperationKind, PastOperation, Refusal, come_since},
     },
-    target::{CreateOrder, DeployTarget, Started, TargetError},
+    target::{CreateOrder, DeployTarget, Started, TargetError, UpdateOrder},
 };
 
 /// How often an order that was throttled is given in all. A throttled order was not taken: nothing can come of it twice.
@@ -23,6 +23,11 @@ const SETTLE: Duration = Duration::from_secs(30);
 /// From one look to the next.
 const SETTLE_INTERVAL: Duration = Duration::from_secs(2);
 
+/// How long the deployment that a push starts is looked for: longer than an order, which has begun when it is answered.
+const PUSH_SETTLE: Duration = Duration::from_mins(2);
+/// How long it is still looked for after a signal: less than a CI system waits before it kills.
+const PUSH_SETTLE_AFTER_SIGNAL: Duration = Duration::from_secs(3);
+
 /// What to do, decided before anything was changed.
 #[derive(Clone, Debug)]
 pub enum ReleaseOrder {
@@ -30,15 +35,36 @@ pub enum ReleaseOrder {
     Create(Box<CreateOrder>),
     /// Deploy what this service's tag points at now.
     Deploy(ServiceArn),
+    /// Change the service, which deploys it.
+    Update(Box<UpdateOrder>),
+    /// Resume it.
+    Resume(ServiceArn),
+    /// Delete it.
+    Delete(ServiceArn),
 }
 
 impl ReleaseOrder {
-    /// The verb this order is for.
+    /// The name in events.
     #[must_use]
-    pub fn verb(&self) -> ReleaseVerb {
+    pub fn name(&self) -> &'static str {
         match self {
-            Self::Create(_) => ReleaseVerb::CreateService,
-            Self::Deploy(_) => ReleaseVerb::StartDeployment,
+            Self::Create(_) => "create-service",
+            Self::Deploy(_) => "start-deployment",
+            Self::Update(_) => "update-service",
+            Self::Resume(_) => "resume-service",
+            Self::Delete(_) => "delete-service",
+        }
+    }
+
+    /// The kind of operation it begins.
+    #[must_use]
+    pub fn kind(&self) -> OperationKind {
+        match self {
+            Self::Create(_) => OperationKind::CreateService,
+            Self::Deploy(_) => OperationKind::StartDeployment,
+            Self::Update(_) => OperationKind::UpdateService,
+            Self::Resume(_) => OperationKind::ResumeService,
+            Self::Delete(_) => OperationKind::DeleteService,
         }
     }
 }
@@ -55,6 +81,21 @@ pub enum Unreleasable {
         /// The service's name.
         service: String,
     },
+    /// It could be deleted, and nothing would know how to create it anew.
+    #[error("service {service} cannot be created anew: once it is deleted, nothing knows its settings")]
+    NoSettings {
+        /// The service's name.
+        service: String,
+    },
+    /// The version that a service begins with is to go unchecked, and nobody has typed that out.
+    #[error(
+        "the first version of service {service} would go unchecked: if it cannot run, the service ends in CREATE_FAILED and \
+         serves nothing"
+    )]
+    Unchecked {
+        /// The service's name.
+        service: String,
+    },
 }
 
 impl Unreleasable {
@@ -62,7 +103,15 @@ impl Unreleasable {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Refused(refusal) => refusal.hint(),
+            Self::Refused(refusal) => refusal.hint().to_owned(),
+            Self::NoSettings { .. } => {
+                "write what it is to be created with into the target's `create` block; or leave \
+                 --recreate out: then a service in CREATE_FAILED is rebuilt in place"
+                    .to_owned()
+            }
+            Self::Unchecked { .. } => {
+                "let it be checked: leave `verify.skip` out; or type out --no-verify for this run".to_owned()
+            }
             Self::NoAccessRole { .. } => "set `create.access_role` of the target, or --access-role, to a role that \
                  build.apprunner.amazonaws.com may assume; or check the service's name and region"
                 .to_owned(),
@@ -79,50 +128,90 @@ pub enum ReleaseError {
     /// No answer came, and no operation of ours was found: one may run.
     #[error("the service gave no answer, and no deployment of this run was found")]
     Unknown(#[source] TargetError),
+    /// The service took the order and began nothing.
+    #[error("the service took {order}, and began no operation")]
+    Nothing {
+        /// The order's name.
+        order: &'static str,
+    },
+    /// The tag was moved, which begins a deployment of the service, and none was found.
+    #[error("the tag was moved, and the deployment that this begins was not found in {} s", PUSH_SETTLE.as_secs())]
+    NoPush,
 }
 
-/// Gives the order, once. `latest` is the service's newest operation from before the order, by which ours is told from
-/// it should the answer get lost.
+/// Gives the order, once. `before` are the service's operations from before the order, by which ours is told from them should
+/// the answer get lost. `None`: nothing was begun, and nothing is left to do.
 ///
 /// # Errors
 /// [`ReleaseError`] says whether nothing runs, or nobody knows.
-pub async fn release<T: DeployTarget>(
+pub async fn order<T: DeployTarget>(
     target: &T,
     order: &ReleaseOrder,
-    latest: Option<&OperationId>,
+    before: &[PastOperation],
     events: &Emitter,
-) -> Result<Started, ReleaseError> {
-    let started = match give(target, order, events).await {
-        Ok(started) => started,
-        Err(error) if is_refusal(&error) => return Err(ReleaseError::Refused(error)),
+) -> Result<Option<Started>, ReleaseError> {
+    match give(target, order, events).await {
+        Ok(started) => Ok(started),
+        Err(error) if is_refusal(&error) => Err(ReleaseError::Refused(error)),
         Err(error) => {
             events.emit(Event::Warning {
                 message: format!("no answer to the order ({error}); looking for what came of it"),
             });
-            look_for_ours(target, order, latest).await.ok_or(ReleaseError::Unknown(error))?
+            look_for_ours(target, order, before).await.ok_or(ReleaseError::Unknown(error))
         }
-    };
-    events.emit(Event::Released {
-        verb: order.verb().name().to_owned(),
-        service_arn: started.service.to_string(),
-        operation: started.operation.clone(),
-    });
-    Ok(started)
+    }
 }
 
-async fn give<T: DeployTarget>(target: &T, order: &ReleaseOrder, events: &Emitter) -> Result<Started, TargetError> {
+/// Finds the deployment that the push of the service's tag has begun. `before` are the service's operations from before it.
+///
+/// # Errors
+/// [`ReleaseError::NoPush`] when there is none in two minutes: it may still come.
+pub async fn find_pushed<T: DeployTarget>(
+    target: &T,
+    service: &ServiceArn,
+    before: &[PastOperation],
+    cancel: &CancellationToken,
+) -> Result<Started, ReleaseError> {
+    let looking = async {
+        loop {
+            let now = target.operations(service).await.unwrap_or_default();
+            if let Some(ours) = come_since(before, &now, OperationKind::StartDeployment) {
+                return Started { service: service.clone(), operation: ours.id.clone() };
+            }
+            sleep(SETTLE_INTERVAL).await;
+        }
+    };
+    let signalled = async {
+        cancel.cancelled().await;
+        sleep(PUSH_SETTLE_AFTER_SIGNAL).await;
+    };
+    tokio::select! {
+        started = looking => Ok(started),
+        () = sleep(PUSH_SETTLE) => Err(ReleaseError::NoPush),
+        () = signalled => Err(ReleaseError::NoPush),
+    }
+}
+
+async fn give<T: DeployTarget>(
+    target: &T,
+    order: &ReleaseOrder,
+    events: &Emitter,
+) -> Result<Option<Started>, TargetError> {
     let mut attempt = 1;
     loop {
         let given = match order {
-            ReleaseOrder::Create(order) => target.create(order).await,
-            ReleaseOrder::Deploy(service) => target.start_deployment(service).await,
+            ReleaseOrder::Create(order) => target.create(order).await.map(Some),
+            ReleaseOrder::Deploy(service) => target.start_deployment(service).await.map(Some),
+            ReleaseOrder::Update(order) => target.update(order).await,
+            ReleaseOrder::Resume(service) => target.resume(service).await,
+            ReleaseOrder::Delete(service) => target.delete(service).await,
         };
         match given {
             Err(TargetError::Call(fault)) if fault.is_throttling() && attempt < ATTEMPTS => {
                 attempt += 1;
                 let delay = Duration::from_secs(1 << (attempt - 1)).mul_f64(0.5 + fastrand::f64() * 0.5);
                 events.emit(Event::Retrying {
-                    what: order.verb().name().to_owned(),
+                    what: order.name().to_owned(),
                     cause: fault.to_string(),
                     attempt,
                     delay_ms: milliseconds(delay),
@@ -143,45 +232,38 @@ fn is_refusal(error: &TargetError) -> bool {
     }
 }
 
+/// What came of an order without an answer: an operation, or (of a deletion) no service any more.
 async fn look_for_ours<T: DeployTarget>(
     target: &T,
     order: &ReleaseOrder,
-    latest: Option<&OperationId>,
-) -> Option<Started> {
+    before: &[PastOperation],
+) -> Option<Option<Started>> {
     let deadline = Instant::now() + SETTLE;
     while Instant::now() < deadline {
-        if let Some(started) = newest(target, order).await
-            && Some(&started.operation) != latest
-        {
-            return Some(started);
+        let (service, gone) = match order {
+            ReleaseOrder::Create(order) => (arn_of(target, &order.service).await, false),
+            ReleaseOrder::Deploy(service) | ReleaseOrder::Resume(service) => (Some(service.clone()), false),
+            ReleaseOrder::Update(order) => (Some(order.service.clone()), false),
+            ReleaseOrder::Delete(service) => {
+                (Some(service.clone()), matches!(target.service(service.name()).await, Ok(None)))
+            }
+        };
+        if gone {
+            return Some(None);
+        }
+        if let Some(service) = service {
+            let now = target.operations(&service).await.unwrap_or_default();
+            if let Some(ours) = come_since(before, &now, order.kind()) {
+                return Some(Some(Started { service, operation: ours.id.clone() }));
+            }
         }
         sleep(SETTLE_INTERVAL).await;
     }
     None
 }
 
-/// The newest operation of the kind that the order would have started.
-async fn newest<T: DeployTarget>(target: &T, order: &ReleaseOrder) -> Option<Started> {
-    let service = match order {
-        ReleaseOrder::Create(order) => target.service(&order.service).await.ok()??.arn,
-        ReleaseOrder::Deploy(service) => service.clone(),
-    };
-    let operation = target.latest_operation(&service, order.verb()).await.ok()??;
-    Some(Started { service, operation })
-}
-
-/// The service's newest operation of the kind that the order will start, from before it is given.
-///
-/// # Errors
-/// [`TargetError`] when it cannot be told.
-pub async fn latest_before<T: DeployTarget>(
-    target: &T,
-    order: &ReleaseOrder,
-) -> Result<Option<OperationId>, TargetError> {
-    match order {
-        ReleaseOrder::Create(_) => Ok(None),
-        ReleaseOrder::Deploy(service) => target.latest_operation(service, order.verb()).await,
-    }
+async fn arn_of<T: DeployTarget>(target: &T, service: &str) -> Option<ServiceArn> {
+    target.service(service).await.ok()?.map(|live| live.arn)
 }
 
 /// A refusal because App Runner may not assume a role of ours.
@@ -189,3 +271,6 @@ pub async fn latest_before<T: DeployTarget>(
 pub fn is_about_a_role(fault: &AwsFault) -> bool {
     fault.message.contains("Error in assuming")
 }
+
+#[cfg(test)]
+mod tests;

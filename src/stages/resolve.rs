@@ -31,15 +31,6 @@ impl ResolvedImage {
         &self.manifest.digest
     }
 
-    /// The bytes of its layers as they are pulled. `None` for an index: that takes its member's own manifest.
-    #[must_use]
-    pub fn compressed_bytes(&self) -> Option<u64> {
-        match self.manifest.parse() {
-            Ok(Manifest::Image { layers, .. }) => Some(layers.iter().map(|layer| layer.size_bytes).sum()),
-            Ok(Manifest::Index { .. }) | Err(_) => None,
-        }
-    }
-
     /// Whether App Runner can run it.
     #[must_use]
     pub fn runs_on_app_runner(&self) -> bool {
@@ -120,4 +111,22 @@ pub async fn resolve_image(
         }
     };
     Ok(ResolvedImage { reference: image.clone(), manifest, platforms })
+}
+
+/// The bytes that App Runner pulls of an image: its layers as they are in the registry. `None` when they cannot be told:
+/// no verdict should wait for that.
+pub async fn compressed_bytes(registry: &Registry, image: &ResolvedImage) -> Option<u64> {
+    let layers = match image.manifest.parse().ok()? {
+        Manifest::Image { layers, .. } => layers,
+        Manifest::Index { members } => {
+            let member = members.into_iter().find(|member| member.runs_on_app_runner)?;
+            let digest = member.descriptor.digest;
+            let manifest = registry.manifest(image.reference.repository(), digest.as_str()).await.ok()??;
+            match manifest.parse().ok()? {
+                Manifest::Image { layers, .. } => layers,
+                Manifest::Index { .. } => return None,
+            }
+        }
+    };
+    Some(layers.iter().map(|layer| layer.size_bytes).sum())
 }

@@ -2,6 +2,7 @@
 //! Runner's own rules. What passes here and fails there is worse than no check, so only the container's own address is
 //! probed, and what could not be checked is an error, never a pass.
 
+mod cleaning;
 mod command;
 mod conclusion;
 mod diagnosis;
@@ -20,11 +21,12 @@ mod tests;
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
-use jiff::Timestamp;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use self::cleaning::{clean_up, mark_pull, sweep};
 pub use self::{
+    cleaning::may_keep,
     finding::Finding,
     judge::ProbeRecord,
     probe::{Answer, Seen},
@@ -49,9 +51,6 @@ use crate::{
 const PULL_ATTEMPTS: u32 = 4;
 /// How long a pull may take.
 const PULL_LIMIT: Duration = Duration::from_mins(15);
-
-/// How long cleaning up may take before it is given up and reported.
-const CLEAN_UP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Which image is judged.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,6 +87,8 @@ pub struct VerifyRequest<'a> {
     pub run_id: &'a str,
     /// How long it is probed on once it is healthy, to catch what fails soon after. Zero: not at all.
     pub stay: Duration,
+    /// Whether the container is left in the engine once it is judged, and the image with it.
+    pub keep: bool,
     /// The bytes of the image's layers as they are pulled, where they are known.
     pub compressed_bytes: Option<u64>,
     /// How the container is reached.
@@ -235,6 +236,12 @@ pub enum VerifyError {
         /// Its name.
         name: String,
     },
+    /// A container that was given real secrets was to be kept.
+    #[error("a container that was given {secrets} real secret(s) is not kept: docker inspect would show them")]
+    KeepsSecrets {
+        /// How many it would be given.
+        secrets: usize,
+    },
     /// The run was cancelled.
     #[error("the local check was cancelled")]
     Cancelled,
@@ -253,6 +260,7 @@ impl VerifyError {
             Self::StartCommand { .. } | Self::EnvironmentName { .. } => {
                 Some("correct the setting: the service's, or the flag's".to_owned())
             }
+            Self::KeepsSecrets { .. } => Some("keep it with stubs for its secrets, or do without keeping it".to_owned()),
             Self::Cancelled => None,
         }
     }
@@ -262,7 +270,7 @@ fn join(tried: &[Tried]) -> String {
     tried.iter().map(Tried::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Judges an image. Whatever comes of it, the container is removed, and so is the image if it was pulled for this;
+/// Judges an image. Whatever comes of it, the container is removed unless it is to be kept, and so is the image if it was pulled for this;
 /// a clean-up that fails is told in a [`Event::Warning`]. To stop early use `cancel`: a future that is dropped cannot
 /// clean up, and leaves its container to the sweep of a later run.
 ///
@@ -279,6 +287,7 @@ pub async fn verify(
     let environment = command::environment(request.settings)?;
     sweep(engine, events).await;
     let fetched = unless_cancelled(cancel, fetches(engine, &request.image)).await?;
+    let marker = if fetched { mark_pull(engine, request.image.name(), request.run_id, events).await } else { None };
     let attempt = async || {
         if let Some(finding) = unless_cancelled(cancel, fetch(engine, &request)).await? {
             let verification = Verification::unfit(finding, request.settings);
@@ -291,6 +300,7 @@ pub async fn verify(
             events,
             cancel,
             stay: request.stay,
+            keep: request.keep,
             reach: request.reach,
             sidecar: request.sidecar,
         };
@@ -304,9 +314,18 @@ pub async fn verify(
             judged = attempt().await;
         }
     }
-    if fetched {
-        clean_up(events, engine.remove_image(request.image.name())).await;
-    }
+    let keeps = request.keep && !matches!(judged, Err(VerifyError::Cancelled));
+    let forget = async {
+        if fetched && !keeps {
+            engine.remove_image(request.image.name()).await?;
+        }
+        // After the image: as long as that is there, the next run must know of it.
+        match &marker {
+            Some(marker) => engine.remove_volume(marker).await,
+            None => Ok(()),
+        }
+    };
+    clean_up(events, cancel, forget).await;
     judged
 }
 
@@ -377,26 +396,4 @@ fn unfit(facts: ImageFacts, compressed_bytes: Option<u64>) -> Option<Finding> {
 fn lacks_the_platform(error: &EngineError) -> bool {
     let words = ["no matching manifest for", "no match for platform", "does not match the specified platform"];
     matches!(error, EngineError::Pull { reason, .. } if words.iter().any(|words| reason.contains(words)))
-}
-
-/// Removes what killed runs left. That it fails is worth knowing, and no reason not to judge.
-async fn sweep(engine: &Engine, events: &Emitter) {
-    match engine.sweep(Timestamp::now()).await {
-        Ok(removed) if removed.is_empty() => (),
-        Ok(removed) => events.emit(Event::Notice {
-            message: format!("removed {} container(s) that an earlier run had left", removed.len()),
-        }),
-        Err(error) => events
-            .emit(Event::Warning { message: format!("containers left by earlier runs could not be removed: {error}") }),
-    }
-}
-
-/// Cleans up in bounded time, cancelled or not, and tells if it fails.
-async fn clean_up(events: &Emitter, work: impl Future<Output = Result<(), EngineError>>) {
-    let message = match timeout(CLEAN_UP_LIMIT, work).await {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => format!("cleaning up failed: {error}"),
-        Err(_) => format!("cleaning up did not end within {} s", CLEAN_UP_LIMIT.as_secs()),
-    };
-    events.emit(Event::Warning { message });
 }

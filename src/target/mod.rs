@@ -10,7 +10,7 @@ use crate::{
         arn::{RoleArn, ServiceArn},
         image::ImageReference,
         operation::{OperationId, OperationStatus},
-        release::ReleaseVerb,
+        release::PastOperation,
         service::{LiveService, RunSettings},
     },
 };
@@ -32,6 +32,19 @@ pub struct CreateOrder {
     pub settings: RunSettings,
     /// `RuntimeEnvironmentSecrets`: variable name and the ARN its value comes from.
     pub secrets: Vec<(String, String)>,
+}
+
+/// A change to a service. What it does not name stays as it is.
+#[derive(Clone, Debug)]
+pub struct UpdateOrder {
+    /// The service.
+    pub service: ServiceArn,
+    /// The image it is to deploy from now.
+    pub image: Option<ImageReference>,
+    /// Whether pushes are to deploy no more.
+    pub turn_off_auto_deployments: bool,
+    /// What it is to be like in all, as if it were created.
+    pub like_new: Option<Box<CreateOrder>>,
 }
 
 /// A deployment that has begun.
@@ -101,6 +114,15 @@ pub trait DeployTarget {
     /// Deploys what the service's configured image identifier points at now. Never retried here either.
     fn start_deployment(&self, service: &ServiceArn) -> impl Future<Output = Result<Started, TargetError>> + Send;
 
+    /// Changes a service, which deploys it. `None`: nothing has changed and nothing was begun. Never retried here either.
+    fn update(&self, order: &UpdateOrder) -> impl Future<Output = Result<Option<Started>, TargetError>> + Send;
+
+    /// Resumes a paused service. `None`: it runs. Never retried here either.
+    fn resume(&self, service: &ServiceArn) -> impl Future<Output = Result<Option<Started>, TargetError>> + Send;
+
+    /// Deletes a service. Never retried here either.
+    fn delete(&self, service: &ServiceArn) -> impl Future<Output = Result<Option<Started>, TargetError>> + Send;
+
     /// Where one operation of a service stands; `None` when none of its operations, all looked through, is this one
     /// (yet).
     fn operation(
@@ -109,10 +131,6 @@ pub trait DeployTarget {
         operation: &OperationId,
     ) -> impl Future<Output = Result<Option<ObservedOperation>, TargetError>> + Send;
 
-    /// The service's newest operation of the kind that this verb starts.
-    fn latest_operation(
-        &self,
-        service: &ServiceArn,
-        verb: ReleaseVerb,
-    ) -> impl Future<Output = Result<Option<OperationId>, TargetError>> + Send;
+    /// The service's last operations, the newest first: the first page of them, and so at least the last twenty.
+    fn operations(&self, service: &ServiceArn) -> impl Future<Output = Result<Vec<PastOperation>, TargetError>> + Send;
 }

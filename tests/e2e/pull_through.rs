@@ -57,10 +57,15 @@ fn world(rule: &str) -> World {
     let world = World::with_seed(&seed(rule));
     world.write(
         "shipgate.yaml",
-        &(CONFIGURATION.to_owned()
-            + "    repository: cache/shop/api\n    via: pull-through\n    verify: { skip: true }\n"),
+        &(CONFIGURATION.to_owned() + "    repository: cache/shop/api\n    via: pull-through\n"),
     );
     world
+}
+
+/// The check would pull the image to here.
+fn deploy_well(world: &World, version: &str) {
+    let ran = world.deploy(version, &["--no-verify"]);
+    assert_eq!(ran.code, 0, "{}", ran.said());
 }
 
 fn push(world: &World, tag: &str) -> (Digest, Digest) {
@@ -100,10 +105,10 @@ fn a_service_ends_on_an_image_of_which_no_byte_came_through_here() {
     let world = world(RULE);
     push(&world, "v1");
     let (new, config) = push(&world, "v2");
-    world.deploy_well("v1");
+    deploy_well(&world, "v1");
     assert_eq!(world.answer(), "200 v1");
     let before = world.calls().len();
-    let ran = world.deploy("v2", &["--report", "report.json"]);
+    let ran = world.deploy("v2", &["--no-verify", "--report", "report.json"]);
     assert_eq!(ran.code, 0, "{}", ran.said());
     assert_eq!(world.answer(), "200 v2");
     assert_eq!(cached(&world)[LIVE], new.to_string());
@@ -121,7 +126,7 @@ fn a_service_ends_on_an_image_of_which_no_byte_came_through_here() {
 fn without_a_rule_the_commands_are_told_and_nothing_is_changed() {
     let world = world("");
     push(&world, "v1");
-    let ran = world.deploy("v1", &[]);
+    let ran = world.deploy("v1", &["--no-verify"]);
     assert_eq!(ran.code, 4, "{}", ran.said());
     insta::assert_snapshot!(without_what_varies(&ran));
     assert!(world.orders().is_empty());
@@ -133,7 +138,7 @@ fn a_rule_that_leads_elsewhere_is_refused_before_anything_is_changed() {
     let world = world(RULE);
     push(&world, "v1");
     push(&world, "v2");
-    world.deploy_well("v1");
+    deploy_well(&world, "v1");
     let before = cached(&world);
     // The same rule, for the registry of a third account.
     world.ecr(DEPLOY, async |ecr| {
@@ -146,7 +151,7 @@ fn a_rule_that_leads_elsewhere_is_refused_before_anything_is_changed() {
             .await
             .unwrap();
     });
-    let ran = world.deploy("v2", &[]);
+    let ran = world.deploy("v2", &["--no-verify"]);
     assert_eq!(ran.code, 4, "{}", ran.said());
     let why = "leads to 333333333333.dkr.ecr.ap-northeast-1.amazonaws.com, not to 111111111111.dkr";
     assert!(ran.stderr.contains(why), "{}", ran.stderr);
@@ -160,13 +165,13 @@ fn a_role_that_the_cache_may_not_assume_ends_it_before_the_tag_moves() {
     let world = world(RULE);
     push(&world, "v1");
     push(&world, "v2");
-    world.deploy_well("v1");
+    deploy_well(&world, "v1");
     let before = cached(&world);
     world.ecr(DEPLOY, async |ecr| {
         let update = ecr.update_pull_through_cache_rule().ecr_repository_prefix("cache");
         update.custom_role_arn("arn:aws:iam::222222222222:role/untrusting").send().await.unwrap();
     });
-    let ran = world.deploy("v2", &[]);
+    let ran = world.deploy("v2", &["--no-verify"]);
     assert_eq!(ran.code, 5, "{}", ran.said());
     for told in [
         "cache/shop/api did not fetch the image from 111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api",
@@ -187,7 +192,7 @@ fn a_tag_that_the_source_has_too_is_refused() {
     let world = world(RULE);
     push(&world, "v1");
     push(&world, LIVE);
-    let ran = world.deploy("v1", &[]);
+    let ran = world.deploy("v1", &["--no-verify"]);
     assert_eq!(ran.code, 4, "{}", ran.said());
     assert!(ran.stderr.contains("pull-through-tag: "), "{}", ran.stderr);
     assert!(ran.stderr.contains("use a tag that the source does not have"), "{}", ran.stderr);

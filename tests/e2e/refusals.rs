@@ -125,14 +125,16 @@ fn a_workload_repository_that_is_missing_is_created_only_when_asked_for() {
 }
 
 #[test]
-fn a_repository_with_immutable_tags_cannot_be_promoted_in() {
+fn a_named_tag_that_is_another_images_for_ever_is_refused() {
     let immutable = "  - { account: \"222222222222\", name: shop/api, tag_mutability: IMMUTABLE }\n";
     let seed = SEED.replace("  - { account: \"222222222222\", name: shop/api }\n", immutable);
     let world = World::with_seed(&seed);
-    world.push("v1", &[]);
-    let ran = world.deploy("v1", &[]);
+    let old = world.push("v1", &[]);
+    world.push("v2", &[]);
+    world.deploy_well("v1");
+    let ran = world.deploy("v2", &["--tag", LIVE]);
     assert_said!(ran, 4);
-    assert!(world.orders().is_empty());
+    assert_untouched(&world, &old, &ran);
 }
 
 #[test]
@@ -257,14 +259,6 @@ fn an_access_role_that_app_runner_may_not_assume() {
     assert_eq!(ran.code, 3, "{}", ran.said());
     assert!(ran.stderr.contains("build.apprunner.amazonaws.com"), "{}", ran.stderr);
     assert!(world.service().is_none());
-}
-
-#[test]
-fn a_service_that_deploys_another_image() {
-    let (world, old) = serving();
-    let ran = world.deploy("v2", &["--tag", "next"]);
-    assert_said!(ran, 4);
-    assert_untouched(&world, &old, &ran);
 }
 
 #[test]

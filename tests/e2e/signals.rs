@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::world::{LIVE, Ran, World, signal};
 
-/// Runs `shipgate deploy` with JSON output until this event comes, then sends the first signal, and each further one
+/// Runs `shipgate deploy` with JSON output until this event comes (`stage-started release` names its stage too), then sends the first signal, and each further one
 /// when the last has been noticed.
 pub(crate) fn signalled_at(world: &World, version: &str, event: &str, names: &[&str]) -> (i32, Vec<Value>) {
     let mut command = world.shipgate();
@@ -27,7 +27,9 @@ pub(crate) fn signalled_while(command: &mut Command, event: &str, names: &[&str]
             let mut line = String::new();
             assert!(out.read_line(&mut line).unwrap() > 0, "{awaited} never came: {events:#?}");
             events.push(serde_json::from_str::<Value>(&line).unwrap());
-            if events.last().unwrap()["event"] == awaited {
+            let event = events.last().unwrap();
+            let text = |key: &str| event[key].as_str().unwrap_or_default();
+            if text("event") == awaited || format!("{} {}", text("event"), text("stage")) == awaited {
                 break;
             }
         }

@@ -112,7 +112,7 @@ fn a_signal_while_the_order_is_given_still_names_the_operation() {
     let (world, _) = serving();
     let late = json!({ "kind": "delay", "service": "apprunner", "action": "StartDeployment", "milliseconds": 1500 });
     world.fault(&late);
-    let (code, events) = signalled_at(&world, "v2", "promoted", &["TERM"]);
+    let (code, events) = signalled_at(&world, "v2", "stage-started release", &["TERM"]);
     assert_eq!(code, 143, "{events:#?}");
     let end = events.last().unwrap();
     assert!(end["hint"].as_str().unwrap().contains("shipgate wait "), "{end:#}");
@@ -124,7 +124,7 @@ fn a_second_signal_aborts_with_the_first_ones_code() {
     let (world, _) = serving();
     let late = json!({ "kind": "delay", "service": "apprunner", "action": "StartDeployment", "milliseconds": 20000 });
     world.fault(&late);
-    let (code, events) = signalled_at(&world, "v2", "promoted", &["INT", "TERM"]);
+    let (code, events) = signalled_at(&world, "v2", "stage-started release", &["INT", "TERM"]);
     assert_eq!(code, 130, "{events:#?}");
     let end = events.last().unwrap();
     assert!(end["summary"].as_str().unwrap().starts_with("aborted"), "{end:#}");

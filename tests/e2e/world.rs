@@ -275,7 +275,8 @@ impl World {
         let calls = self.calls();
         let action = |call: &Value| call["action"].as_str().unwrap().to_owned();
         let changes = |action: &String| {
-            ["CreateService", "StartDeployment", "UpdateService", "DeleteService"].contains(&action.as_str())
+            ["CreateService", "StartDeployment", "UpdateService", "ResumeService", "DeleteService"]
+                .contains(&action.as_str())
         };
         calls.iter().filter(|call| call["service"] == "apprunner").map(action).filter(changes).collect()
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        args::{DeployArgs, SecretsArgs, TargetArgs},
+        args::{DeployArgs, ReleaseArgs, SecretsArgs, TargetArgs},
         console::Console,
         wire,
     },
@@ -24,7 +24,7 @@ pub async fn run(args: DeployArgs) -> ExitCode {
         Err(code) => return code,
     };
     let SecretsArgs { secrets, secrets_file } = args.secrets.clone();
-    let overrides = Overrides { secrets, secrets_file, ..overrides(&args.target) };
+    let overrides = Overrides { secrets, secrets_file, ..overrides(&args.target, &args.release) };
     let deployment = config::load(&overrides, &environment);
     console.emitter().emit(Event::RunStarted {
         verb: "deploy".to_owned(),
@@ -48,8 +48,8 @@ fn image_of(args: &TargetArgs, deployment: Option<&Deployment>) -> String {
 }
 
 /// The flags, as `config` takes them.
-pub(super) fn overrides(args: &TargetArgs) -> Overrides {
-    let args = args.clone();
+pub(super) fn overrides(args: &TargetArgs, release: &ReleaseArgs) -> Overrides {
+    let (args, release) = (args.clone(), release.clone());
     Overrides {
         file: args.file,
         target: args.target,
@@ -70,6 +70,13 @@ pub(super) fn overrides(args: &TargetArgs) -> Overrides {
         memory: args.memory,
         port: args.port,
         no_verify: args.no_verify,
+        if_busy: release.if_busy,
+        busy_timeout: release.busy_timeout,
+        auto_deployments: release.auto_deployments,
+        identifier: release.identifier,
+        resume: release.resume,
+        recreate: release.recreate,
+        force: release.force,
         gate_timeout: args.gate_timeout,
         log_retention_days: args.log_retention_days,
         ..Overrides::default()

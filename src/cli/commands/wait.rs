@@ -2,7 +2,11 @@
 
 use super::deploy::{overrides, wait_arguments};
 use crate::{
-    cli::{args::WaitArgs, console::Console, wire},
+    cli::{
+        args::{ReleaseArgs, WaitArgs},
+        console::Console,
+        wire,
+    },
     config::{self, environment::Environment},
     domain::{event::Event, exit_code::ExitCode, operation::OperationId},
     pipeline::{failure::Failure, wait},
@@ -15,7 +19,7 @@ pub async fn run(args: WaitArgs) -> ExitCode {
         Ok(console) => console,
         Err(code) => return code,
     };
-    let target = config::load_target(&overrides(&args.target), &environment);
+    let target = config::load_target(&overrides(&args.target, &ReleaseArgs::default()), &environment);
     console.emitter().emit(Event::RunStarted {
         verb: "wait".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use super::{FOUR_FACTS, load_flags, load_text, problems_with};
 use crate::{
     config::{environment::Environment, load, overrides::Overrides},
-    domain::pull_through::Via,
+    domain::{
+        pull_through::Via,
+        release::{Consent, IfBusy, Naming, OnPush},
+    },
 };
 
 const ROLE: &str = "arn:aws:iam::222222222222:role/other";
@@ -28,6 +31,12 @@ fn flags_alone_are_enough() {
         create_repository: true,
         via: text("pull-through"),
         no_verify: true,
+        if_busy: text("fail"),
+        busy_timeout: text("5m"),
+        auto_deployments: text("off"),
+        identifier: text("tag"),
+        resume: true,
+        force: true,
         gate_timeout: text("5s"),
         ..Overrides::default()
     };
@@ -38,6 +47,10 @@ fn flags_alone_are_enough() {
     assert_eq!(target.access.hops[0].external_id.as_deref(), Some("x-1"));
     assert_eq!((target.create_repository, target.verify.skip, target.gate_timeout.as_secs()), (true, true, 5));
     assert_eq!(target.via, Via::PullThrough);
+    let release = &target.release;
+    let consent =
+        Consent { resume: true, recreate: false, force: true, if_busy: IfBusy::Fail, on_push: OnPush::TurnOff };
+    assert_eq!((release.consent, release.naming, release.unchecked), (consent, Naming::Tag, true));
     assert_eq!(target.create.unwrap().run.cpu_units, 512);
 }
 
@@ -64,6 +77,10 @@ fn bad_flags_are_told_by_name_and_all_at_once() {
         access_role: text(""),
         cpu: text("7"),
         port: text("0"),
+        if_busy: text("hope"),
+        busy_timeout: text("soon"),
+        auto_deployments: text("on"),
+        identifier: text("name"),
         gate_timeout: text("35"),
         log_retention_days: text("2"),
         ..Overrides::default()
@@ -71,8 +88,12 @@ fn bad_flags_are_told_by_name_and_all_at_once() {
     let shown = load_flags(&overrides, &Environment::from_pairs([("GIT_SHA", "abcdef")])).unwrap_err().to_string();
     insta::assert_snapshot!(shown, @r"
     --access-role: `` is not the ARN of an IAM role (arn:aws:iam::123456789012:role/name)
+    --auto-deployments: `on` is not what to do about automatic deployments (follow or off)
+    --busy-timeout: `soon` is not a timeout (such as 35m or 1h30m, at most 24h)
     --cpu: `7` is not a CPU size of App Runner (0.25, 0.5, 1, 2 or 4 vCPU, or 256 to 4096 units)
     --gate-timeout: `35` is not a timeout (such as 35m or 1h30m, at most 24h)
+    --identifier: `name` is not how the service names its image (live, tag or digest)
+    --if-busy: `hope` is not what to do about a busy service (wait or fail)
     --image: `shop:v1` is not an image reference: it must begin with a registry host and a /
     --log-retention-days: `2` is not a retention of CloudWatch Logs in days (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653)
     --port: `0` is not a port (1 to 65535)

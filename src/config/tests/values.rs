@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::{FOUR_FACTS, load_text, loaded};
 use crate::{
     config::{deployment::Target, overrides::Overrides},
-    domain::health::Protocol,
+    domain::{
+        health::Protocol,
+        release::{Consent, IfBusy, Naming, OnPush},
+    },
 };
 
 const HEAD: &str = "image: 111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api:v1\n";
@@ -29,6 +32,8 @@ fn four_facts_are_enough() {
     assert_eq!((target.repository, target.tag, target.create), (None, None, None));
     assert_eq!((target.create_repository, target.verify.skip), (false, false));
     assert_eq!((target.gate_timeout, target.log_retention_days), (Duration::from_mins(35), None));
+    assert_eq!(target.release.consent, Consent::default());
+    assert_eq!((target.release.busy_timeout, target.release.naming), (Duration::from_mins(20), Naming::AsLive));
 }
 
 #[test]
@@ -79,6 +84,7 @@ targets:
       health_check: { protocol: http, path: /up, interval: 1, timeout: 3, healthy_threshold: 4, unhealthy_threshold: 6 }
     create_repository: true
     verify: { environment: { TOKEN: stub }, skip: true }
+    release: { if_busy: fail, busy_timeout: 5m, auto_deployments: off, identifier: digest }
     gate: { timeout: 90s }
     logs: { retention_days: 14 }
 ",
@@ -91,6 +97,14 @@ targets:
     assert_eq!((target.create_repository, target.verify.skip), (true, true));
     assert_eq!(target.verify.environment["TOKEN"].reveal(), "stub");
     assert_eq!((target.gate_timeout, target.log_retention_days), (Duration::from_secs(90), Some(14)));
+    let release = target.release;
+    let consent = Consent { if_busy: IfBusy::Fail, on_push: OnPush::TurnOff, ..Consent::default() };
+    assert_eq!((release.consent, release.busy_timeout), (consent, Duration::from_mins(5)));
+    assert_eq!(
+        (release.naming, release.unchecked),
+        (Naming::Digest, false),
+        "a file does not consent to an unchecked first"
+    );
     let create = target.create.unwrap();
     assert_eq!(create.access_role.name(), "pull");
     assert_eq!(create.instance_role.unwrap().name(), "run");

@@ -16,6 +16,8 @@ pub enum Stage {
     Copy,
     /// The image under App Runner's rules in a local container.
     Verify,
+    /// The service is made ready for what was decided: waited for, resumed, deleted. Told only where that is needed.
+    Prepare,
     /// The tag moves.
     Promote,
     /// The service is told.
@@ -33,6 +35,7 @@ impl fmt::Display for Stage {
             Self::Preflight => "preflight",
             Self::Copy => "copy",
             Self::Verify => "verify",
+            Self::Prepare => "prepare",
             Self::Promote => "promote",
             Self::Release => "release",
             Self::Gate => "gate",

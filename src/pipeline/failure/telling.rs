@@ -8,6 +8,7 @@ use crate::{
     domain::operation::Verdict,
     pipeline::progress::{MovedTag, Progress},
     stages::{
+        prepare::PrepareError,
         promote::PromoteError,
         release::{self, ReleaseError},
     },
@@ -61,6 +62,10 @@ impl Failure {
             }
             Self::Promote(PromoteError::NotMoved { .. }) => "the tag points where it did and nothing was deployed",
             Self::Promote(PromoteError::Unknown { .. }) => "nothing was deployed; where the tag points is not known",
+            Self::Prepare(PrepareError::StillBusy { .. }) => "no tag was moved and nothing was deployed",
+            Self::Prepare(_) => "no tag was moved; what the service is like now is not known: look at it",
+            Self::Release(ReleaseError::NoPush) => "the deployment that the push of the tag begins may be running",
+            Self::Release(ReleaseError::Nothing { .. }) => "nothing was deployed, as far as is known",
             Self::Release(ReleaseError::Unknown(_)) => "a deployment may be running, and was not found",
             Self::Release(ReleaseError::Refused(_))
             | Self::TagTaken { deployed: false, .. }
@@ -78,6 +83,9 @@ impl Failure {
             Self::Cancelled { .. } => {
                 return match progress.operation() {
                     Some(operation) => format!("operation {operation} goes on in App Runner, which cannot be stopped"),
+                    None if progress.push_is_unseen() => {
+                        "the deployment that the push of the tag begins may be running".to_owned()
+                    }
                     None => "nothing was deployed".to_owned(),
                 };
             }
@@ -104,10 +112,23 @@ impl Failure {
                     .to_owned(),
             ),
             Self::Deployment { create_failed: true, .. } => {
-                Some("delete the service (aws apprunner delete-service --service-arn ARN) once the cause is mended, then run the same command again".to_owned())
+                Some(
+                    "mend the cause, then run the same command again: it rebuilds the service in place. With --recreate it \
+                     deletes the service and creates it anew: its URL, ARN and log groups change"
+                        .to_owned(),
+                )
             }
             Self::GateLost(source) if source.is_not_found() => None,
-            Self::GateTimeout { .. } | Self::GateLost(_) | Self::Cancelled { .. } => {
+            Self::Prepare(PrepareError::StillBusy { .. }) => Some(
+                "run the same command again when the service is free, or wait longer: --busy-timeout".to_owned(),
+            ),
+            Self::Prepare(PrepareError::Failed { .. }) => {
+                Some("look at the service's log of events, then run the same command again".to_owned())
+            }
+            Self::Release(ReleaseError::NoPush) => Some(
+                "run the same command again: it follows the deployment if it has begun, and orders it if it has not".to_owned(),
+            ),
+            Self::Prepare(_) | Self::GateTimeout { .. } | Self::GateLost(_) | Self::Cancelled { .. } => {
                 progress.wait_line().map(|line| format!("go on following it with: {line}"))
             }
             Self::Release(ReleaseError::Refused(TargetError::Call(fault))) if release::is_about_a_role(fault) => Some(
@@ -173,6 +194,7 @@ impl Failure {
             | Self::Unhealthy { .. }
             | Self::Unverifiable(_)
             | Self::Promote(_)
+            | Self::Prepare(_)
             | Self::Release(_)
             | Self::TagTaken { .. }
             | Self::TagUnseen { .. }

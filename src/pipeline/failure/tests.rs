@@ -11,7 +11,7 @@ use crate::{
         operation::{OperationId, OperationStatus, Verdict},
     },
     pipeline::progress::{MovedTag, Progress},
-    stages::release::ReleaseError,
+    stages::{prepare::PrepareError, release::ReleaseError},
     target::{Started, TargetError},
 };
 
@@ -33,6 +33,10 @@ fn taken(deployed: bool) -> Failure {
 
 fn aws(code: Option<&str>) -> Failure {
     Failure::Aws { doing: "cannot log in".to_owned(), source: fault(code, "no") }
+}
+
+fn busy() -> PrepareError {
+    PrepareError::StillBusy { what: "operation 1".to_owned(), waited: std::time::Duration::from_secs(1) }
 }
 
 /// The failures that can be told apart by their exit code or their words, and what they must end with.
@@ -64,6 +68,10 @@ fn table() -> Vec<(Failure, ExitCode, &'static str)> {
         (refused("InvalidRequestException", "Error in assuming access role x"), ExitCode::Identity, "nothing"),
         (refused("InvalidRequestException", "else"), ExitCode::DeploymentFailed, "nothing was deployed"),
         (Failure::Release(ReleaseError::Unknown(lost())), ExitCode::DeploymentFailed, "may be running"),
+        (Failure::Release(ReleaseError::NoPush), ExitCode::DeploymentFailed, "may be running"),
+        (Failure::Release(ReleaseError::Nothing { order: "x" }), ExitCode::DeploymentFailed, "nothing was deployed"),
+        (Failure::Prepare(busy()), ExitCode::Busy, "no tag was moved and nothing was deployed"),
+        (Failure::Prepare(PrepareError::Unseen(lost())), ExitCode::GateTimeout, "no tag was moved"),
         (deployment(Verdict::RolledBack, false), ExitCode::RolledBack, "the old version serves"),
         (deployment(Verdict::Failed, true), ExitCode::DeploymentFailed, "CREATE_FAILED"),
         (deployment(Verdict::Failed, false), ExitCode::DeploymentFailed, "not known"),
@@ -112,4 +120,19 @@ fn a_run_that_is_stopped_names_the_operation_and_the_way_back() {
         assert!(hint.ends_with("shipgate wait 17fe9f55 --service shop-api"), "{hint}");
     }
     assert!(cancelled(Signal::Terminate).world(&progress).contains("operation 17fe9f55 goes on"));
+}
+
+#[test]
+fn what_a_failed_first_deployment_leaves_has_one_command_that_mends_it() {
+    let hint = deployment(Verdict::Failed, true).hint(&Progress::default()).unwrap();
+    assert!(hint.contains("run the same command again: it rebuilds the service in place"), "{hint}");
+}
+
+#[test]
+fn a_push_whose_deployment_nobody_has_seen_is_told_of() {
+    let progress = Progress::default();
+    progress.push_deploys();
+    assert!(cancelled(Signal::Interrupt).world(&progress).contains("nothing was deployed"), "the tag has not moved");
+    progress.tag_moved(MovedTag { tag: "shop-api".to_owned(), previous: None });
+    assert!(cancelled(Signal::Interrupt).world(&progress).contains("may be running"));
 }

@@ -48,6 +48,18 @@ pub(super) enum Ending {
     Refused(String),
 }
 
+/// The same, taken apart.
+struct Ended {
+    /// What the probes came to, if they decided.
+    decision: Option<Decision>,
+    /// How it ended by itself, if it did.
+    exit: Option<Exit>,
+    /// The engine's words, if it could not start it.
+    refusal: Option<String>,
+    /// One line on why.
+    reason: String,
+}
+
 impl Trial<'_> {
     /// Makes the verdict of the ending, and gathers the evidence when it is a bad one.
     pub(super) async fn conclude(
@@ -58,22 +70,11 @@ impl Trial<'_> {
         mask: &Mask,
         gathered: Gathered,
     ) -> Verification {
-        let ready = watch.ready_at();
-        let (decision, exit, refusal, reason) = match ending {
-            Ending::Judged(decision) => match gathered.late {
-                Some(Late::Ended(exit)) => {
-                    let reason = format!("{}; then: {}", watch.reason(decision), self.exit_reason(exit, false));
-                    (Some(decision), Some(exit), None, reason)
-                }
-                Some(Late::Ready(_)) | None => (Some(decision), None, None, watch.reason(decision)),
-            },
-            Ending::Exited(exit) => (None, Some(exit), None, self.exit_reason(exit, ready.is_some())),
-            Ending::Refused(refusal) => (None, None, Some(refusal), "it could not be started".to_owned()),
-        };
+        let Ended { decision, exit, refusal, reason } = self.ended(ending, &watch, &gathered);
         let mut verification = Verification {
             healthy: decision == Some(Decision::Healthy),
             reason,
-            ready,
+            ready: watch.ready_at(),
             allowed: allowed(&self.settings.health_check),
             nearly_too_slow: watch.is_near_miss(),
             probes: watch.into_records(),
@@ -107,6 +108,22 @@ impl Trial<'_> {
         });
         verification.explain(finding, &listening.unwrap_or_default(), refusal);
         verification
+    }
+
+    /// What the ending says by itself.
+    fn ended(&self, ending: Ending, watch: &Watch, gathered: &Gathered) -> Ended {
+        let (decision, exit, refusal, reason) = match ending {
+            Ending::Judged(decision) => match gathered.late {
+                Some(Late::Ended(exit)) => {
+                    let reason = format!("{}; then: {}", watch.reason(decision), self.exit_reason(exit, false));
+                    (Some(decision), Some(exit), None, reason)
+                }
+                Some(Late::Ready(_)) | None => (Some(decision), None, None, watch.reason(decision)),
+            },
+            Ending::Exited(exit) => (None, Some(exit), None, self.exit_reason(exit, watch.ready_at().is_some())),
+            Ending::Refused(refusal) => (None, None, Some(refusal), "it could not be started".to_owned()),
+        };
+        Ended { decision, exit, refusal, reason }
     }
 
     fn exit_reason(&self, exit: Exit, healthy_before: bool) -> String {

@@ -10,8 +10,10 @@ use std::{
     time::Duration,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
-    clean_up,
+    cleaning::clean_up,
     probe::{Seen, probe},
     sidecar::Sidecar,
 };
@@ -284,16 +286,18 @@ impl<'a> Reach<'a> {
     }
 
     /// Removes what was made for the reaching, the newest first. The container itself must be gone by then.
-    pub(super) async fn clean_up(self, events: &Emitter) {
+    pub(super) async fn clean_up(self, events: &Emitter, cancel: &CancellationToken, keeps_network: bool) {
         let made = self.made.into_inner().unwrap_or_else(PoisonError::into_inner);
         for one in made.into_iter().rev() {
             match one {
-                Made::Sidecar(name) => clean_up(events, self.engine.remove_container(&name)).await,
-                Made::Image(name) => clean_up(events, self.engine.remove_image(&name)).await,
+                Made::Sidecar(name) => clean_up(events, cancel, self.engine.remove_container(&name)).await,
+                Made::Image(name) => clean_up(events, cancel, self.engine.remove_image(&name)).await,
                 Made::Attachment { network, own } => {
-                    clean_up(events, self.engine.detach_from_network(&network, &own)).await;
+                    clean_up(events, cancel, self.engine.detach_from_network(&network, &own)).await;
                 }
-                Made::Network(name) => clean_up(events, self.engine.remove_network(&name)).await,
+                // What is kept is on it.
+                Made::Network(_) if keeps_network => (),
+                Made::Network(name) => clean_up(events, cancel, self.engine.remove_network(&name)).await,
             }
         }
     }

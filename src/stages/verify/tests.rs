@@ -2,6 +2,7 @@
 
 mod bench;
 mod commands;
+mod keeping;
 mod registry;
 mod staying;
 
@@ -16,7 +17,10 @@ use self::{
 };
 use super::{Answer, Finding, Seen, VerifyError, VerifyImage};
 use crate::{
-    docker::{container::ContainerSpec, labels::labels},
+    docker::{
+        container::ContainerSpec,
+        labels::{OWNER, labels},
+    },
     domain::{
         credentials::Credentials,
         event::{Emitter, Event},
@@ -224,6 +228,9 @@ async fn only_what_has_expired_is_swept() {
     with_bench(async |bench: &Bench| {
         let VerifyImage::Present(image) = bench.image() else { panic!("the bench has its image loaded") };
         let make = async |made: Timestamp| {
+            let mut labels = labels(bench.run_id(), made, Duration::from_mins(1));
+            // An owner that cannot be looked for: this test's own is alive.
+            labels.insert(OWNER.to_owned(), "another-boot/pid:[1]/7/7".to_owned());
             let spec = ContainerSpec {
                 image: image.clone(),
                 command: None,
@@ -231,7 +238,8 @@ async fn only_what_has_expired_is_swept() {
                 cpu_units: 256,
                 memory_mib: 64,
                 network: None,
-                labels: labels(bench.run_id(), made, Duration::from_mins(1)),
+                name: format!("shipgate-test-{:016x}", fastrand::u64(..)),
+                labels,
             };
             bench.engine().create_container(&spec).await.unwrap()
         };

@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Exit, Verification, VerifyError, clean_up,
+    Exit, Verification, VerifyError,
+    cleaning::{clean_up, container_name, made, way_in},
     command::{missing_secrets, stubbed_secrets},
     conclusion::{Ending, Gathered, Late},
     finding::Finding,
@@ -23,7 +24,7 @@ use crate::{
         Engine,
         container::{ContainerSpec, ContainerState},
         error::Tried,
-        labels::labels,
+        labels::{kept, labels},
     },
     domain::{
         event::{Emitter, Event, milliseconds},
@@ -66,6 +67,8 @@ pub(super) struct Trial<'a> {
     pub(super) reach: &'a ReachChoice,
     /// The sidecar's executable, where it is not this program's own.
     pub(super) sidecar: Option<&'a Path>,
+    /// Whether it is left in the engine.
+    pub(super) keep: bool,
 }
 
 impl Trial<'_> {
@@ -85,7 +88,7 @@ impl Trial<'_> {
         let network = match unless_cancelled(self.cancel, async { Ok(reach.prepare().await) }).await {
             Ok(network) => network,
             Err(error) => {
-                reach.clean_up(self.events).await;
+                reach.clean_up(self.events, self.cancel, false).await;
                 return Err(error);
             }
         };
@@ -96,14 +99,18 @@ impl Trial<'_> {
             cpu_units: self.settings.cpu_units,
             memory_mib: self.settings.memory_mib,
             network,
-            labels,
+            name: container_name(run_id),
+            labels: if self.keep { kept(run_id) } else { labels },
         };
-        // Not raced with the cancellation: a container whose id never arrived could not be removed.
-        let container = match self.engine.create_container(&spec).await {
+        let container = match made(self.cancel, self.engine.create_container(&spec)).await {
             Ok(container) => container,
             Err(error) => {
-                reach.clean_up(self.events).await;
-                return Err(error.into());
+                // The engine may have made it all the same.
+                if matches!(error, VerifyError::Cancelled) {
+                    self.remove(&spec.name).await;
+                }
+                reach.clean_up(self.events, self.cancel, false).await;
+                return Err(error);
             }
         };
         let mut judged = unless_cancelled(self.cancel, self.judge(&container, &reach, &mask)).await;
@@ -111,13 +118,29 @@ impl Trial<'_> {
             // Nobody has to wait for what comes after the verdict.
             tell(self.events, verification);
             self.tell_of_a_near_miss(verification);
-            if verification.healthy {
+            // What is kept is kept running, to be looked at.
+            if verification.healthy && !self.keep {
                 verification.finding = self.after_sigterm(&container).await;
             }
         }
-        clean_up(self.events, self.engine.remove_container(&container)).await;
-        reach.clean_up(self.events).await;
+        let keeps = self.keep && !matches!(judged, Err(VerifyError::Cancelled));
+        if keeps {
+            self.tell_the_way_in(&spec.name).await;
+        } else {
+            self.remove(&container).await;
+        }
+        reach.clean_up(self.events, self.cancel, keeps).await;
         judged
+    }
+
+    async fn remove(&self, container: &str) {
+        clean_up(self.events, self.cancel, self.engine.remove_container(container)).await;
+    }
+
+    async fn tell_the_way_in(&self, name: &str) {
+        // A container that cannot be looked at is told of as one that has ended: its output can still be read.
+        let running = self.engine.container(name).await.is_ok_and(|state| state.running);
+        self.events.emit(Event::Notice { message: way_in(self.engine.facts(), name, running) });
     }
 
     fn tell_of_a_near_miss(&self, verification: &Verification) {

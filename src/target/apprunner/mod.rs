@@ -3,13 +3,13 @@
 use aws_sdk_apprunner::{
     Client,
     config::retry::RetryConfig,
-    types::{OperationSummary, OperationType, ServiceStatus as SdkStatus},
+    types::{OperationSummary, Service, ServiceStatus as SdkStatus},
 };
 
-use super::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError};
+use super::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError, UpdateOrder};
 use crate::{
     aws::{fault::AwsFault, session::Session},
-    domain::{arn::ServiceArn, operation::OperationId, release::ReleaseVerb, service::LiveService},
+    domain::{arn::ServiceArn, operation::OperationId, release::PastOperation, service::LiveService},
 };
 
 mod read;
@@ -56,6 +56,13 @@ impl AppRunner {
             }
         }
     }
+
+    async fn describe(&self, arn: &str) -> Result<Service, TargetError> {
+        const ACTION: &str = "apprunner:DescribeService";
+        let asked = self.client.describe_service().service_arn(arn).send().await;
+        let answer = asked.map_err(|error| AwsFault::new(ACTION, &error))?;
+        answer.service.ok_or_else(|| read::unusable(ACTION, "it holds no service"))
+    }
 }
 
 /// No client token exists for the calls that start something, so the SDK must not repeat them: a lost answer would
@@ -66,17 +73,8 @@ fn once() -> aws_sdk_apprunner::config::Builder {
 
 impl DeployTarget for AppRunner {
     async fn service(&self, name: &str) -> Result<Option<LiveService>, TargetError> {
-        const ACTION: &str = "apprunner:DescribeService";
         let Some(arn) = self.find(name).await? else { return Ok(None) };
-        let answer = self
-            .client
-            .describe_service()
-            .service_arn(arn)
-            .send()
-            .await
-            .map_err(|error| AwsFault::new(ACTION, &error))?;
-        let service = answer.service().ok_or_else(|| read::unusable(ACTION, "it holds no service"))?;
-        read::live_service(service).map(Some)
+        read::live_service(&self.describe(&arn).await?).map(Some)
     }
 
     async fn create(&self, order: &CreateOrder) -> Result<Started, TargetError> {
@@ -138,12 +136,7 @@ impl DeployTarget for AppRunner {
         }
     }
 
-    async fn latest_operation(
-        &self,
-        service: &ServiceArn,
-        verb: ReleaseVerb,
-    ) -> Result<Option<OperationId>, TargetError> {
-        // Newest first (API reference), so the first page has it unless twenty of other kinds came after.
+    async fn operations(&self, service: &ServiceArn) -> Result<Vec<PastOperation>, TargetError> {
         let page = self
             .client
             .list_operations()
@@ -152,16 +145,52 @@ impl DeployTarget for AppRunner {
             .send()
             .await
             .map_err(|error| AwsFault::new("apprunner:ListOperations", &error))?;
-        let ours = page.operation_summary_list().iter().find(|listed| listed.r#type() == Some(&kind(verb)));
-        Ok(ours.and_then(|listed| listed.id()).map(OperationId::new))
+        Ok(page.operation_summary_list().iter().filter_map(read::past_operation).collect())
+    }
+
+    async fn update(&self, order: &UpdateOrder) -> Result<Option<Started>, TargetError> {
+        const ACTION: &str = "apprunner:UpdateService";
+        let service = self.describe(order.service.as_str()).await?;
+        let anew = order.like_new.as_deref();
+        let answer = self
+            .client
+            .update_service()
+            .service_arn(order.service.as_str())
+            .source_configuration(write::updated_source(order, &service)?)
+            .set_instance_configuration(anew.map(write::instance))
+            .set_health_check_configuration(anew.map(|order| write::health_check(&order.settings.health_check)))
+            .customize()
+            .config_override(once())
+            .send()
+            .await
+            .map_err(|error| AwsFault::new(ACTION, &error))?;
+        perhaps_started(ACTION, &order.service, Some(answer.operation_id()))
+    }
+
+    async fn resume(&self, service: &ServiceArn) -> Result<Option<Started>, TargetError> {
+        const ACTION: &str = "apprunner:ResumeService";
+        let call = self.client.resume_service().service_arn(service.as_str()).customize().config_override(once());
+        let answer = call.send().await.map_err(|error| AwsFault::new(ACTION, &error))?;
+        perhaps_started(ACTION, service, answer.operation_id())
+    }
+
+    async fn delete(&self, service: &ServiceArn) -> Result<Option<Started>, TargetError> {
+        const ACTION: &str = "apprunner:DeleteService";
+        let call = self.client.delete_service().service_arn(service.as_str()).customize().config_override(once());
+        let answer = call.send().await.map_err(|error| AwsFault::new(ACTION, &error))?;
+        perhaps_started(ACTION, service, Some(answer.operation_id()))
     }
 }
 
-/// The type of operation that a verb starts.
-fn kind(verb: ReleaseVerb) -> OperationType {
-    match verb {
-        ReleaseVerb::CreateService => OperationType::CreateService,
-        ReleaseVerb::StartDeployment => OperationType::StartDeployment,
+/// An answer without an operation's id: there was nothing to do.
+fn perhaps_started(
+    action: &'static str,
+    service: &ServiceArn,
+    operation: Option<&str>,
+) -> Result<Option<Started>, TargetError> {
+    match operation {
+        None | Some("") => Ok(None),
+        Some(id) => started(action, service.as_str(), id).map(Some),
     }
 }
 

@@ -1,7 +1,8 @@
 //! App Runner's answers, read into the domain's types.
 
 use aws_sdk_apprunner::types::{
-    HealthCheckConfiguration, HealthCheckProtocol, ImageConfiguration, InstanceConfiguration, OperationSummary, Service,
+    HealthCheckConfiguration, HealthCheckProtocol, ImageConfiguration, InstanceConfiguration, OperationSummary,
+    OperationType, Service,
 };
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
@@ -9,7 +10,8 @@ use jiff::Timestamp;
 use crate::{
     domain::{
         health::{HealthCheck, Protocol},
-        operation::OperationStatus,
+        operation::{OperationId, OperationStatus},
+        release::{OperationKind, PastOperation},
         secret::Secret,
         service::{LiveService, RunSettings, ServiceStatus},
         service_secret::SecretSource,
@@ -47,6 +49,20 @@ pub(super) fn operation(listed: &OperationSummary) -> ObservedOperation {
         started_at: listed.started_at().and_then(timestamp),
         ended_at: listed.ended_at().and_then(timestamp),
     }
+}
+
+/// An operation of the list; one without an id cannot be told from others.
+pub(super) fn past_operation(listed: &OperationSummary) -> Option<PastOperation> {
+    let kind = match listed.r#type() {
+        Some(OperationType::CreateService) => OperationKind::CreateService,
+        Some(OperationType::StartDeployment) => OperationKind::StartDeployment,
+        Some(OperationType::UpdateService) => OperationKind::UpdateService,
+        Some(OperationType::ResumeService) => OperationKind::ResumeService,
+        Some(OperationType::DeleteService) => OperationKind::DeleteService,
+        _ => OperationKind::Other,
+    };
+    let id = OperationId::new(listed.id()?);
+    Some(PastOperation { id, kind, status: operation(listed).status })
 }
 
 fn timestamp(time: &DateTime) -> Option<Timestamp> {

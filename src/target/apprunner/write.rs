@@ -4,13 +4,13 @@ use aws_sdk_apprunner::{
     error::BuildError,
     types::{
         AuthenticationConfiguration, HealthCheckConfiguration, HealthCheckProtocol, ImageConfiguration,
-        ImageRepository, ImageRepositoryType, InstanceConfiguration, SourceConfiguration,
+        ImageRepository, ImageRepositoryType, InstanceConfiguration, Service, SourceConfiguration,
     },
 };
 
 use crate::{
     domain::health::{HealthCheck, Protocol},
-    target::{CreateOrder, TargetError},
+    target::{CreateOrder, TargetError, UpdateOrder},
 };
 
 /// The source of a new service. Deployments by push are off: what is deployed is decided here, once.
@@ -36,6 +36,24 @@ pub(super) fn source(order: &CreateOrder) -> Result<SourceConfiguration, TargetE
         .authentication_configuration(access)
         .auto_deployments_enabled(false)
         .build())
+}
+
+/// The source of a service as it is now, with what the order changes. All of it is sent: an update merges what it is given into
+/// what there is, and what it is not given it keeps in ways of its own.
+pub(super) fn updated_source(order: &UpdateOrder, service: &Service) -> Result<SourceConfiguration, TargetError> {
+    let unusable = |reason| super::read::unusable("apprunner:DescribeService", reason);
+    let mut whole = match &order.like_new {
+        Some(anew) => source(anew)?,
+        None => service.source_configuration.clone().ok_or_else(|| unusable("it holds no source"))?,
+    };
+    if let Some(image) = &order.image {
+        let repository = whole.image_repository.as_mut().ok_or_else(|| unusable("its source is not an image"))?;
+        repository.image_identifier = image.to_string();
+    }
+    if order.turn_off_auto_deployments {
+        whole.auto_deployments_enabled = Some(false);
+    }
+    Ok(whole)
 }
 
 pub(super) fn instance(order: &CreateOrder) -> InstanceConfiguration {

@@ -40,8 +40,6 @@ pub(super) enum Local {
     Warned(&'static str),
     /// With this finding.
     Unhealthy(&'static str),
-    /// The deployment is refused before the check: its platform is in the manifest.
-    Refused,
 }
 
 /// An image, a service, and the two verdicts on them.
@@ -61,7 +59,7 @@ impl Case {
     pub(super) fn cloud(&self) -> &'static str {
         match self.local {
             Local::Healthy | Local::Warned(_) => "RUNNING",
-            Local::Unhealthy(_) | Local::Refused => "CREATE_FAILED",
+            Local::Unhealthy(_) => "CREATE_FAILED",
         }
     }
 }
@@ -226,5 +224,5 @@ pub(super) const CASES: &[Case] = &[
         Image::Program { content: ARM_PROGRAM, mode: 0o755 },
         Local::Unhealthy("wrong-architecture"),
     ),
-    image("arm-image", "says linux/arm64", Image::Arm, Local::Refused),
+    image("arm-image", "says linux/arm64", Image::Arm, Local::Unhealthy("wrong-architecture")),
 ];

@@ -16,12 +16,12 @@ use crate::world::{REPOSITORY, World};
 /// From one look at the service to the next.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// The status of the service once its creation has ended.
+/// The status of the service once its creation has ended. It is deleted then: an account has so many and no more.
 pub(super) fn verdict(world: &World, case: &Case) -> String {
     world.app_runner(async |client| {
         let request = client
             .create_service()
-            .service_name(format!("{}-cloud", case.name))
+            .service_name(format!("case-{}", case.name))
             .source_configuration(source(case))
             .instance_configuration(
                 InstanceConfiguration::builder()
@@ -31,7 +31,9 @@ pub(super) fn verdict(world: &World, case: &Case) -> String {
             )
             .health_check_configuration(health(&case.settings));
         let arn = request.send().await.unwrap().service.unwrap().service_arn;
-        settled(&client, &arn).await.as_str().to_owned()
+        let status = settled(&client, &arn).await;
+        client.delete_service().service_arn(&arn).send().await.unwrap();
+        status.as_str().to_owned()
     })
 }
 
@@ -45,22 +47,6 @@ async fn settled(client: &Client, arn: &str) -> ServiceStatus {
     }
 }
 
-/// Deletes the service, and the one that a deployment has created after the local check: an account has so many and no
-/// more.
-pub(super) fn delete(world: &World, case: &Case) {
-    let names = ["cloud", "local"].map(|suffix| format!("{}-{suffix}", case.name));
-    world.app_runner(async |client| {
-        let mut pages = client.list_services().into_paginator().send();
-        while let Some(page) = pages.next().await {
-            for service in page.unwrap().service_summary_list() {
-                if names.iter().any(|name| service.service_name() == Some(name)) {
-                    client.delete_service().service_arn(service.service_arn().unwrap()).send().await.unwrap();
-                }
-            }
-        }
-    });
-}
-
 fn source(case: &Case) -> SourceConfiguration {
     let settings = &case.settings;
     let variables = settings.environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -70,7 +56,7 @@ fn source(case: &Case) -> SourceConfiguration {
         .set_runtime_environment_variables(Some(variables.collect()))
         .build();
     let repository = ImageRepository::builder()
-        .image_identifier(format!("222222222222.dkr.ecr.ap-northeast-1.amazonaws.com/{REPOSITORY}:{}-cloud", case.name))
+        .image_identifier(format!("222222222222.dkr.ecr.ap-northeast-1.amazonaws.com/{REPOSITORY}:{}", case.name))
         .image_repository_type(ImageRepositoryType::Ecr)
         .image_configuration(configuration)
         .build()

@@ -22,11 +22,11 @@ use crate::{
         event::{Emitter, Event},
         mask::Mask,
         operation::{OperationId, OperationStatus},
-        release::ReleaseVerb,
+        release::PastOperation,
         secret::Secret,
         service::LiveService,
     },
-    target::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError},
+    target::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError, UpdateOrder},
 };
 
 pub(super) const OPERATION: &str = "17fe9f557e914097b243fcabbb69a4cf";
@@ -203,7 +203,19 @@ impl DeployTarget for Cloud {
         if answers.len() > 1 { answers.pop_front().unwrap() } else { answers.front().unwrap().clone() }
     }
 
-    async fn latest_operation(&self, _: &ServiceArn, _: ReleaseVerb) -> Result<Option<OperationId>, TargetError> {
+    async fn update(&self, _order: &UpdateOrder) -> Result<Option<Started>, TargetError> {
+        Err(fault("the gate changes nothing"))
+    }
+
+    async fn resume(&self, _service: &ServiceArn) -> Result<Option<Started>, TargetError> {
+        Err(fault("the gate resumes nothing"))
+    }
+
+    async fn delete(&self, _service: &ServiceArn) -> Result<Option<Started>, TargetError> {
+        Err(fault("the gate deletes nothing"))
+    }
+
+    async fn operations(&self, _: &ServiceArn) -> Result<Vec<PastOperation>, TargetError> {
         unreachable!("the gate follows an operation that is known")
     }
 }

@@ -56,7 +56,7 @@ pub(super) struct Bench {
     images: Mutex<Vec<String>>,
 }
 
-/// Runs the test, then removes its images, then asserts that no container of it is left; also when it failed.
+/// Runs the test, then removes its images, then asserts that nothing of it is left; also when it failed.
 pub(super) async fn with_bench(test: impl AsyncFnOnce(&Bench)) {
     let engine = Engine::connect(&DockerEnvironment::default()).await.unwrap();
     let run_id = format!("test-{}-{:016x}", std::process::id(), fastrand::u64(..));
@@ -67,9 +67,9 @@ pub(super) async fn with_bench(test: impl AsyncFnOnce(&Bench)) {
     })
     .catch_unwind()
     .await;
-    let left = bench.engine.containers_of_run(&bench.run_id).await.unwrap();
-    for container in &left {
-        bench.engine.remove_container(container).await.unwrap();
+    let left = bench.engine.everything_of_run(&bench.run_id).await.unwrap();
+    for container in bench.engine.containers_of_run(&bench.run_id).await.unwrap() {
+        bench.engine.remove_container(&container).await.unwrap();
     }
     let images = std::mem::take(&mut *bench.images.lock().unwrap());
     for image in images {
@@ -78,7 +78,7 @@ pub(super) async fn with_bench(test: impl AsyncFnOnce(&Bench)) {
     if let Err(panic) = result {
         std::panic::resume_unwind(panic);
     }
-    assert!(left.is_empty(), "containers of the run are left: {left:?}");
+    assert!(left.is_empty(), "something of the run is left: {left:?}");
 }
 
 impl Bench {
@@ -174,12 +174,18 @@ impl Bench {
         verify(&self.engine, request, &Emitter::silent(), &CancellationToken::new()).await
     }
 
-    fn request<'a>(&'a self, image: VerifyImage, settings: &'a RunSettings, stay: Duration) -> VerifyRequest<'a> {
+    pub(super) fn request<'a>(
+        &'a self,
+        image: VerifyImage,
+        settings: &'a RunSettings,
+        stay: Duration,
+    ) -> VerifyRequest<'a> {
         VerifyRequest {
             image,
             settings,
             run_id: &self.run_id,
             stay,
+            keep: false,
             compressed_bytes: None,
             reach: &ReachChoice::Auto,
             sidecar: None,

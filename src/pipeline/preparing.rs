@@ -1,0 +1,174 @@
+//! From a checked image to a service that takes the call: what must come first is done, each in its own operation, and after
+//! each everything is observed and decided anew.
+
+use super::{
+    deploy::{Adapters, Run},
+    failure::Failure,
+    narrator::Told,
+    plan::{self, Plan},
+};
+use crate::{
+    config::deployment::Deployment,
+    domain::{
+        event::{Event, Stage},
+        pull_through::Via,
+        release::{Course, Preparation, ReleaseVerb},
+        service::LiveService,
+    },
+    stages::{
+        observe::{self, Observation, Sources},
+        prepare::{self, PrepareError},
+        release::{self, ReleaseOrder},
+        resolve::ResolvedImage,
+    },
+    target::{DeployTarget, UpdateOrder},
+};
+
+/// More rounds than there are preparations: a service that still wants another one is being changed by others all the while.
+const ROUNDS: usize = 6;
+
+/// What was observed, and what follows from it.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    pub(super) seen: Observation,
+    pub(super) plan: Plan,
+}
+
+/// A service that takes the call.
+#[derive(Clone, Debug)]
+pub(super) struct Ready {
+    pub(super) look: Look,
+    pub(super) verb: ReleaseVerb,
+}
+
+/// Observes and decides.
+pub(super) async fn look<T: DeployTarget>(
+    deployment: &Deployment,
+    adapters: &Adapters<T>,
+    image: &ResolvedImage,
+    live: Option<LiveService>,
+) -> Result<Look, Failure> {
+    let target = &deployment.target;
+    let service = target.service.as_str();
+    let destination = plan::destination(target, &deployment.image, live.as_ref(), &adapters.account);
+    let sources = Sources {
+        target: &adapters.target,
+        ecr: &adapters.ecr,
+        registry: &adapters.destination,
+        is_cache: target.via == Via::PullThrough,
+    };
+    let seen = observe::observe(sources, service, live, &destination)
+        .await
+        .map_err(|source| Failure::Service { service: service.to_owned(), source })?;
+    let plan = plan::plan(target, &deployment.image, image.digest(), &destination, &seen);
+    Ok(Look { seen, plan })
+}
+
+/// Looks at the service once more before the first visible change, and makes it ready: copy and verify took their time, and
+/// whoever found the service ready then may find it busy now.
+pub(super) async fn make_ready<T: DeployTarget>(
+    run: &Run,
+    deployment: &Deployment,
+    adapters: &Adapters<T>,
+    image: &ResolvedImage,
+    planned: &Plan,
+) -> Result<Ready, Failure> {
+    let mut deleted = false;
+    for _ in 0..ROUNDS {
+        let look = look_again(run, deployment, adapters, image).await?;
+        let course = still_possible(planned, &look, deleted)?;
+        let Some(first) = course.first else { return Ok(Ready { look, verb: course.verb }) };
+        let work = carry_out(run, deployment, adapters, first, &look);
+        run.narrator.stage(Stage::Prepare, work).await?;
+        deleted |= first == Preparation::Delete;
+    }
+    Err(Failure::Changed("others keep changing it".to_owned()))
+}
+
+async fn look_again<T: DeployTarget>(
+    run: &Run,
+    deployment: &Deployment,
+    adapters: &Adapters<T>,
+    image: &ResolvedImage,
+) -> Result<Look, Failure> {
+    let service = deployment.target.service.as_str();
+    let looking = async {
+        let live = adapters.target.service(service).await;
+        let live = live.map_err(|source| Failure::Service { service: service.to_owned(), source })?;
+        look(deployment, adapters, image, live).await
+    };
+    tokio::select! {
+        () = run.narrator.cancellation.token().cancelled() => {
+            Err(Failure::cancelled(run.narrator.cancellation.signal(), Stage::Promote))
+        }
+        looked = looking => looked,
+    }
+}
+
+/// Another state of the service is met by another verb; another repository has not got the image, and a service that was created or
+/// deleted by others is not the one that the user meant.
+#[expect(clippy::result_large_err, reason = "made once or twice in a run")]
+fn still_possible(planned: &Plan, look: &Look, deleted: bool) -> Result<Course, Failure> {
+    let course = look.plan.course.clone().map_err(|why| Failure::Changed(why.to_string()))?;
+    let creates = |course: &Course| course.verb == ReleaseVerb::CreateService;
+    let was_to_be_created = planned.course.as_ref().is_ok_and(creates);
+    if creates(&course) != was_to_be_created && !deleted {
+        return Err(Failure::Changed("the service was created or deleted in the meantime".to_owned()));
+    }
+    if look.plan.repository() != planned.repository() {
+        return Err(Failure::Changed("it deploys from another repository now".to_owned()));
+    }
+    Ok(course)
+}
+
+async fn carry_out<T: DeployTarget>(
+    run: &Run,
+    deployment: &Deployment,
+    adapters: &Adapters<T>,
+    first: Preparation,
+    look: &Look,
+) -> Result<Told<()>, Failure> {
+    let (service, cancel) = (deployment.target.service.as_str(), run.narrator.cancellation.token());
+    let Some(live) = &look.seen.live else { return Ok(Told::skipped((), "there is no service")) };
+    let arn = live.arn.clone();
+    let order = match first {
+        Preparation::Wait => {
+            let timeout = deployment.target.release.busy_timeout;
+            let waited = prepare::wait_until_free(&adapters.target, service, timeout, run.events(), cancel).await;
+            waited.map_err(|error| failed(run, error))?;
+            return Ok(Told::done((), format!("{service} is free")));
+        }
+        Preparation::Resume => ReleaseOrder::Resume(arn),
+        Preparation::Delete => {
+            let message = format!("{service} is deleted and created anew: its URL, ARN and log groups change");
+            run.events().emit(Event::Warning { message });
+            ReleaseOrder::Delete(arn)
+        }
+        Preparation::TurnOffAutoDeployments => ReleaseOrder::Update(Box::new(UpdateOrder {
+            service: arn,
+            image: None,
+            turn_off_auto_deployments: true,
+            like_new: None,
+        })),
+    };
+    let what = first.name();
+    let Some(started) = release::order(&adapters.target, &order, &look.seen.operations, run.events()).await? else {
+        return Ok(Told::done((), format!("{what}: nothing was left to do")));
+    };
+    run.progress.deployment_started(&started);
+    let timeout = deployment.target.gate_timeout;
+    let ended = prepare::follow(&adapters.target, what, &started, timeout, run.events(), cancel).await;
+    ended.map_err(|error| failed(run, error))?;
+    run.progress.preparation_ended();
+    Ok(Told::done((), format!("{what}, operation {}", started.operation)))
+}
+
+fn failed(run: &Run, error: PrepareError) -> Failure {
+    match error {
+        PrepareError::Cancelled => Failure::cancelled(run.narrator.cancellation.signal(), Stage::Prepare),
+        PrepareError::StillBusy { .. }
+        | PrepareError::Failed { .. }
+        | PrepareError::Late { .. }
+        | PrepareError::Unseen(_) => Failure::Prepare(error),
+    }
+}
