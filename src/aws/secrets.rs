@@ -69,11 +69,7 @@ impl SecretFault {
         let is_of_key = fault.has_code("DecryptionFailure")
             || fault.has_code("InvalidKeyId")
             || (fault.is_denied() && ["kms", "KMS", "ciphertext"].iter().any(|word| fault.message.contains(word)));
-        if is_of_key {
-            Some(DECRYPT)
-        } else {
-            fault.is_denied().then_some(fault.action)
-        }
+        if is_of_key { Some(DECRYPT) } else { fault.is_denied().then_some(fault.action) }
     }
 }
 
@@ -183,7 +179,8 @@ impl Secrets {
                 .map(|name| (name.clone(), values.get(name).cloned().ok_or(SecretFault::NoParameter)))
                 .collect(),
             Err(fault) if names.len() > 1 && fault.is_denied() => {
-                let each = stream::iter(names).then(|name| Box::pin(self.parameters(region, std::slice::from_ref(name))));
+                let each =
+                    stream::iter(names).then(|name| Box::pin(self.parameters(region, std::slice::from_ref(name))));
                 each.flat_map(stream::iter).collect().await
             }
             Err(fault) => names.iter().map(|name| (name.clone(), Err(SecretFault::Call(fault.clone())))).collect(),

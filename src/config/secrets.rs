@@ -102,11 +102,7 @@ fn imply_in(verify: &mut Verify, problems: &mut Vec<Problem>) {
 }
 
 /// The way of a block that `defaults` have been laid under. Reads the file, where there is one.
-pub(super) fn way(
-    secrets: Given<WayWord>,
-    file: Given<VariablesFile>,
-    problems: &mut Vec<Problem>,
-) -> SecretsWay {
+pub(super) fn way(secrets: Given<WayWord>, file: Given<VariablesFile>, problems: &mut Vec<Problem>) -> SecretsWay {
     let Some((word, at)) = secrets.located() else { return SecretsWay::default() };
     match (word, file) {
         (WayWord::Skip, _) => SecretsWay::Skip,

@@ -171,9 +171,14 @@ mod tests {
     #[test]
     fn what_is_neither_is_not_known() {
         let more = format!("{SECRET}:a:b:c:d");
-        for text in
-            ["", "a b", "arn:aws:s3:::bucket", "arn:aws:secretsmanager:eu-west-1:1:secret", "arn:aws:ssm:x", more.as_str()]
-        {
+        for text in [
+            "",
+            "a b",
+            "arn:aws:s3:::bucket",
+            "arn:aws:secretsmanager:eu-west-1:1:secret",
+            "arn:aws:ssm:x",
+            more.as_str(),
+        ] {
             assert_eq!(*SecretSource::read(text).place(), SecretPlace::Unknown, "{text}");
         }
     }

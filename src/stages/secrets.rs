@@ -42,10 +42,8 @@ fn stubs(wanted: &BTreeMap<String, SecretSource>) -> Given {
 
 /// What the file has and the service does not want is not given. What it lacks is missing, and told as such.
 fn of_file(wanted: &BTreeMap<String, SecretSource>, of_file: &BTreeMap<String, Secret>) -> Given {
-    let values: BTreeMap<String, Secret> = wanted
-        .keys()
-        .filter_map(|name| Some((name.clone(), of_file.get(name)?.clone())))
-        .collect();
+    let values: BTreeMap<String, Secret> =
+        wanted.keys().filter_map(|name| Some((name.clone(), of_file.get(name)?.clone()))).collect();
     let detail = match (list(values.keys()), list(wanted.keys().filter(|name| !values.contains_key(*name)))) {
         (given, missing) if missing.is_empty() => format!("{given} from the file"),
         (given, missing) if given.is_empty() => format!("the file has none of {missing}"),
@@ -109,8 +107,7 @@ mod tests {
 
     #[test]
     fn a_file_gives_what_is_wanted_and_says_what_it_lacks() {
-        let file: BTreeMap<String, Secret> =
-            ["A", "X"].map(|name| (name.to_owned(), Secret::new("hunter2"))).into();
+        let file: BTreeMap<String, Secret> = ["A", "X"].map(|name| (name.to_owned(), Secret::new("hunter2"))).into();
         let table = [
             (vec!["A"], vec!["A"], "A from the file"),
             (vec!["A", "B"], vec!["A"], "A from the file, which has no B"),

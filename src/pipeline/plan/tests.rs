@@ -50,7 +50,11 @@ fn live(status: &str, identifier: Option<&str>) -> LiveService {
         url: "abc.ap-northeast-1.awsapprunner.com".to_owned(),
         image_identifier: identifier.map(str::to_owned),
         auto_deployments: false,
-        settings: RunSettings { port: 3000, secrets: [("DATABASE_URL".to_owned(), SecretSource::read("/shop/db"))].into(), ..RunSettings::default() },
+        settings: RunSettings {
+            port: 3000,
+            secrets: [("DATABASE_URL".to_owned(), SecretSource::read("/shop/db"))].into(),
+            ..RunSettings::default()
+        },
     }
 }
 

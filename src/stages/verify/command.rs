@@ -42,7 +42,8 @@ pub(super) fn environment(settings: &RunSettings) -> Result<Vec<(String, Secret)
     let mut environment: BTreeMap<String, Secret> = settings.environment.clone();
     environment.entry("PORT".to_owned()).or_insert_with(|| Secret::new(settings.port.to_string()));
     // The engine would quote the whole entry, value and all, in its refusal.
-    let impossible = |name: &str, value: &Secret| name.is_empty() || name.contains(['=', '\0']) || value.reveal().contains('\0');
+    let impossible =
+        |name: &str, value: &Secret| name.is_empty() || name.contains(['=', '\0']) || value.reveal().contains('\0');
     if let Some((name, _)) = environment.iter().find(|(name, value)| impossible(name, value)) {
         return Err(VerifyError::EnvironmentName { name: name.clone() });
     }
@@ -114,6 +115,9 @@ mod tests {
         settings.environment.insert("KEY".to_owned(), Secret::new("k"));
         settings.environment.insert("TOKEN".to_owned(), stand_in("TOKEN"));
         settings.environment.insert("OTHER".to_owned(), stand_in("OTHER"));
-        assert_eq!((missing_secrets(&settings), stubbed_secrets(&settings)), (vec!["DB".to_owned()], vec!["TOKEN".to_owned()]));
+        assert_eq!(
+            (missing_secrets(&settings), stubbed_secrets(&settings)),
+            (vec!["DB".to_owned()], vec!["TOKEN".to_owned()])
+        );
     }
 }
