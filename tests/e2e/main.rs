@@ -28,6 +28,7 @@ mod releasing;
 mod roles;
 mod said;
 mod scenes;
+mod secrets;
 mod signals;
 mod state;
 mod trouble;

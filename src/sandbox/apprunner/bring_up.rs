@@ -102,7 +102,8 @@ impl Run<'_> {
     }
 
     fn secret(&self, source: &str) -> Result<String, String> {
-        let place = self.app.book.with_service(&self.job.arn, |service| (service.account.clone(), service.region.clone()));
+        let place =
+            self.app.book.with_service(&self.job.arn, |service| (service.account.clone(), service.region.clone()));
         let (account, region) = place.ok_or("the service is gone")?;
         let role = self.spec.instance_role.as_deref();
         self.app.secrets.read(SecretRequest { account: &account, region: &region, role, source })

@@ -113,7 +113,11 @@ impl Configuration {
             memory_mib: text(&self.0, "/InstanceConfiguration/Memory").parse().unwrap_or(2048),
             variables: texts(&self.0, &format!("{image}/RuntimeEnvironmentVariables")),
             secrets: texts(&self.0, &format!("{image}/RuntimeEnvironmentSecrets")),
-            instance_role: self.0.pointer("/InstanceConfiguration/InstanceRoleArn").and_then(Value::as_str).map(str::to_owned),
+            instance_role: self
+                .0
+                .pointer("/InstanceConfiguration/InstanceRoleArn")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             health: HealthRule {
                 http_path: http.then(|| text(&self.0, "/HealthCheckConfiguration/Path").to_owned()),
                 interval_seconds: health("Interval"),

@@ -61,9 +61,7 @@ impl Failure {
             Self::Secret { name, .. } => {
                 (Some(self.to_string()), format!("Failed to retrieve the runtime environment secret {name}."))
             }
-            Self::Engine(_) | Self::Gone | Self::ShuttingDown => {
-                (Some(self.to_string()), self.to_string())
-            }
+            Self::Engine(_) | Self::Gone | Self::ShuttingDown => (Some(self.to_string()), self.to_string()),
         }
     }
 }

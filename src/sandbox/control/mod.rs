@@ -22,8 +22,8 @@ use serde_json::Value;
 
 use self::{calls::Call, protocol::Service, signature::Claim};
 use super::{
-    answer::ApiError, authorization, caller::Caller, cloud::Cloud, ecr, identities::Principal, keys::MayDecrypt, logs, page,
-    parameters, secrets_manager, sts,
+    answer::ApiError, authorization, caller::Caller, cloud::Cloud, ecr, identities::Principal, keys::MayDecrypt, logs,
+    page, parameters, secrets_manager, sts,
 };
 use crate::domain::account::Region;
 

@@ -26,7 +26,9 @@ pub(crate) enum Service {
 impl Service {
     /// By the name in the credential scope.
     pub(crate) fn from_signing_name(name: &str) -> Option<Self> {
-        [Self::Sts, Self::Ecr, Self::AppRunner, Self::Logs, Self::SecretsManager, Self::Ssm].into_iter().find(|service| service.signing_name() == name)
+        [Self::Sts, Self::Ecr, Self::AppRunner, Self::Logs, Self::SecretsManager, Self::Ssm]
+            .into_iter()
+            .find(|service| service.signing_name() == name)
     }
 
     /// The name in the credential scope, which is also the prefix of IAM actions.

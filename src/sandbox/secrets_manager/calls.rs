@@ -111,7 +111,8 @@ pub(super) fn delete(secrets: &SecretStore, caller: &Caller, input: &Value) -> R
     let now = Timestamp::now();
     let deleted = secrets.change((&caller.account, &caller.region), id, |secret| {
         if secret.deletion.is_some() && !at_once {
-            let message = "You can't perform this operation on the secret because it was already scheduled for deletion.";
+            let message =
+                "You can't perform this operation on the secret because it was already scheduled for deletion.";
             return Err(refused(message));
         }
         let at = if at_once { now } else { secret.delete_after(days.unwrap_or(30), now) };
@@ -146,6 +147,7 @@ fn token(input: &Value) -> Result<String, ApiError> {
 
 fn tags(input: &Value) -> Result<Vec<(String, String)>, ApiError> {
     let tags = input["Tags"].as_array().into_iter().flatten();
-    let pair = |tag: &Value| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str().unwrap_or_default().to_owned()));
+    let pair =
+        |tag: &Value| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str().unwrap_or_default().to_owned()));
     tags.map(|tag| pair(tag).ok_or_else(|| invalid("A tag must have a Key."))).collect()
 }

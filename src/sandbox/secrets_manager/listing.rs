@@ -36,8 +36,7 @@ pub(super) fn list(secrets: &SecretStore, caller: &Caller, input: &Value) -> Res
     if input["SortOrder"] == "desc" {
         found.reverse();
     }
-    let page: Vec<Value> =
-        found.iter().skip(first).take(most).map(|secret| shown(secret)).collect();
+    let page: Vec<Value> = found.iter().skip(first).take(most).map(|secret| shown(secret)).collect();
     let next = first + page.len();
     let mut answer = json!({ "SecretList": page });
     if next < found.len() {

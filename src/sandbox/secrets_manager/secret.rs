@@ -132,8 +132,7 @@ impl Secret {
     pub(super) fn shown(&self, versions_member: &str) -> Map<String, Value> {
         let tags: Vec<Value> = self.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
         let labelled = self.versions.iter().filter(|(_, version)| !version.stages.is_empty());
-        let versions: Map<String, Value> =
-            labelled.map(|(id, version)| (id.clone(), json!(version.stages))).collect();
+        let versions: Map<String, Value> = labelled.map(|(id, version)| (id.clone(), json!(version.stages))).collect();
         let members = [
             ("ARN", Some(json!(self.arn))),
             ("Name", Some(json!(self.name))),

@@ -7,11 +7,11 @@ use std::{
 
 use jiff::Timestamp;
 
+pub(crate) use super::secret::Wanted;
 use super::{
     missing, refused,
     secret::{CURRENT, Content, Secret},
 };
-pub(crate) use super::secret::Wanted;
 use crate::{
     domain::account::{AccountId, Region},
     sandbox::{
@@ -86,7 +86,8 @@ impl SecretStore {
         self.sweep(&mut all, now);
         let taken = all.values().find(|known| known.is_named(account, region, name));
         if taken.is_some_and(|known| known.deletion.is_some()) {
-            let message = "You can't create this secret because a secret with this name is already scheduled for deletion.";
+            let message =
+                "You can't create this secret because a secret with this name is already scheduled for deletion.";
             return Err(refused(message));
         }
         if taken.is_some() {
@@ -195,9 +196,9 @@ impl Secret {
     pub(super) fn is_readable(&self) -> Result<(), ApiError> {
         match self.deletion {
             None => Ok(()),
-            Some(_) => Err(refused(
-                "You can't perform this operation on the secret because it was marked for deletion.",
-            )),
+            Some(_) => {
+                Err(refused("You can't perform this operation on the secret because it was marked for deletion."))
+            }
         }
     }
 }
