@@ -106,8 +106,9 @@ pub enum SecretsWay {
 }
 
 impl SecretsWay {
-    /// Whether a container is given values that nobody may see. One that is, is not left behind: whoever may use the engine
-    /// can read its environment.
+    /// Whether a container is given values that nobody may see. Whoever may use the engine can read a container's environment for
+    /// as long as it exists. It is removed on every orderly way out of a run, and is not to be kept on purpose; that of a run
+    /// that was killed exists until the next run sweeps it.
     #[must_use]
     pub fn holds_real_values(&self) -> bool {
         match self {

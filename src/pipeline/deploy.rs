@@ -239,7 +239,7 @@ async fn check<T>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) ->
     .await;
     let verify = &deployment.target.verify;
     // Nothing is given, and so nothing fetched, where no container is made.
-    let way = if verify.skip || is_begun { &SecretsWay::Skip } else { &verify.secrets };
+    let way = if adapters.engine.is_none() || is_begun { &SecretsWay::Skip } else { &verify.secrets };
     let given = secrets::give(way, &plan.settings.secrets, &adapters.secrets).await;
     preflight::tell(given.check.as_slice(), run.events());
     checks.extend(given.check);
