@@ -1,8 +1,13 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
+mod place;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use self::place::{PlaceArgs, SecretsArgs};
+use crate::domain::secret::Secret;
 
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
 #[derive(Debug, Parser)]
@@ -25,7 +30,7 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
-    /// Check one image in a local container under App Runner's rules, without AWS
+    /// Check one image in a local container under App Runner's rules; without AWS, or with a service's settings
     Verify(VerifyArgs),
     /// Copy one image from any registry to any others
     Copy(CopyArgs),
@@ -71,18 +76,6 @@ pub struct DeployArgs {
     pub output: OutputArgs,
 }
 
-/// What the local container is given for the service's secrets.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "The local check")]
-pub struct SecretsArgs {
-    /// For the service's secrets: skip (nothing), stub (stand-ins), fetch (their values) or file [default: skip]
-    #[arg(long, value_name = "WAY")]
-    pub secrets: Option<String>,
-    /// A file of secrets, NAME=VALUE a line; means --secrets file
-    #[arg(long, value_name = "FILE")]
-    pub secrets_file: Option<String>,
-}
-
 /// Arguments of `wait`.
 #[derive(Debug, Args)]
 pub struct WaitArgs {
@@ -99,11 +92,18 @@ pub struct WaitArgs {
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The image: a name or id that the engine has, or a reference to pull
-    pub image: String,
+    /// The image: a name or id that the engine has, or a reference to pull [default for a target: the configuration's]
+    #[arg(required_unless_present_any = ["file", "target", "service"])]
+    pub image: Option<String>,
     /// What the container is run with, and how it is probed
     #[command(flatten)]
     pub settings: SettingsArgs,
+    /// Whose settings those are otherwise
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// What it is given for the secrets of that service
+    #[command(flatten)]
+    pub secrets: SecretsArgs,
     /// Whether the image is pulled: always, missing or never [default: missing]
     #[arg(long, value_name = "WHEN")]
     pub pull: Option<String>,
@@ -113,6 +113,9 @@ pub struct VerifyArgs {
     /// How the container is reached: auto, own-address, same-network, sidecar, or a host [default: auto]
     #[arg(long, value_name = "WAY")]
     pub reach: Option<String>,
+    /// Leave the container running once it is judged, and tell how to enter it
+    #[arg(long)]
+    pub keep: bool,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
@@ -153,8 +156,8 @@ pub struct SettingsArgs {
     #[arg(long, value_name = "GB")]
     pub memory: Option<String>,
     /// A variable of the container; NAME alone takes the value that it has here
-    #[arg(short = 'e', long = "env", value_name = "NAME[=VALUE]")]
-    pub variables: Vec<String>,
+    #[arg(short = 'e', long = "env", value_name = "NAME[=VALUE]", value_parser = secret)]
+    pub variables: Vec<Secret>,
     /// A file of variables, NAME=VALUE a line
     #[arg(long = "env-file", value_name = "FILE")]
     pub variable_files: Vec<PathBuf>,
@@ -272,6 +275,9 @@ pub struct TargetArgs {
     /// Deploy without the local check
     #[arg(long)]
     pub no_verify: bool,
+    /// In the local check, watch the application on for so long once it is healthy, such as 10s [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    pub stay: Option<String>,
     /// How long to follow the deployment [default: 35m]
     #[arg(long, value_name = "DURATION")]
     pub gate_timeout: Option<String>,
@@ -368,6 +374,11 @@ pub struct DemoArgs {
     /// Leave the sandbox and its services running at the end, until Ctrl-C
     #[arg(long)]
     pub keep: bool,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap's parsers may fail")]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -15,6 +15,7 @@ use crate::domain::{
     secret::Secret,
     service::RunSettings,
     service_secret::SecretsWay,
+    smoke::SmokeTest,
 };
 
 /// One image, and the one target it goes to.
@@ -55,6 +56,8 @@ pub struct Target {
     pub gate_timeout: Duration,
     /// Days to keep the service's logs; absent: left alone.
     pub log_retention_days: Option<u32>,
+    /// What the service's URL must answer after a deployment; absent: it is not asked.
+    pub smoke_test: Option<SmokeTest>,
 }
 
 /// What a service is created with.

@@ -17,11 +17,15 @@ use crate::domain::{
     access::{Access, Hop},
     account::{AccountId, Region},
     image::ImageReference,
+    smoke::SmokeTest,
 };
 
 /// An update takes about 5 minutes, a failing one and its rollback more than 30 (field reports): less would give up on
 /// verdicts that come.
 const GATE_TIMEOUT: Duration = Duration::from_mins(35);
+
+/// Routes and certificates of a service that was just changed are known everywhere within seconds.
+const SMOKE_TEST_WITHIN: Duration = Duration::from_mins(1);
 
 /// Resolves a file for one target. The result is only good if no problem was recorded.
 pub(super) fn deployment(
@@ -107,9 +111,20 @@ fn target_of(
         },
         release: release::settings(target.release.value().unwrap_or_default()),
         gate_timeout: target.gate.value().unwrap_or_default().timeout.value().map_or(GATE_TIMEOUT, |timeout| timeout.0),
+        smoke_test: target.smoke_test.value().map(smoke_test),
         log_retention_days: target.logs.value().unwrap_or_default().retention_days.value().map(|days| days.0),
         access: Access { hops, region: region? },
     })
+}
+
+fn smoke_test(given: shape::SmokeTest) -> SmokeTest {
+    SmokeTest {
+        path: given.path.value().map_or_else(|| "/".to_owned(), |path| path.0),
+        status: given.status.value().map_or(200, |status| status.0),
+        times: given.times.value().map_or(1, |times| times.0),
+        within: given.within.value().map_or(SMOKE_TEST_WITHIN, |within| within.0),
+        on_failure: given.on_failure.value().unwrap_or_default(),
+    }
 }
 
 /// The roles to assume, one after the other; none where none is given.

@@ -17,6 +17,7 @@ use crate::domain::{
     pull_through::Via,
     reach::ReachChoice,
     secret::Secret,
+    smoke::OnFailure,
 };
 
 impl Scalar for ImageReference {
@@ -114,6 +115,22 @@ impl Scalar for ReachChoice {
     }
 }
 
+impl Scalar for OnFailure {
+    const EXPECTED: &'static str = "what a failed smoke test leads to (report or return)";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "report" => Some(Self::Report),
+            "return" => Some(Self::Return),
+            _ => None,
+        }
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "enum": ["report", "return"] })
+    }
+}
+
 /// Declares values that only configurations have, each a type of its own around what it holds, and gives every scalar
 /// its schema.
 macro_rules! values {
@@ -157,7 +174,7 @@ macro_rules! in_schema {
 
 pub(super) use {in_schema, values};
 
-in_schema!(ImageReference, RoleArn, Region, ServiceName, Protocol, Via, ReachChoice);
+in_schema!(ImageReference, RoleArn, Region, ServiceName, Protocol, Via, ReachChoice, OnFailure);
 
 values! {
     /// Yes or no.
@@ -200,6 +217,11 @@ values! {
     Stay(Duration) is "a time (such as 10s or 2m, at most 1h)",
         |text| duration(text).filter(|length| length.as_secs() <= 3600),
         { "type": "string", "pattern": "^([0-9]+[hms])+$", "examples": ["10s", "2m"] }
+
+    /// A status of an HTTP answer.
+    HttpStatus(u16) is "a status of an HTTP answer (200 to 599)",
+        |text| text.parse().ok().filter(|status| (200..600).contains(status)),
+        { "type": "integer", "minimum": 200, "maximum": 599 }
 
     /// A port.
     Port(u16) is "a port (1 to 65535)",

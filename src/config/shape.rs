@@ -9,7 +9,7 @@ use super::{
     read::{Given, Reader, Shape, mappings},
     role::Role,
     scalars::{
-        Cpu, EnvironmentValue, GateTimeout, HealthPath, Memory, Port, Repository, RetentionDays, SecretArn,
+        Cpu, EnvironmentValue, GateTimeout, HealthPath, HttpStatus, Memory, Port, Repository, RetentionDays, SecretArn,
         StartCommand, Stay, Switch, Tag, UpToTwenty,
     },
     secrets::{VariablesFile, WayWord},
@@ -23,6 +23,7 @@ use crate::domain::{
     pull_through::Via,
     reach::ReachChoice,
     release::{IfBusy, Naming, OnPush},
+    smoke::OnFailure,
 };
 
 mappings! {
@@ -69,6 +70,8 @@ mappings! {
         gate: Gate,
         /// The service's log groups.
         logs: Logs,
+        /// Asking the service's URL once the deployment has succeeded. Default: it is not asked.
+        smoke_test: SmokeTest,
     }
 
     /// What a service is created with.
@@ -170,6 +173,28 @@ mappings! {
     Logs {
         /// Days to keep log lines, one of CloudWatch Logs' values. Default: left as it is.
         retention_days: RetentionDays,
+    }
+}
+
+mappings! {
+    /// Asking the service's URL once the deployment has succeeded.
+    SmokeTest {
+        /// The path that is asked for. Default: `/`.
+        #[schemars(extend("default" = "/"))]
+        path: HealthPath,
+        /// The status that passes; redirects are not followed. Default: 200.
+        #[schemars(extend("default" = 200))]
+        status: HttpStatus,
+        /// How many answers in a row must pass, 1 to 20. Default: 1.
+        #[schemars(extend("default" = 1))]
+        times: UpToTwenty,
+        /// How long it may take until they have, at most `1h`. Default: `1m`.
+        #[schemars(extend("default" = "1m"))]
+        within: Stay,
+        /// What a failure leads to: `report` (exit code 12; the new version serves on) or `return` (the version before is
+        /// deployed again, too). Default: `report`.
+        #[schemars(extend("default" = "report"))]
+        on_failure: OnFailure,
     }
 }
 

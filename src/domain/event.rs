@@ -19,6 +19,7 @@ use super::{
     finding::FindingReport,
     health::HealthCheck,
     operation::{OperationId, OperationStatus, Verdict},
+    reason::Reason,
 };
 
 /// Where log lines come from.
@@ -297,7 +298,7 @@ pub enum Event {
     },
     /// The service took the order.
     Released {
-        /// `create-service` or `start-deployment`.
+        /// What released it: `create-service`, `start-deployment`, `update-service`, `rebuild` or `follow-push`.
         verb: String,
         /// The service's ARN.
         service_arn: String,
@@ -329,6 +330,17 @@ pub enum Event {
         /// Why, when it did not succeed: the most telling line of the logs.
         reason: Option<String>,
     },
+    /// The service's URL was asked, after the deployment had succeeded.
+    SmokeTested {
+        /// What was asked for.
+        url: String,
+        /// Whether the answer passes.
+        passed: bool,
+        /// What came: `answered 200`, `no answer: connection refused`.
+        detail: String,
+        /// Since the first request.
+        at_ms: u64,
+    },
     /// Still at it: sent when nothing else was for a while.
     Heartbeat {
         /// The stage.
@@ -358,6 +370,8 @@ pub enum Event {
         causes: Vec<String>,
         /// How to mend it.
         hint: Option<String>,
+        /// Why the deployment failed, when it did.
+        reason: Option<Box<Reason>>,
         /// The service's URL, where it is known.
         service_url: Option<String>,
         /// The digest that this run was about.

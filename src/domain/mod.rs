@@ -24,4 +24,6 @@ pub mod repository;
 pub mod secret;
 pub mod service;
 pub mod service_secret;
+pub mod smoke;
+pub mod start_command;
 pub mod tag_pattern;

@@ -1,32 +1,25 @@
-//! The whole pipeline, in order: resolve → preflight → copy beside verify →
-//! prepare → promote → release → gate → aftercare.
+//! The whole pipeline, in order: resolve → preflight → copy beside verify → prepare → promote → release → gate → aftercare.
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{collections::BTreeMap, future::Future};
 
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    checking::{self, PullAccess, judged},
     failure::{Deployed, Failure},
     narrator::{Narrator, Told},
     plan::{self, Plan},
     preparing::{self, Look, Ready},
     progress::Progress,
     releasing::{self, Release},
-    verifying::judged,
     wait::{self, Followed},
 };
 use crate::{
-    aws::{
-        ecr::{Ecr, RegistryLogin},
-        fault::AwsFault,
-        logs::Logs,
-        secrets::Secrets,
-    },
+    aws::{ecr::Ecr, fault::AwsFault, logs::Logs, secrets::Secrets},
     config::deployment::{Deployment, VerifySettings},
     docker::{Engine, EngineError},
     domain::{
         account::AccountId,
-        credentials::Credentials,
         event::{Emitter, Event, Stage},
         mask::Mask,
         pull_through::{Passage, Via},
@@ -44,7 +37,7 @@ use crate::{
         pull_through::PullThrough,
         resolve::{self, ResolvedImage},
         secrets,
-        verify::{self, VerifyImage, VerifyRequest},
+        verify::{self, VerifyRequest},
     },
     target::{DeployTarget, Started},
 };
@@ -54,8 +47,8 @@ use crate::{
 pub struct Adapters<T> {
     /// The source registry.
     pub source: Registry,
-    /// How a Docker engine logs in to it; `None` when it takes anybody.
-    pub source_login: Option<RegistryLogin>,
+    /// How a Docker engine gets at its images.
+    pub source_pull: PullAccess,
     /// The workload account.
     pub account: AccountId,
     /// The workload registry.
@@ -90,9 +83,6 @@ impl Run {
         &self.narrator.events
     }
 }
-
-/// How long the source's registry may take to tell how large the image is.
-const SIZE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What resolve found out.
 struct Resolved<T> {
@@ -187,6 +177,7 @@ async fn conclude<T: DeployTarget>(
     wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;
     release.assert_tag(true).await?;
     let service_url = wait::service_url(&adapters.target, service, run.events()).await;
+    wait::smoke_test(run, deployment.target.smoke_test.as_ref(), service_url.as_deref()).await?;
     let summary = format!("{} is serving on {service}", image.digest().short());
     Ok(Deployed { digest: Some(image.digest().clone()), service_url, summary })
 }
@@ -237,10 +228,10 @@ async fn check<T>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) ->
         run.events(),
     )
     .await;
-    let verify = &deployment.target.verify;
     // Nothing is given, and so nothing fetched, where no container is made.
-    let way = if adapters.engine.is_none() || is_begun { &SecretsWay::Skip } else { &verify.secrets };
-    let given = secrets::give(way, &plan.settings.secrets, &adapters.secrets).await;
+    let makes_none = adapters.engine.is_none() || is_begun;
+    let way = if makes_none { &SecretsWay::Skip } else { &deployment.target.verify.secrets };
+    let given = secrets::give(way, &plan.settings, &adapters.secrets).await;
     preflight::tell(given.check.as_slice(), run.events());
     checks.extend(given.check);
     match &plan.course {
@@ -341,35 +332,19 @@ async fn verify_image<T>(
     let Some(engine) = engine else {
         return Ok(Told::skipped((), "the local check is switched off"));
     };
+    let looking = checking::runnable(&adapters.source, image);
+    let runnable = cancel.run_until_cancelled(looking).await.flatten();
     let request = VerifyRequest {
-        image: pulled_from_source(adapters, image),
+        image: checking::pulled_from(&adapters.source_pull, image, runnable.as_ref(), false),
         settings: &plan.settings,
         run_id: &run.id,
         stay: settings.stay,
-        compressed_bytes: cancel.run_until_cancelled(compressed_bytes(adapters, image)).await.flatten(),
+        compressed_bytes: runnable.map(|runnable| runnable.compressed_bytes),
         reach: &settings.reach,
         sidecar: settings.sidecar.as_deref(),
         keep: false,
     };
     judged(verify::verify(engine, request, run.events(), cancel).await?)
-}
-
-/// Sharpens one finding, and is not waited for long.
-async fn compressed_bytes<T>(adapters: &Adapters<T>, image: &ResolvedImage) -> Option<u64> {
-    tokio::time::timeout(SIZE_LIMIT, resolve::compressed_bytes(&adapters.source, image)).await.ok().flatten()
-}
-
-/// The engine pulls by digest from where the image is for certain: the source.
-fn pulled_from_source<T>(adapters: &Adapters<T>, image: &ResolvedImage) -> VerifyImage {
-    let (repository, digest) = (image.reference.repository(), image.digest());
-    let login = adapters.source_login.as_ref();
-    let host = login.map_or(image.reference.host(), RegistryLogin::host);
-    let password = login.and_then(RegistryLogin::password);
-    VerifyImage::Pull {
-        reference: format!("{host}/{repository}@{digest}"),
-        credentials: password.map(|password| Credentials::Basic { username: "AWS".to_owned(), password }),
-        always: false,
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use crate::{
         event::Stage,
         exit_code::ExitCode,
         operation::{OperationId, OperationStatus, Verdict},
+        reason::Reason,
+        smoke::Answer,
     },
     registry::RegistryError,
     stages::{
@@ -132,10 +134,18 @@ pub enum Failure {
         verdict: Verdict,
         /// Whether the service is in `CREATE_FAILED` now.
         create_failed: bool,
-        /// Why, as far as the logs tell.
-        reason: Option<String>,
-        /// The last line of the application's output.
-        last_line: Option<String>,
+        /// Why, as far as the logs tell, and what is so now.
+        reason: Box<Reason>,
+    },
+    /// The deployment succeeded, and the service's URL does not answer as it should.
+    #[error("the smoke test failed: {url} {last}")]
+    SmokeTest {
+        /// What was asked for.
+        url: String,
+        /// What the last request came to.
+        last: Answer,
+        /// What became of it, where the version before was to be deployed again.
+        returned: Option<Returned>,
     },
     /// The deadline passed with the operation still running.
     #[error("the deployment did not end in time (last seen: {})", .last.as_ref().map_or("never listed".to_owned(), ToString::to_string))]
@@ -176,12 +186,27 @@ pub enum Failure {
     },
 }
 
+/// What became of deploying the version before again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Returned {
+    /// It serves.
+    To(Digest),
+    /// It could not be; why.
+    Not(String),
+}
+
 impl Failure {
     /// A cancellation with nothing running. Work that ended because of a token knows no signal when the token was
     /// not a user's; SIGINT's code is the honest default then.
     #[must_use]
     pub fn cancelled(signal: Option<Signal>, stage: Stage) -> Self {
         Self::Cancelled { signal: signal.unwrap_or(Signal::Interrupt), stage }
+    }
+
+    /// Why a deployment failed, when that is what happened.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Reason> {
+        if let Self::Deployment { reason, .. } = self { Some(reason) } else { None }
     }
 
     /// The exit code.
@@ -211,8 +236,9 @@ impl Failure {
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
             Self::Destinations(failure) => failure.exit_code(),
             Self::Copy(_) | Self::Mirror(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,
-            Self::Promote(PromoteError::Unknown { .. }) => ExitCode::DeploymentFailed,
-            Self::Changed(_) => ExitCode::Busy,
+            Self::Promote(PromoteError::Unknown { .. })
+            | Self::Prepare(PrepareError::Failed { .. } | PrepareError::Cancelled) => ExitCode::DeploymentFailed,
+            Self::Changed(_) | Self::Prepare(PrepareError::StillBusy { .. }) => ExitCode::Busy,
             Self::TagTaken { deployed, .. } | Self::TagUnseen { deployed, .. } => {
                 if *deployed {
                     ExitCode::DeploymentFailed
@@ -222,16 +248,16 @@ impl Failure {
             }
             Self::Unhealthy { .. } => ExitCode::Unhealthy,
             Self::Unverifiable(_) | Self::NoEngine(_) => ExitCode::Unverifiable,
-            Self::Prepare(PrepareError::StillBusy { .. }) => ExitCode::Busy,
-            Self::Prepare(PrepareError::Failed { .. } | PrepareError::Cancelled) => ExitCode::DeploymentFailed,
-            Self::Prepare(PrepareError::Late { .. } | PrepareError::Unseen(_)) => ExitCode::GateTimeout,
             Self::Release(error) => release_exit_code(error),
             Self::Deployment { verdict, .. } => match verdict {
                 Verdict::RolledBack => ExitCode::RolledBack,
                 Verdict::Failed | Verdict::RollbackFailed => ExitCode::DeploymentFailed,
                 Verdict::Deployed => ExitCode::Internal,
             },
-            Self::GateTimeout { .. } | Self::GateLost(_) => ExitCode::GateTimeout,
+            Self::SmokeTest { .. } => ExitCode::SmokeTest,
+            Self::GateTimeout { .. }
+            | Self::GateLost(_)
+            | Self::Prepare(PrepareError::Late { .. } | PrepareError::Unseen(_)) => ExitCode::GateTimeout,
             Self::Cancelled { signal, .. } | Self::CopyStopped { signal, .. } => signal.exit_code(),
         }
     }

@@ -3,6 +3,7 @@
 //! their own.
 
 pub mod cancellation;
+pub mod checking;
 pub mod copying;
 pub mod deploy;
 pub mod failure;

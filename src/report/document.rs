@@ -1,19 +1,22 @@
 //! What `--report FILE` holds: the run as one document, put together from its events.
 
-mod verification;
+mod shape;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
-use self::verification::Verification;
+use self::shape::{
+    Check, Copy, Exit, Identity, LogEntry, Mirror, Operation, Probe, Promotion, Request, Resumption, Retry, StageEntry,
+    StatusEntry, Verification,
+};
 use super::{Moment, verdict};
 use crate::domain::{
-    account::AccountId,
     digest::Digest,
-    event::{Event, LogSource, Outcome, Stage, milliseconds},
+    event::{Event, milliseconds},
     exit_code::ExitCode,
-    operation::{OperationId, OperationStatus, Verdict},
+    operation::OperationId,
+    reason::Reason,
 };
 
 /// The name and version of this shape. Fields may be added to it; none changes its meaning.
@@ -30,6 +33,7 @@ pub(super) struct Document {
     summary: String,
     causes: Vec<String>,
     hint: Option<String>,
+    reason: Option<Box<Reason>>,
     verb: String,
     version: String,
     image: String,
@@ -49,116 +53,10 @@ pub(super) struct Document {
     verification: Option<Verification>,
     promotions: Vec<Promotion>,
     operation: Option<Operation>,
+    smoke: Vec<Request>,
     logs: VecDeque<LogEntry>,
     notices: Vec<String>,
     warnings: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Identity {
-    purpose: String,
-    account: AccountId,
-    arn: String,
-}
-
-/// `outcome` and `elapsed_ms` are null for a stage that was begun and not ended.
-#[derive(Serialize)]
-struct StageEntry {
-    stage: Stage,
-    outcome: Option<Outcome>,
-    detail: String,
-    elapsed_ms: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Check {
-    #[serde(rename = "check")]
-    name: String,
-    outcome: Outcome,
-    detail: String,
-    hint: Option<String>,
-}
-
-/// A copy, under its destination. `digest` and what follows is null until it is finished.
-#[derive(Default, Serialize)]
-struct Copy {
-    blobs: u64,
-    bytes: u64,
-    blobs_present: u64,
-    bytes_present: u64,
-    blobs_copied: u64,
-    bytes_done: u64,
-    digest: Option<Digest>,
-    blobs_mounted: u64,
-    blobs_fetched: u64,
-    tag: Option<String>,
-    referrers: Option<u64>,
-    changed: Option<bool>,
-    bytes_received: Option<u64>,
-    bytes_sent: Option<u64>,
-    requests: Option<u64>,
-    elapsed_ms: Option<u64>,
-    failure: Option<String>,
-    hint: Option<String>,
-}
-
-/// What a mirror came to.
-#[derive(Serialize)]
-struct Mirror {
-    images: u64,
-    registries: u64,
-    copied: u64,
-    present: u64,
-    failed: u64,
-    bytes_received: u64,
-    bytes_sent: u64,
-    requests: u64,
-    elapsed_ms: u64,
-}
-
-#[derive(Serialize)]
-struct Resumption {
-    what: String,
-    at_bytes: u64,
-    bytes: u64,
-}
-
-#[derive(Serialize)]
-struct Retry {
-    what: String,
-    cause: String,
-    attempt: u32,
-    delay_ms: u64,
-}
-
-#[derive(Serialize)]
-struct Promotion {
-    repository: String,
-    tag: String,
-    previous: Option<Digest>,
-    digest: Digest,
-}
-
-#[derive(Serialize)]
-struct Operation {
-    id: OperationId,
-    verb: Option<String>,
-    service_arn: Option<String>,
-    statuses: Vec<StatusEntry>,
-    verdict: Option<Verdict>,
-    reason: Option<String>,
-}
-
-#[derive(Serialize)]
-struct StatusEntry {
-    status: Option<OperationStatus>,
-    at_ms: u64,
-}
-
-#[derive(Serialize)]
-struct LogEntry {
-    source: LogSource,
-    line: String,
 }
 
 impl Document {
@@ -171,6 +69,7 @@ impl Document {
             summary: String::new(),
             causes: Vec::new(),
             hint: None,
+            reason: None,
             verb: String::new(),
             version: String::new(),
             image: String::new(),
@@ -190,6 +89,7 @@ impl Document {
             verification: None,
             promotions: Vec::new(),
             operation: None,
+            smoke: Vec::new(),
             logs: VecDeque::new(),
             notices: Vec::new(),
             warnings: Vec::new(),
@@ -245,10 +145,17 @@ impl Document {
             }
             Event::RepositoryCreated { repository } => self.repositories_created.push(repository),
             end @ Event::Mirrored { .. } => self.end_mirror(&end),
-            of_check @ (Event::ContainerStarted { .. }
-            | Event::Probed { .. }
-            | Event::ContainerExited { .. }
-            | Event::Verified { .. }) => self.verification().take(of_check),
+            started @ Event::ContainerStarted { .. } => *self.verification() = Verification::begun(started),
+            Event::SmokeTested { url, passed, detail, at_ms } => {
+                self.smoke.push(Request { url, passed, detail, at_ms });
+            }
+            Event::Probed { number, passed, detail, at_ms } => {
+                self.verification().probes.push(Probe { number, passed, detail, at_ms });
+            }
+            Event::ContainerExited { exit_code, out_of_memory } => {
+                self.verification().exit = Some(Exit { exit_code, out_of_memory });
+            }
+            verdict @ Event::Verified { .. } => self.verification().judge(verdict),
             Event::Released { verb, service_arn, operation } => {
                 let operation = self.operation(operation);
                 (operation.verb, operation.service_arn) = (Some(verb), Some(service_arn));
@@ -342,13 +249,41 @@ impl Document {
     }
 
     fn end(&mut self, event: Event) {
-        let Event::RunFinished { exit_code, summary, causes, hint, service_url, digest, elapsed_ms } = event else {
+        let Event::RunFinished { exit_code, summary, causes, hint, reason, service_url, digest, elapsed_ms } = event
+        else {
             return;
         };
         self.verdict = verdict::word(exit_code);
         self.exit_code = Some(exit_code);
         (self.summary, self.causes, self.hint) = (summary, causes, hint);
-        (self.service_url, self.elapsed_ms) = (service_url, elapsed_ms);
+        (self.reason, self.service_url, self.elapsed_ms) = (reason, service_url, elapsed_ms);
         self.digest = digest.or(self.digest.take());
+    }
+}
+
+impl Verification {
+    /// A check that has begun. Its container takes the place of one before it.
+    fn begun(started: Event) -> Self {
+        let Event::ContainerStarted {
+            container,
+            address,
+            way,
+            not_used,
+            health_check,
+            missing_secrets,
+            stubbed_secrets,
+        } = started
+        else {
+            return Self::default();
+        };
+        let (container, address, way) = (Some(container), Some(address), Some(way));
+        let (health_check, rest) = (Some(health_check), Self::default());
+        Self { container, address, way, not_used, health_check, missing_secrets, stubbed_secrets, ..rest }
+    }
+
+    fn judge(&mut self, verdict: Event) {
+        let Event::Verified { healthy, reason, last_lines, finding, ready_ms, allowed_ms } = verdict else { return };
+        (self.healthy, self.reason, self.last_lines) = (Some(healthy), Some(reason), last_lines);
+        (self.finding, self.ready_ms, self.allowed_ms) = (finding, ready_ms, Some(allowed_ms));
     }
 }

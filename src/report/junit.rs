@@ -95,6 +95,7 @@ impl Junit {
             | Event::OperationObserved { .. }
             | Event::LogLine { .. }
             | Event::Gated { .. }
+            | Event::SmokeTested { .. }
             | Event::Heartbeat { .. }
             | Event::Notice { .. }
             | Event::Warning { .. } => {}

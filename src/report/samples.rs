@@ -179,6 +179,7 @@ pub(super) fn run_finished(exit_code: ExitCode, summary: &str, causes: &[&str], 
         summary: summary.to_owned(),
         causes: causes.iter().map(|&cause| cause.to_owned()).collect(),
         hint: hint.map(str::to_owned),
+        reason: None,
         service_url: Some("https://abc.eu-west-1.awsapprunner.com".to_owned()),
         digest: Some(digest()),
         elapsed_ms: 185_000,
@@ -224,6 +225,12 @@ pub(super) fn one_of_each() -> Vec<Event> {
         Event::LogLine { source: LogSource::Service, line: "[AppRunner] Health check failed".to_owned() },
         Event::LogLine { source: LogSource::Application, line: "missing DATABASE_URL".to_owned() },
         gated(Verdict::RolledBack, Some("missing DATABASE_URL")),
+        Event::SmokeTested {
+            url: "https://abc.eu-west-1.awsapprunner.com/health".to_owned(),
+            passed: true,
+            detail: "answered 200".to_owned(),
+            at_ms: 120,
+        },
         Event::Heartbeat { stage: Stage::Gate, detail: "the operation to end".to_owned(), elapsed_ms: 31_000 },
         Event::Notice { message: "the service deploys this tag by itself".to_owned() },
         Event::Warning { message: "the log group cannot be read".to_owned() },
@@ -263,11 +270,12 @@ fn ordinal(event: &Event) -> usize {
         Event::CopyFailed { .. } => 26,
         Event::RepositoryCreated { .. } => 27,
         Event::Mirrored { .. } => 28,
+        Event::SmokeTested { .. } => 29,
     }
 }
 
 #[test]
 fn the_samples_have_every_variant() {
     let seen: std::collections::BTreeSet<usize> = one_of_each().iter().map(ordinal).collect();
-    assert_eq!(seen, (0..29).collect());
+    assert_eq!(seen, (0..30).collect());
 }

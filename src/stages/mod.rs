@@ -15,4 +15,5 @@ pub mod record;
 pub mod release;
 pub mod resolve;
 pub mod secrets;
+pub mod smoke;
 pub mod verify;

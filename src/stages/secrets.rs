@@ -7,6 +7,7 @@ use crate::{
     aws::secrets::{Fetched, Secrets},
     domain::{
         secret::Secret,
+        service::RunSettings,
         service_secret::{SecretSource, SecretsWay, stand_in},
     },
     stages::preflight::{Check, Trouble},
@@ -24,14 +25,16 @@ pub struct Given {
     pub check: Option<Check>,
 }
 
-/// Gives the service's secrets as the way says. `wanted` are those that nothing else gives a value.
-pub async fn give(way: &SecretsWay, wanted: &BTreeMap<String, SecretSource>, secrets: &Secrets) -> Given {
+/// Gives the service's secrets as the way says, those that nothing else gives a value.
+pub async fn give(way: &SecretsWay, settings: &RunSettings, secrets: &Secrets) -> Given {
+    let mut wanted = settings.secrets.clone();
+    wanted.retain(|name, _| !settings.environment.contains_key(name));
     match way {
         _ if wanted.is_empty() => Given { values: BTreeMap::new(), check: None },
         SecretsWay::Skip => Given { values: BTreeMap::new(), check: None },
-        SecretsWay::Stub => stubs(wanted),
-        SecretsWay::File(values) => of_file(wanted, values),
-        SecretsWay::Fetch => fetched(secrets.fetch(wanted).await),
+        SecretsWay::Stub => stubs(&wanted),
+        SecretsWay::File(values) => of_file(&wanted, values),
+        SecretsWay::Fetch => fetched(secrets.fetch(&wanted).await),
     }
 }
 

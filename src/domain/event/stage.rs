@@ -26,6 +26,8 @@ pub enum Stage {
     Gate,
     /// What is done once there is a verdict.
     Aftercare,
+    /// The new version's URL is asked.
+    Smoke,
 }
 
 impl fmt::Display for Stage {
@@ -40,6 +42,7 @@ impl fmt::Display for Stage {
             Self::Release => "release",
             Self::Gate => "gate",
             Self::Aftercare => "aftercare",
+            Self::Smoke => "smoke",
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::{Failure, failed};
+use super::{Failure, Returned, failed};
 use crate::{
     aws::identity::IdentityError,
     domain::operation::Verdict,
@@ -57,12 +57,14 @@ impl Failure {
             Self::Mirror(failure) => failure.world(),
             Self::Destinations(failure) => failure.world(),
             Self::CopyStopped { world, .. } => world,
-            Self::Unhealthy { .. } | Self::Unverifiable(_) | Self::NoEngine(_) | Self::Changed(_) => {
-                "no tag was moved and nothing was deployed"
-            }
+            Self::Changed(_) if progress.moved_tag().is_some() => "nothing was deployed",
+            Self::Unhealthy { .. }
+            | Self::Unverifiable(_)
+            | Self::NoEngine(_)
+            | Self::Prepare(PrepareError::StillBusy { .. })
+            | Self::Changed(_) => "no tag was moved and nothing was deployed",
             Self::Promote(PromoteError::NotMoved { .. }) => "the tag points where it did and nothing was deployed",
             Self::Promote(PromoteError::Unknown { .. }) => "nothing was deployed; where the tag points is not known",
-            Self::Prepare(PrepareError::StillBusy { .. }) => "no tag was moved and nothing was deployed",
             Self::Prepare(_) => "no tag was moved; what the service is like now is not known: look at it",
             Self::Release(ReleaseError::NoPush) => "the deployment that the push of the tag begins may be running",
             Self::Release(ReleaseError::Nothing { .. }) => "nothing was deployed, as far as is known",
@@ -72,7 +74,20 @@ impl Failure {
             | Self::TagUnseen { deployed: false, .. } => "nothing was deployed",
             Self::TagUnseen { deployed: true, .. } => "the deployment succeeded, of what the tag pointed at",
             Self::TagTaken { deployed: true, .. } => "the deployment succeeded, and may have deployed the other image",
-            Self::Deployment { verdict: Verdict::RolledBack, .. } => "the old version serves",
+            Self::SmokeTest { returned: Some(Returned::To(digest)), .. } => {
+                return format!("{} serves again, the version before", digest.short());
+            }
+            Self::SmokeTest { returned: Some(Returned::Not(_)), .. } => {
+                "the new version serves; the version before could not be deployed again"
+            }
+            Self::SmokeTest { returned: None, .. } => "the new version serves",
+            Self::Deployment { verdict: Verdict::RolledBack, reason, .. } => {
+                let known = reason.serving.as_ref().and_then(|serving| serving.digest.as_ref());
+                return match known {
+                    Some(digest) => format!("the old version serves, {}", digest.short()),
+                    None => "the old version serves".to_owned(),
+                };
+            }
             Self::Deployment { create_failed: true, .. } => {
                 "the service is in CREATE_FAILED: it holds its name and serves nothing"
             }
@@ -83,6 +98,12 @@ impl Failure {
             Self::Cancelled { .. } => {
                 return match progress.operation() {
                     Some(operation) => format!("operation {operation} goes on in App Runner, which cannot be stopped"),
+                    None if progress.order_is_given() => {
+                        "a deployment may be running: the order for it was given, and not answered".to_owned()
+                    }
+                    None if progress.tag_is_moving() => {
+                        "nothing was deployed; where the tag points is not known".to_owned()
+                    }
                     None if progress.push_is_unseen() => {
                         "the deployment that the push of the tag begins may be running".to_owned()
                     }
@@ -106,18 +127,12 @@ impl Failure {
             Self::Unverifiable(error) => error.hint(),
             Self::Promote(error) => error.hint(),
             Self::Unhealthy { hint, .. } => hint.clone(),
-            Self::Deployment { verdict: Verdict::RolledBack, .. } => Some(
-                "mend the cause, then deploy again; what only the service is given can be given to the local check too \
-                 (`verify.environment`)"
-                    .to_owned(),
-            ),
-            Self::Deployment { create_failed: true, .. } => {
-                Some(
-                    "mend the cause, then run the same command again: it rebuilds the service in place. With --recreate it \
-                     deletes the service and creates it anew: its URL, ARN and log groups change"
-                        .to_owned(),
-                )
-            }
+            Self::Deployment { create_failed: true, reason, .. } => Some(format!(
+                "{}\nthen run the same command again: it rebuilds the service in place. With --recreate it deletes the service and \
+                 creates it anew: its URL, ARN and log groups change",
+                reason.next
+            )),
+            Self::Deployment { reason, .. } => Some(format!("{}\nthen deploy again", reason.next)),
             Self::GateLost(source) if source.is_not_found() => None,
             Self::Prepare(PrepareError::StillBusy { .. }) => Some(
                 "run the same command again when the service is free, or wait longer: --busy-timeout".to_owned(),
@@ -126,6 +141,9 @@ impl Failure {
                 Some("look at the service's log of events, then run the same command again".to_owned())
             }
             Self::Release(ReleaseError::NoPush) => Some(
+                "run the same command again: it follows the deployment if it has begun, and orders it if it has not".to_owned(),
+            ),
+            Self::Cancelled { .. } if progress.order_is_given() => Some(
                 "run the same command again: it follows the deployment if it has begun, and orders it if it has not".to_owned(),
             ),
             Self::Prepare(_) | Self::GateTimeout { .. } | Self::GateLost(_) | Self::Cancelled { .. } => {
@@ -151,10 +169,13 @@ impl Failure {
             Self::CopyStopped { .. } => {
                 Some("run the same command again: what has been copied is kept and will be skipped".to_owned())
             }
+            Self::SmokeTest { returned: None, .. } => {
+                Some("look at the application's logs; to have the version before deployed again by itself: `smoke_test.on_failure: return`".to_owned())
+            }
+            Self::SmokeTest { returned: Some(_), .. } => Some("look at the application's logs of the version that failed".to_owned()),
             Self::Aws { .. }
             | Self::Service { .. }
-            | Self::Release(_)
-            | Self::Deployment { .. } => None,
+            | Self::Release(_) => None,
         }
     }
 
@@ -179,9 +200,14 @@ impl Failure {
                     causes.extend(why(error));
                 }
             }
-            Self::Deployment { reason, last_line, .. } => {
-                causes.push(reason.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));
-                causes.extend(last_line.as_ref().map(|line| format!("the application's last line: {line}")));
+            Self::Deployment { reason, .. } => {
+                causes.push(reason.said.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));
+                causes.extend(reason.last_lines.last().map(|line| format!("the application's last line: {line}")));
+            }
+            Self::SmokeTest { returned, .. } => {
+                if let Some(Returned::Not(reason)) = returned {
+                    causes.push(format!("the version before could not be deployed again: {reason}"));
+                }
             }
             Self::Aws { .. }
             | Self::Credentials(_)

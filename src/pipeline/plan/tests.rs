@@ -40,6 +40,7 @@ fn target() -> Target {
         },
         gate_timeout: Duration::from_mins(35),
         log_retention_days: None,
+        smoke_test: None,
     }
 }
 

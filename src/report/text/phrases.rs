@@ -60,6 +60,7 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
             return container_started(container, &format!("{address}, {way}"), &health_check.to_string(), secrets);
         }
         Event::Probed { number, passed, detail, at_ms } => probed(*number, *passed, detail, *at_ms),
+        Event::SmokeTested { url, passed, detail, at_ms } => smoke_tested(url, *passed, detail, *at_ms),
         Event::ContainerExited { exit_code, out_of_memory } => container_exited(*exit_code, *out_of_memory),
         Event::Verified { finding, last_lines, .. } => {
             let found = finding.iter().flat_map(found);
@@ -69,8 +70,11 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         Event::LogLine { source, line } => log_line(*source, line),
         Event::Notice { message } => Line::new(Mark::Going, running).say(message),
         Event::Warning { message } => Line::new(Mark::Odd, running).with(Role::Odd, "warning: ").say(message),
-        Event::RunFinished { exit_code, summary, causes, hint, elapsed_ms, .. } => {
-            return run_finished(*exit_code, summary, causes, hint.as_deref(), *elapsed_ms);
+        Event::RunFinished { exit_code, summary, causes, hint, reason, elapsed_ms, .. } => {
+            let mut lines = run_finished(*exit_code, summary, causes, hint.as_deref(), *elapsed_ms);
+            let details = reason.iter().flat_map(|reason| reason.details());
+            lines.extend(details.map(|detail| Line::whole(Mark::Going).with(Role::Faint, "- ").say(detail)));
+            return lines;
         }
     };
     vec![line]
@@ -200,6 +204,15 @@ fn probed(number: u32, passed: bool, detail: &str, at_ms: u64) -> Line {
     let (role, result) = if passed { (Role::Good, "passed") } else { (Role::Bad, "failed") };
     going(Some(Stage::Verify))
         .say(format!("probe {number} "))
+        .with(role, result)
+        .say(format!(": {detail} "))
+        .with(Role::Faint, format!("(after {})", quantity::duration(at_ms)))
+}
+
+fn smoke_tested(url: &str, passed: bool, detail: &str, at_ms: u64) -> Line {
+    let (role, result) = if passed { (Role::Good, "passed") } else { (Role::Bad, "failed") };
+    going(Some(Stage::Smoke))
+        .say(format!("GET {url} "))
         .with(role, result)
         .say(format!(": {detail} "))
         .with(Role::Faint, format!("(after {})", quantity::duration(at_ms)))

@@ -25,7 +25,7 @@ use crate::{
 const SPARE: Duration = Duration::from_secs(20);
 
 /// How long it may take to say that it is there: an engine's machine may have to emulate a processor.
-const READY_LIMIT: Duration = Duration::from_secs(60);
+const READY_LIMIT: Duration = Duration::from_mins(1);
 
 #[derive(Serialize, Deserialize)]
 struct Request {
