@@ -1,11 +1,13 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
+mod place;
 mod reading;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::place::{PlaceArgs, SecretsArgs};
 pub use self::reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs};
 use crate::domain::secret::Secret;
 
@@ -78,6 +80,9 @@ pub struct DeployArgs {
     /// What it may do to the service
     #[command(flatten)]
     pub release: ReleaseArgs,
+    /// What the local check is given
+    #[command(flatten)]
+    pub secrets: SecretsArgs,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
@@ -108,6 +113,9 @@ pub struct VerifyArgs {
     /// Whose settings those are otherwise
     #[command(flatten)]
     pub place: PlaceArgs,
+    /// What it is given for the secrets of that service
+    #[command(flatten)]
+    pub secrets: SecretsArgs,
     /// Whether the image is pulled: always, missing or never [default: missing]
     #[arg(long, value_name = "WHEN")]
     pub pull: Option<String>,
@@ -165,36 +173,6 @@ pub struct SettingsArgs {
     /// A file of variables, NAME=VALUE a line
     #[arg(long = "env-file", value_name = "FILE")]
     pub variable_files: Vec<PathBuf>,
-}
-
-/// The target whose service's settings count, as the configuration has it. Any of these makes it a check for a target.
-#[derive(Clone, Default, Debug, Args)]
-#[command(next_help_heading = "Settings of a live service")]
-pub struct PlaceArgs {
-    /// The configuration [default: shipgate.yaml, if it is there]
-    #[arg(short, long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// The target in the file: its service's settings count where no flag says otherwise
-    #[arg(long, value_name = "NAME")]
-    pub target: Option<String>,
-    /// The App Runner service
-    #[arg(long, value_name = "NAME")]
-    pub service: Option<String>,
-    /// The service's region [default: the image's]
-    #[arg(long, value_name = "REGION")]
-    pub region: Option<String>,
-    /// The role in the workload account
-    #[arg(long, value_name = "ARN")]
-    pub role: Option<String>,
-    /// The external id that role asks for
-    #[arg(long, value_name = "ID")]
-    pub external_id: Option<String>,
-    /// The role that may pull the image
-    #[arg(long, value_name = "ARN")]
-    pub registry_role: Option<String>,
-    /// The external id that role asks for
-    #[arg(long, value_name = "ID")]
-    pub registry_external_id: Option<String>,
 }
 
 /// Arguments of `copy`.
