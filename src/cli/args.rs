@@ -1,12 +1,17 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
 mod reading;
+mod sandbox;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs};
+pub use self::{
+    reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
+    sandbox::{DemoArgs, SandboxArgs},
+};
+use crate::domain::secret::Secret;
 
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
 #[derive(Debug, Parser)]
@@ -39,7 +44,7 @@ pub enum Command {
     Export(ExportArgs),
     /// Write a configuration for a service that exists
     Init(InitArgs),
-    /// Check one image in a local container under App Runner's rules, without AWS
+    /// Check one image in a local container under App Runner's rules; without AWS, or with a service's settings
     Verify(VerifyArgs),
     /// Copy one image from any registry to any others
     Copy(CopyArgs),
@@ -98,11 +103,15 @@ pub struct WaitArgs {
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The image: a name or id that the engine has, or a reference to pull
-    pub image: String,
+    /// The image: a name or id that the engine has, or a reference to pull [default for a target: the configuration's]
+    #[arg(required_unless_present_any = ["file", "target", "service"])]
+    pub image: Option<String>,
     /// What the container is run with, and how it is probed
     #[command(flatten)]
     pub settings: SettingsArgs,
+    /// Whose settings those are otherwise
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Whether the image is pulled: always, missing or never [default: missing]
     #[arg(long, value_name = "WHEN")]
     pub pull: Option<String>,
@@ -112,6 +121,9 @@ pub struct VerifyArgs {
     /// How the container is reached: auto, own-address, same-network, sidecar, or a host [default: auto]
     #[arg(long, value_name = "WAY")]
     pub reach: Option<String>,
+    /// Leave the container running once it is judged, and tell how to enter it
+    #[arg(long)]
+    pub keep: bool,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
@@ -152,11 +164,41 @@ pub struct SettingsArgs {
     #[arg(long, value_name = "GB")]
     pub memory: Option<String>,
     /// A variable of the container; NAME alone takes the value that it has here
-    #[arg(short = 'e', long = "env", value_name = "NAME[=VALUE]")]
-    pub variables: Vec<String>,
+    #[arg(short = 'e', long = "env", value_name = "NAME[=VALUE]", value_parser = secret)]
+    pub variables: Vec<Secret>,
     /// A file of variables, NAME=VALUE a line
     #[arg(long = "env-file", value_name = "FILE")]
     pub variable_files: Vec<PathBuf>,
+}
+
+/// The target whose service's settings count, as the configuration has it. Any of these makes it a check for a target.
+#[derive(Clone, Default, Debug, Args)]
+#[command(next_help_heading = "Settings of a live service")]
+pub struct PlaceArgs {
+    /// The configuration [default: shipgate.yaml, if it is there]
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The target in the file: its service's settings count where no flag says otherwise
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    /// The App Runner service
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// The service's region [default: the image's]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The role in the workload account
+    #[arg(long, value_name = "ARN")]
+    pub role: Option<String>,
+    /// The external id that role asks for
+    #[arg(long, value_name = "ID")]
+    pub external_id: Option<String>,
+    /// The role that may pull the image
+    #[arg(long, value_name = "ARN")]
+    pub registry_role: Option<String>,
+    /// The external id that role asks for
+    #[arg(long, value_name = "ID")]
+    pub registry_external_id: Option<String>,
 }
 
 /// Arguments of `copy`.
@@ -271,6 +313,9 @@ pub struct TargetArgs {
     /// Deploy without the local check
     #[arg(long)]
     pub no_verify: bool,
+    /// In the local check, watch the application on for so long once it is healthy, such as 10s [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    pub stay: Option<String>,
     /// How long to follow the deployment [default: 35m]
     #[arg(long, value_name = "DURATION")]
     pub gate_timeout: Option<String>,
@@ -341,35 +386,7 @@ pub enum Color {
     Never,
 }
 
-/// Arguments of `sandbox`.
-#[derive(Debug, Args)]
-pub struct SandboxArgs {
-    /// The address to listen on
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4566")]
-    pub listen: SocketAddr,
-    /// How much faster than App Runner: 1 is its real minutes [default: as fast as containers start]
-    #[arg(long, value_name = "X", value_parser = positive)]
-    pub time_scale: Option<f64>,
-    /// What it holds at the start: accounts, roles, repositories, services (YAML) [default: two accounts to play with]
-    #[arg(long, value_name = "FILE")]
-    pub seed: Option<PathBuf>,
-    /// Keep everything in this directory, and go on from it at the next start
-    #[arg(long, value_name = "DIR")]
-    pub state: Option<PathBuf>,
-    /// Whom the output is for
-    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
-    pub output: OutputFormat,
-}
-
-/// Arguments of `demo`.
-#[derive(Debug, Args)]
-pub struct DemoArgs {
-    /// Leave the sandbox and its services running at the end, until Ctrl-C
-    #[arg(long)]
-    pub keep: bool,
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "it must be a number".to_owned())?;
-    if number > 0.0 && number.is_finite() { Ok(number) } else { Err("it must be more than 0".to_owned()) }
+#[expect(clippy::unnecessary_wraps, reason = "clap's parsers may fail")]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }

@@ -14,7 +14,7 @@ pub use self::{copying::connect_copy, mirror::connect_mirror};
 
 use crate::{
     aws::{
-        ecr::{Ecr, RegistryLogin},
+        ecr::Ecr,
         identity::IdentityError,
         logs::Logs,
         session::{self, Session},
@@ -25,12 +25,18 @@ use crate::{
     },
     docker::{DockerEnvironment, Engine, EngineError},
     domain::{
+        access::Access,
         credentials::Credentials,
         event::{Emitter, Event},
         image::{EcrHost, ImageReference},
     },
-    pipeline::{deploy::Adapters, failure::Failure},
+    pipeline::{
+        checking::{PullAccess, Source},
+        deploy::Adapters,
+        failure::Failure,
+    },
     registry::Registry,
+    stages::verify::VerifyError,
     target::apprunner::AppRunner,
 };
 
@@ -80,19 +86,19 @@ async fn connect_all(
 ) -> Result<Adapters<AppRunner>, Failure> {
     let base = session::base(&deployment.registry.region, None).await;
     let (source, workload, engine) = tokio::join!(
-        connect_source(&base, deployment, environment),
+        connect_source(&base, &deployment.image, Some(&deployment.registry), environment),
         connect_destination(&base, &deployment.target),
         engine
     );
-    let ((source, source_login, session), (workload, ecr, destination)) = both(source, workload)?;
+    let ((source, session), (workload, ecr, destination)) = both(source, workload)?;
     // Told in one order, whichever came first.
     if let Some(session) = session {
         tell("registry", &session, events);
     }
     tell(&deployment.target.name, &workload.session, events);
     Ok(Adapters {
-        source,
-        source_login,
+        source: source.registry,
+        source_pull: source.pull,
         account: workload.session.account().clone(),
         destination,
         ecr,
@@ -150,26 +156,64 @@ fn tell(purpose: &str, session: &Session, events: &Emitter) {
     });
 }
 
-/// A source in ECR is logged in to by its role; any other takes anybody.
+/// A source in ECR is logged in to by its role; any other by what its user has for it. The engine's pull is known by the
+/// same.
 async fn connect_source(
     base: &SdkConfig,
-    deployment: &Deployment,
+    image: &ImageReference,
+    access: Option<&Access>,
     environment: &Environment,
-) -> Result<(Registry, Option<RegistryLogin>, Option<Session>), Failure> {
-    let image = &deployment.image;
-    if image.ecr().is_none() {
-        return Ok((
-            Opener::new(environment, BTreeSet::new()).open_other(image.host(), image.repository()).await?.registry,
-            None,
-            None,
-        ));
-    }
-    let session = Session::open(base, &deployment.registry, "registry").await.map_err(identity)?;
+) -> Result<(Source, Option<Session>), Failure> {
+    let host = image.host().to_owned();
+    let (Some(_), Some(access)) = (image.ecr(), access) else {
+        let opener = Opener::new(environment, BTreeSet::new());
+        let registry = opener.open_other(&host, image.repository()).await?.registry;
+        let credentials = opener.login_of(&host, image.repository()).await?;
+        return Ok((Source { registry, pull: PullAccess { host, credentials } }, None));
+    };
+    let session = Session::open(base, access, "registry").await.map_err(identity)?;
     let ecr = Ecr::new(&session);
     let account = session.account().clone();
-    let login = log_in(&ecr, &account, image.host()).await?;
-    let registry = ecr_registry(image.host(), &login, &ecr, account).map_err(Failure::Registry)?;
-    Ok((registry, Some(login), Some(session)))
+    let login = log_in(&ecr, &account, &host).await?;
+    let registry = ecr_registry(&host, &login, &ecr, account).map_err(Failure::Registry)?;
+    let by_token = |password| Credentials::Basic { username: "AWS".to_owned(), password };
+    let pull = PullAccess { host: login.host().to_owned(), credentials: login.password().map(by_token) };
+    Ok((Source { registry, pull }, Some(session)))
+}
+
+/// What a check for a target needs: the engine, and the workload account's services.
+///
+/// # Errors
+/// [`Failure::Identity`] when a role cannot be assumed, [`Failure::Unverifiable`] when there is no engine.
+pub async fn connect_check(
+    target: &Target,
+    environment: &Environment,
+    events: &Emitter,
+) -> Result<(Engine, AppRunner), Failure> {
+    let docker = docker_environment(environment);
+    let (engine, workload) = tokio::join!(Engine::connect(&docker), connect_workload(target, events));
+    Ok((engine.map_err(VerifyError::Engine)?, workload?.target))
+}
+
+/// Opens the registry of an image, by the access that the configuration has for it, if it has one.
+///
+/// # Errors
+/// [`Failure::Identity`] when a role cannot be assumed, [`Failure::Aws`] when ECR gives no token, [`Failure::Credentials`]
+/// when what is kept of a login cannot be read.
+pub async fn open_source(
+    image: &ImageReference,
+    access: Option<&Access>,
+    target: &Target,
+    environment: &Environment,
+    events: &Emitter,
+) -> Result<Source, Failure> {
+    let region = access.map_or(&target.access.region, |access| &access.region);
+    let base = session::base(region, None).await;
+    let (source, session) = connect_source(&base, image, access, environment).await?;
+    if let Some(session) = session {
+        tell("registry", &session, events);
+    }
+    Ok(source)
 }
 
 async fn connect_destination(base: &SdkConfig, target: &Target) -> Result<(Workload, Ecr, Registry), Failure> {

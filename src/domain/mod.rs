@@ -26,5 +26,6 @@ pub mod repository;
 pub mod secret;
 pub mod service;
 pub mod smoke;
+pub mod start_command;
 pub mod status;
 pub mod tag_pattern;

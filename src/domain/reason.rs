@@ -59,6 +59,23 @@ impl Chapter {
     }
 }
 
+/// Whether a line of App Runner's says that a deployment is about to end, well or badly.
+#[must_use]
+pub fn is_near_the_end(line: &str) -> bool {
+    let text = line.to_ascii_lowercase();
+    [
+        "health check is successful",
+        "routed incoming traffic",
+        "failed",
+        "stopped",
+        "rollback",
+        "rolling back",
+        "rolled back",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
+}
+
 fn weigh(line: &str) -> Option<Weight> {
     let text = line.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -87,7 +104,7 @@ fn tidy(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Chapter, OperationId, most_telling};
+    use super::{Chapter, OperationId, is_near_the_end, most_telling};
 
     const EXIT: &str =
         "Your application stopped or failed to start. See logs for more information.  Container exit code: 1";
@@ -116,6 +133,24 @@ mod tests {
             assert_eq!(most_telling(lines.iter().copied()).as_deref(), reason, "{lines:?}");
         }
     }
+
+    #[test]
+    fn the_end_is_announced() {
+        let table = [
+            (STARTED, false),
+            ("Successfully pulled your application image from ECR.", false),
+            ("Provisioning instances and deploying image for publicly accessible service.", false),
+            ("Performing health check on protocol `HTTP` [Path: '/'], [Port: '3000'].", false),
+            ("Health check is successful. Routing traffic to application.", true),
+            ("Successfully routed incoming traffic to application.", true),
+            (EXIT, true),
+            (HEALTH, true),
+        ];
+        for (line, near) in table {
+            assert_eq!(is_near_the_end(line), near, "{line}");
+        }
+    }
+
     #[test]
     fn a_chapter_ends_where_another_deployment_begins() {
         let mut ours = Chapter::of(&OperationId::new("17FE9F55-7E91-4097-B243-FCABBB69A4CF"));

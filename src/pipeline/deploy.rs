@@ -1,34 +1,29 @@
 //! The whole pipeline, in order: resolve → preflight → copy beside verify → prepare → promote → release → gate → aftercare.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    checking::{self, PullAccess, judged},
     failure::{Deployed, Failure},
     narrator::{Narrator, Told},
     plan::{self, Plan},
     preparing::{self, Look, Ready},
     progress::Progress,
     releasing::{self, Release},
-    verifying::judged,
     wait::{self, Followed},
 };
 use crate::{
-    aws::{
-        ecr::{Ecr, RegistryLogin},
-        fault::AwsFault,
-        logs::Logs,
-    },
+    aws::{ecr::Ecr, fault::AwsFault, logs::Logs},
     config::deployment::{Deployment, VerifySettings},
     docker::{Engine, EngineError},
     domain::{
         account::AccountId,
-        credentials::Credentials,
         event::{Emitter, Event, Stage},
         mask::Mask,
         pull_through::{Passage, Via},
-        release::{Course, ReleaseVerb},
+        release::{Course, ReleaseVerb, typical},
         repository::RepositorySettings,
         service::LiveService,
     },
@@ -39,7 +34,7 @@ use crate::{
         preflight::{self, Subject},
         pull_through::PullThrough,
         resolve::{self, ResolvedImage},
-        verify::{self, VerifyImage, VerifyRequest},
+        verify::{self, VerifyRequest},
     },
     target::{DeployTarget, Started},
 };
@@ -49,8 +44,8 @@ use crate::{
 pub struct Adapters<T> {
     /// The source registry.
     pub source: Registry,
-    /// How a Docker engine logs in to it; `None` when it takes anybody.
-    pub source_login: Option<RegistryLogin>,
+    /// How a Docker engine gets at its images.
+    pub source_pull: PullAccess,
     /// The workload account.
     pub account: AccountId,
     /// The workload registry.
@@ -83,9 +78,6 @@ impl Run {
         &self.narrator.events
     }
 }
-
-/// How long the source's registry may take to tell how large the image is.
-const SIZE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What resolve found out.
 pub(super) struct Resolved<T> {
@@ -170,7 +162,7 @@ async fn conclude<T: DeployTarget>(
         started,
         // Both: what the local check alone is given may stand in the place of a live value.
         mask: Mask::new(live.iter().flat_map(|live| &live.settings.environment).chain(checked_under)),
-        rules: GateRules { timeout, unlisted_grace: timeout },
+        rules: GateRules { timeout, unlisted_grace: timeout, expected: typical(&ready.look.seen.operations) },
         log_retention_days: deployment.target.log_retention_days,
     };
     wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;
@@ -334,35 +326,19 @@ async fn verify_image<T>(
     let Some(engine) = engine else {
         return Ok(Told::skipped((), "the local check is switched off"));
     };
+    let looking = checking::runnable(&adapters.source, image);
+    let runnable = cancel.run_until_cancelled(looking).await.flatten();
     let request = VerifyRequest {
-        image: pulled_from_source(adapters, image),
+        image: checking::pulled_from(&adapters.source_pull, image, runnable.as_ref(), false),
         settings: &plan.settings,
         run_id: &run.id,
         stay: settings.stay,
-        compressed_bytes: cancel.run_until_cancelled(compressed_bytes(adapters, image)).await.flatten(),
+        compressed_bytes: runnable.map(|runnable| runnable.compressed_bytes),
         reach: &settings.reach,
         sidecar: settings.sidecar.as_deref(),
         keep: false,
     };
     judged(verify::verify(engine, request, run.events(), cancel).await?)
-}
-
-/// Sharpens one finding, and is not waited for long.
-async fn compressed_bytes<T>(adapters: &Adapters<T>, image: &ResolvedImage) -> Option<u64> {
-    tokio::time::timeout(SIZE_LIMIT, resolve::compressed_bytes(&adapters.source, image)).await.ok().flatten()
-}
-
-/// The engine pulls by digest from where the image is for certain: the source.
-fn pulled_from_source<T>(adapters: &Adapters<T>, image: &ResolvedImage) -> VerifyImage {
-    let (repository, digest) = (image.reference.repository(), image.digest());
-    let login = adapters.source_login.as_ref();
-    let host = login.map_or(image.reference.host(), RegistryLogin::host);
-    let password = login.and_then(RegistryLogin::password);
-    VerifyImage::Pull {
-        reference: format!("{host}/{repository}@{digest}"),
-        credentials: password.map(|password| Credentials::Basic { username: "AWS".to_owned(), password }),
-        always: false,
-    }
 }
 
 #[cfg(test)]

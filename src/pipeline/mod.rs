@@ -3,6 +3,7 @@
 //! their own; `planning`, `status`, `logs`, `orphans`, `export` and `init` read.
 
 pub mod cancellation;
+pub mod checking;
 pub mod copying;
 pub mod deploy;
 pub mod export;

@@ -226,7 +226,7 @@ fn create_order(target: &Target, identifier: &Identifier) -> Option<CreateOrder>
 
 /// The live service's settings, else those it will be created with, plus what the local check alone is given. One that never
 /// came up is rebuilt, or created anew, with those it would be created with.
-fn settings(target: &Target, live: Option<&LiveService>) -> RunSettings {
+pub(super) fn settings(target: &Target, live: Option<&LiveService>) -> RunSettings {
     let created = target.create.as_ref().map(|create| create.run.clone());
     let never_came_up =
         |live: &&LiveService| matches!(live.status, ServiceStatus::CreateFailed | ServiceStatus::DeleteFailed);

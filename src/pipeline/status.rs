@@ -1,6 +1,8 @@
 //! `status`: how a service stands: what it deploys from, what is on record as deployed, what ran, and where it has drifted. It
 //! reads and changes nothing.
 
+use std::time::Duration;
+
 use super::{
     deploy::Run,
     failure::{Deployed, Failure},
@@ -147,7 +149,8 @@ fn past(ran: &RanOperation) -> PastOperation {
         "DELETE_SERVICE" => OperationKind::DeleteService,
         _ => OperationKind::Other,
     };
-    PastOperation { id: ran.operation.clone(), kind, status: ran.status.clone() }
+    let took = ran.took_ms().map(Duration::from_millis);
+    PastOperation { id: ran.operation.clone(), kind, status: ran.status.clone(), took }
 }
 
 async fn groups(run: &Run, logs: &Logs, live: &LiveService) -> Vec<GroupFacts> {

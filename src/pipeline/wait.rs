@@ -150,7 +150,7 @@ pub async fn wait<T: DeployTarget>(
     let followed = Followed {
         started: Started { service: live.arn, operation },
         mask: Mask::new(&live.settings.environment),
-        rules: GateRules { timeout: wanted.gate_timeout, unlisted_grace: UNLISTED_GRACE },
+        rules: GateRules { timeout: wanted.gate_timeout, unlisted_grace: UNLISTED_GRACE, expected: None },
         log_retention_days: wanted.log_retention_days,
     };
     run.progress.deployment_started(&followed.started);

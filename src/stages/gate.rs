@@ -2,6 +2,7 @@
 //! status alone: both can speak of something else.
 
 mod evidence;
+mod pace;
 mod story;
 
 #[cfg(test)]
@@ -12,7 +13,10 @@ use std::{future::Future, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::story::Story;
+use self::{
+    pace::{Pace, Signs, Turn},
+    story::Story,
+};
 use crate::{
     aws::logs::LogReader,
     domain::{
@@ -40,6 +44,8 @@ pub struct GateRules {
     /// How long it may be absent from the list of the service's operations: as long as `timeout` for one that is known to
     /// exist, short for one that somebody typed.
     pub unlisted_grace: Duration,
+    /// How long it will take, by what earlier ones of the service took; `None` where that is not known.
+    pub expected: Option<Duration>,
 }
 
 /// How following ended.
@@ -83,13 +89,13 @@ enum Sight<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Decision {
     Done(Verdict),
-    LookAgainIn(Duration),
+    GoOn,
     GiveUp,
     NeverListed,
 }
 
-/// Pure: what a look at the operation calls for. Quick looks at first (a refused image ends in seconds), then every
-/// five seconds. A missing operation is "not yet" for its grace, an unknown status is waited out: neither is ever a success.
+/// Pure: what a look at the operation calls for. A missing operation is "not yet" for its grace, an unknown status is
+/// waited out: neither is ever a success.
 fn decide(sight: Sight<'_>, elapsed: Duration, rules: &GateRules) -> Decision {
     if let Sight::Listed(status) = sight
         && let Some(verdict) = status.verdict()
@@ -102,8 +108,7 @@ fn decide(sight: Sight<'_>, elapsed: Duration, rules: &GateRules) -> Decision {
     if sight == (Sight::Unlisted { before: false }) && elapsed >= rules.unlisted_grace {
         return Decision::NeverListed;
     }
-    let interval = if elapsed < Duration::from_secs(15) { Duration::from_secs(1) } else { Duration::from_secs(5) };
-    Decision::LookAgainIn(interval.min(rules.timeout.saturating_sub(elapsed)))
+    Decision::GoOn
 }
 
 /// Follows an operation. `mask` is applied to every line of the logs before anybody sees it.
@@ -118,30 +123,38 @@ pub async fn follow<T: DeployTarget, L: LogReader>(
 ) -> GateEnd {
     let begun = Instant::now();
     let deadline = begun + rules.timeout;
-    let mut watch = Watch { started, events, begun, seen: None, fault: None };
+    let mut watch = Watch { started, events, begun, seen: None, fault: None, faults: 0 };
     let mut story = Story::new(logs, started, mask, events);
+    let (mut pace, mut turn) = (Pace::new(rules.expected), Turn::FIRST);
     loop {
-        let last_look = deadline.max(Instant::now() + LAST_LOOK);
-        let asking = target.operation(&started.service, &started.operation);
-        let observed = match within(asking, last_look, cancel).await {
-            Err(Interruption::Cancelled) => return GateEnd::Cancelled,
-            Err(Interruption::Late) => return GateEnd::TimedOut { last: watch.seen },
-            Ok(Err(error)) if watch.is_final(&error) => return GateEnd::Lost(error),
-            Ok(answer) => answer,
-        };
-        if let Ok(Some(observed)) = &observed {
-            story.know_times(observed);
+        if turn.reads {
+            // The lines first: they are what led to the status. An interruption is seen to below.
+            let _read = within(story.read_a_page(), deadline, cancel).await;
         }
-        // The lines first: they are what led to the status. An interruption is seen to below.
-        let _read = within(story.read_on(), deadline, cancel).await;
-        match decide(watch.take(&observed), begun.elapsed(), rules) {
-            Decision::Done(verdict) => return conclude(verdict, story, cancel).await,
-            Decision::GiveUp => return GateEnd::TimedOut { last: watch.seen },
-            Decision::NeverListed => return GateEnd::NeverListed,
-            Decision::LookAgainIn(interval) => tokio::select! {
-                () = cancel.cancelled() => return GateEnd::Cancelled,
-                () = tokio::time::sleep(jittered(interval)) => {}
-            },
+        if turn.looks {
+            let last_look = deadline.max(Instant::now() + LAST_LOOK);
+            let asking = target.operation(&started.service, &started.operation);
+            let observed = match within(asking, last_look, cancel).await {
+                Err(Interruption::Cancelled) => return GateEnd::Cancelled,
+                Err(Interruption::Late) => return GateEnd::TimedOut { last: watch.seen },
+                Ok(Err(error)) if watch.is_final(&error) => return GateEnd::Lost(error),
+                Ok(answer) => answer,
+            };
+            if let Ok(Some(observed)) = &observed {
+                story.know_times(observed);
+            }
+            match decide(watch.take(&observed), begun.elapsed(), rules) {
+                Decision::Done(verdict) => return conclude(verdict, story, cancel).await,
+                Decision::GiveUp => return GateEnd::TimedOut { last: watch.seen },
+                Decision::NeverListed => return GateEnd::NeverListed,
+                Decision::GoOn => {}
+            }
+        }
+        pace.done(turn, begun.elapsed());
+        turn = watch.bounded(pace.next(watch.signs(&story)), rules);
+        tokio::select! {
+            () = cancel.cancelled() => return GateEnd::Cancelled,
+            () = tokio::time::sleep_until(begun + turn.at) => {}
         }
     }
 }
@@ -149,9 +162,16 @@ pub async fn follow<T: DeployTarget, L: LogReader>(
 /// The verdict with what the logs say on it. A cancellation ends the search for evidence, not the verdict.
 async fn conclude<L: LogReader>(verdict: Verdict, mut story: Story<'_, L>, cancel: &CancellationToken) -> GateEnd {
     let (reason, last_lines) = match verdict {
-        Verdict::Deployed => (None, Vec::new()),
+        Verdict::Deployed => {
+            let _read = within(story.read_a_page(), Instant::now() + EVIDENCE_LIMIT, cancel).await;
+            (None, Vec::new())
+        }
         Verdict::RolledBack | Verdict::Failed | Verdict::RollbackFailed => {
-            let _searched = within(story.search(), Instant::now() + EVIDENCE_LIMIT, cancel).await;
+            let searching = async {
+                story.read_on().await;
+                story.search().await;
+            };
+            let _searched = within(searching, Instant::now() + EVIDENCE_LIMIT, cancel).await;
             story.tell_evidence()
         }
     };
@@ -186,9 +206,30 @@ struct Watch<'a> {
     begun: Instant,
     seen: Option<OperationStatus>,
     fault: Option<String>,
+    /// How many looks in a row were not answered.
+    faults: u32,
 }
 
 impl Watch<'_> {
+    /// What is known for the pace.
+    fn signs<L: LogReader>(&self, story: &Story<'_, L>) -> Signs {
+        Signs {
+            told: story.told(),
+            is_rolling_back: self.seen == Some(OperationStatus::RollbackInProgress),
+            is_readable: story.is_readable(),
+            faults: self.faults,
+        }
+    }
+
+    /// A turn with its jitter, which ends where a decision is due.
+    fn bounded(&self, turn: Turn, rules: &GateRules) -> Turn {
+        let now = self.begun.elapsed();
+        let turn = Turn { at: now + jittered(turn.at.saturating_sub(now)), ..turn };
+        let grace = Some(rules.unlisted_grace).filter(|grace| self.seen.is_none() && *grace > now);
+        let due = grace.unwrap_or(rules.timeout).min(rules.timeout);
+        if turn.at < due { turn } else { Turn { at: due, looks: true, ..turn } }
+    }
+
     /// Whether asking again cannot help.
     fn is_final(&self, error: &TargetError) -> bool {
         let is_settled = self.seen.is_some() || self.begun.elapsed() >= UNKNOWN_SERVICE_GRACE;
@@ -199,7 +240,7 @@ impl Watch<'_> {
     fn take<'o>(&mut self, answer: &'o Result<Option<ObservedOperation>, TargetError>) -> Sight<'o> {
         match answer {
             Ok(Some(observed)) => {
-                self.fault = None;
+                (self.fault, self.faults) = (None, 0);
                 if self.seen.as_ref() != Some(&observed.status) {
                     self.seen = Some(observed.status.clone());
                     self.events.emit(Event::OperationObserved {
@@ -211,10 +252,11 @@ impl Watch<'_> {
                 Sight::Listed(&observed.status)
             }
             Ok(None) => {
-                self.fault = None;
+                (self.fault, self.faults) = (None, 0);
                 Sight::Unlisted { before: self.seen.is_some() }
             }
             Err(error) => {
+                self.faults += 1;
                 let message = format!("cannot see the operation just now: {error}");
                 if self.fault.as_ref() != Some(&message) {
                     self.events.emit(Event::Warning { message: message.clone() });
@@ -226,7 +268,7 @@ impl Watch<'_> {
     }
 }
 
-/// Up to a tenth shorter: many jobs that began together must not ask together for ever.
+/// Up to a twentieth shorter: many jobs that began together must not ask together for ever.
 fn jittered(interval: Duration) -> Duration {
-    interval.mul_f64(1.0 - fastrand::f64() * 0.1)
+    interval.mul_f64(1.0 - fastrand::f64() * 0.05)
 }

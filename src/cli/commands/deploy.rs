@@ -69,6 +69,7 @@ pub(super) fn overrides(args: &TargetArgs, release: &ReleaseArgs) -> Overrides {
         memory: args.memory,
         port: args.port,
         no_verify: args.no_verify,
+        stay: args.stay,
         if_busy: release.if_busy,
         busy_timeout: release.busy_timeout,
         auto_deployments: release.auto_deployments,

@@ -5,7 +5,10 @@ use std::{fmt, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
-use super::evidence::{self, Application};
+use super::{
+    evidence::{self, Application},
+    pace::Told,
+};
 use crate::{
     aws::{
         fault::AwsFault,
@@ -18,6 +21,9 @@ use crate::{
     },
     target::{ObservedOperation, Started},
 };
+
+/// After so many pages without a line a deployment's own stream is taken for one that is not there.
+const PAGES_OF_A_SILENT_STREAM: usize = 2;
 
 /// How long one stream is read at a time: a log service that hangs must not hold up the verdict.
 const READING_LIMIT: Duration = Duration::from_secs(5);
@@ -51,6 +57,8 @@ pub(super) struct Story<'a, L> {
     told_unreadable: bool,
     /// The logs are closed to us: reading them again will not help.
     is_denied: bool,
+    /// How many pages were read while it ran.
+    pages: usize,
 }
 
 /// App Runner's two streams on a deployment.
@@ -93,6 +101,7 @@ impl<'a, L: LogReader> Story<'a, L> {
             application: Application::Unread(None),
             told_unreadable: false,
             is_denied: false,
+            pages: 0,
         }
     }
 
@@ -107,24 +116,51 @@ impl<'a, L: LogReader> Story<'a, L> {
         }
     }
 
-    /// Reads what is new in both streams, each for itself.
+    /// Reads a page while the operation runs: of the deployment's own stream, or, where that is silent, of the service's.
+    pub(super) async fn read_a_page(&mut self) {
+        let is_silent = self.lines.is_empty() && self.pages >= PAGES_OF_A_SILENT_STREAM;
+        self.pages += 1;
+        self.read_pages(if is_silent { Stream::Service } else { Stream::Deployment }, 1).await;
+    }
+
+    /// Reads what is new in both streams, each for itself, to its last page.
     pub(super) async fn read_on(&mut self) {
         for stream in [Stream::Deployment, Stream::Service] {
-            let read = match timeout(READING_LIMIT, self.read(stream)).await {
-                Ok(read) => read.map_err(Unread::Fault),
-                Err(_) => Err(Unread::Late),
-            };
-            if let Err(unread) = read {
-                self.is_denied |= matches!(&unread, Unread::Fault(fault) if fault.is_denied());
-                if !std::mem::replace(&mut self.told_unreadable, true) {
-                    let message = format!("the service's logs cannot be read: {unread}");
-                    self.events.emit(Event::Warning { message });
-                }
+            self.read_pages(stream, usize::MAX).await;
+        }
+    }
+
+    async fn read_pages(&mut self, stream: Stream, most: usize) {
+        let read = match timeout(READING_LIMIT, self.read(stream, most)).await {
+            Ok(read) => read.map_err(Unread::Fault),
+            Err(_) => Err(Unread::Late),
+        };
+        if let Err(unread) = read {
+            self.is_denied |= matches!(&unread, Unread::Fault(fault) if fault.is_denied());
+            if !std::mem::replace(&mut self.told_unreadable, true) {
+                let message = format!("the service's logs cannot be read: {unread}");
+                self.events.emit(Event::Warning { message });
             }
         }
     }
 
-    async fn read(&mut self, stream: Stream) -> Result<(), AwsFault> {
+    /// What the lines tell of how far the operation is.
+    pub(super) fn told(&self) -> Told {
+        if self.lines.iter().any(|line| reason::is_near_the_end(line)) {
+            Told::NearEnd
+        } else if self.lines.is_empty() {
+            Told::Nothing
+        } else {
+            Told::GoingOn
+        }
+    }
+
+    /// Whether asking for lines may bring any.
+    pub(super) fn is_readable(&self) -> bool {
+        !self.is_denied
+    }
+
+    async fn read(&mut self, stream: Stream, most: usize) -> Result<(), AwsFault> {
         let group = self.started.service.service_log_group();
         let (name, window) = match stream {
             Stream::Deployment => {
@@ -136,7 +172,7 @@ impl<'a, L: LogReader> Story<'a, L> {
                 None => return Ok(()),
             },
         };
-        loop {
+        for _ in 0..most {
             let from = match stream {
                 Stream::Deployment => &self.deployment,
                 Stream::Service => &self.service,
@@ -153,6 +189,7 @@ impl<'a, L: LogReader> Story<'a, L> {
                 return Ok(());
             }
         }
+        Ok(())
     }
 
     /// The two streams repeat each other; each line is told once.

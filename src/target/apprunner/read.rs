@@ -61,7 +61,10 @@ pub(super) fn past_operation(listed: &OperationSummary) -> Option<PastOperation>
         _ => OperationKind::Other,
     };
     let id = OperationId::new(listed.id()?);
-    Some(PastOperation { id, kind, status: operation(listed).status })
+    let seen = operation(listed);
+    let took =
+        seen.started_at.zip(seen.ended_at).and_then(|(began, ended)| ended.duration_since(began).try_into().ok());
+    Some(PastOperation { id, kind, status: seen.status, took })
 }
 
 pub(super) fn timestamp(time: &DateTime) -> Option<Timestamp> {

@@ -261,6 +261,12 @@ impl Podman {
 
 impl Drop for Podman {
     fn drop(&mut self) {
+        // What a failed test has left would outlive the service: its containers are no children of it. The newest, a sidecar
+        // of another, comes first.
+        let left = self.engine.docker(&["ps", "--all", "--quiet"]).output();
+        for container in String::from_utf8_lossy(&left.map(|left| left.stdout).unwrap_or_default()).lines() {
+            self.engine.docker(&["rm", "--force", container]).output().ok();
+        }
         signal(&self.process, "TERM");
         self.process.wait().ok();
     }
