@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     args::{Color, OutputArgs, OutputFormat},
-    signals,
+    signals::{self, Impatience},
 };
 use crate::{
     config::environment::Environment,
@@ -93,7 +93,9 @@ impl Console {
     async fn finish(&self, work: impl Future<Output = Result<Deployed, Failure>>) -> ExitCode {
         let result = tokio::select! {
             result = work => result,
-            signal = signals::watch(&self.cancellation, || self.tell_of_stopping()) => return self.abort(signal),
+            (signal, why) = signals::watch(&self.cancellation, || self.tell_of_stopping()) => {
+                return self.abort(signal, why);
+            }
             never = self.tick() => match never {},
         };
         let code = result.as_ref().err().map_or(ExitCode::Success, Failure::exit_code);
@@ -114,18 +116,23 @@ impl Console {
         self.emitter().emit(Event::Notice { message });
     }
 
-    /// The second signal: nothing is waited for any more. The first one says what the exit code is.
-    fn abort(&self, signal: Signal) -> ExitCode {
+    /// Nothing is waited for any more. The first signal says what the exit code is.
+    fn abort(&self, signal: Signal, why: Impatience) -> ExitCode {
         let code = signal.exit_code();
         let aborted = Failure::Cancelled { signal, stage: Stage::Aftercare };
         self.emitter().emit(Event::RunFinished {
             exit_code: code,
             summary: format!("aborted; {}", aborted.world(&self.progress)),
-            causes: vec!["a second signal came before everything was cleaned up".to_owned()],
-            hint: Some(self.progress.wait_line().map_or_else(
-                || "a container that is left behind is swept by the next run".to_owned(),
-                |line| format!("go on following it with: {line}"),
-            )),
+            causes: vec![match why {
+                Impatience::SecondSignal => "a second signal came before everything was cleaned up".to_owned(),
+                Impatience::Late => "what was under way did not end in time after the signal".to_owned(),
+            }],
+            hint: Some(
+                aborted
+                    .hint(&self.progress)
+                    .unwrap_or_else(|| "a container that is left behind is swept by the next run".to_owned()),
+            ),
+            reason: None,
             service_url: None,
             digest: None,
             elapsed_ms: milliseconds(self.begun.elapsed()),
@@ -141,6 +148,7 @@ impl Console {
                 summary: deployed.summary.clone(),
                 causes: Vec::new(),
                 hint: None,
+                reason: None,
                 service_url: deployed.service_url.clone(),
                 digest: deployed.digest.clone(),
                 elapsed_ms,
@@ -150,6 +158,7 @@ impl Console {
                 summary: failure.world(&self.progress),
                 causes: failure.causes(),
                 hint: failure.hint(&self.progress),
+                reason: failure.reason().cloned().map(Box::new),
                 service_url: None,
                 digest: None,
                 elapsed_ms,

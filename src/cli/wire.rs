@@ -243,6 +243,11 @@ pub async fn login_of(image: &ImageReference, environment: &Environment) -> Resu
 pub fn docker_environment(environment: &Environment) -> DockerEnvironment {
     DockerEnvironment {
         docker_host: environment.docker_host().map(str::to_owned),
+        docker_tls: environment.docker_tls(),
+        docker_context: environment.docker_context().map(str::to_owned),
+        docker_config: environment.docker_config().map(Into::into),
+        container_host: environment.container_host().map(str::to_owned),
+        colima_home: environment.colima_home().map(Into::into),
         home: environment.home().map(Into::into),
         xdg_runtime_dir: environment.xdg_runtime_dir().map(Into::into),
     }

@@ -24,6 +24,7 @@ use super::{
     health::HealthCheck,
     log_group::LogGroup,
     operation::{OperationId, OperationStatus, Verdict},
+    reason::Reason,
     status::StatusReport,
 };
 
@@ -375,6 +376,8 @@ pub enum Event {
         causes: Vec<String>,
         /// How to mend it.
         hint: Option<String>,
+        /// Why the deployment failed, when it did.
+        reason: Option<Box<Reason>>,
         /// The service's URL, where it is known.
         service_url: Option<String>,
         /// The digest that this run was about.

@@ -13,7 +13,7 @@ pub use self::{
     identifier::{Choice, Identifier, Naming, identifier},
     record::{NOTE_PREFIX, PREFIX as RECORD_PREFIX, note as note_tag, tag as record_tag},
     refusal::Refusal,
-    standing::{OperationKind, PastOperation, Standing, come_since, running, serving, standing, typical},
+    standing::{OperationKind, PastOperation, Standing, come_since, running, serving, standing},
 };
 use super::{operation::OperationId, service::ServiceStatus};
 

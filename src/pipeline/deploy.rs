@@ -23,7 +23,7 @@ use crate::{
         event::{Emitter, Event, Stage},
         mask::Mask,
         pull_through::{Passage, Via},
-        release::{Course, ReleaseVerb, typical},
+        release::{Course, ReleaseVerb},
         repository::RepositorySettings,
         service::LiveService,
     },
@@ -162,7 +162,7 @@ async fn conclude<T: DeployTarget>(
         started,
         // Both: what the local check alone is given may stand in the place of a live value.
         mask: Mask::new(live.iter().flat_map(|live| &live.settings.environment).chain(checked_under)),
-        rules: GateRules { timeout, unlisted_grace: timeout, expected: typical(&ready.look.seen.operations) },
+        rules: GateRules { timeout, unlisted_grace: timeout },
         log_retention_days: deployment.target.log_retention_days,
     };
     wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;

@@ -16,6 +16,7 @@ use crate::{
         event::Stage,
         exit_code::ExitCode,
         operation::{OperationId, OperationStatus, Verdict},
+        reason::Reason,
         smoke::Answer,
     },
     registry::RegistryError,
@@ -135,10 +136,8 @@ pub enum Failure {
         verdict: Verdict,
         /// Whether the service is in `CREATE_FAILED` now.
         create_failed: bool,
-        /// Why, as far as the logs tell.
-        reason: Option<String>,
-        /// The last line of the application's output.
-        last_line: Option<String>,
+        /// Why, as far as the logs tell, and what is so now.
+        reason: Box<Reason>,
     },
     /// The deployment succeeded, and the service's URL does not answer as it should.
     #[error("the smoke test failed: {url} {last}")]
@@ -240,6 +239,12 @@ impl Failure {
     #[must_use]
     pub fn stopped(signal: Option<Signal>) -> Self {
         Self::Stopped { signal: signal.unwrap_or(Signal::Interrupt) }
+    }
+
+    /// Why a deployment failed, when that is what happened.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Reason> {
+        if let Self::Deployment { reason, .. } = self { Some(reason) } else { None }
     }
 
     /// The exit code.

@@ -20,6 +20,7 @@ use crate::domain::{
     event::{Event, milliseconds},
     exit_code::ExitCode,
     operation::OperationId,
+    reason::Reason,
 };
 
 /// The name and version of this shape. Fields may be added to it; none changes its meaning.
@@ -36,6 +37,7 @@ pub(super) struct Document {
     summary: String,
     causes: Vec<String>,
     hint: Option<String>,
+    reason: Option<Box<Reason>>,
     verb: String,
     version: String,
     image: String,
@@ -73,6 +75,7 @@ impl Document {
             summary: String::new(),
             causes: Vec::new(),
             hint: None,
+            reason: None,
             verb: String::new(),
             version: String::new(),
             image: String::new(),
@@ -265,13 +268,14 @@ impl Document {
     }
 
     fn end(&mut self, event: Event) {
-        let Event::RunFinished { exit_code, summary, causes, hint, service_url, digest, elapsed_ms } = event else {
+        let Event::RunFinished { exit_code, summary, causes, hint, reason, service_url, digest, elapsed_ms } = event
+        else {
             return;
         };
         self.verdict = verdict::word(exit_code);
         self.exit_code = Some(exit_code);
         (self.summary, self.causes, self.hint) = (summary, causes, hint);
-        (self.service_url, self.elapsed_ms) = (service_url, elapsed_ms);
+        (self.reason, self.service_url, self.elapsed_ms) = (reason, service_url, elapsed_ms);
         self.digest = digest.or(self.digest.take());
     }
 }

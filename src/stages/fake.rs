@@ -43,7 +43,7 @@ fn at<T>(timeline: &[From<T>], seconds: u64) -> &T {
 }
 
 pub(super) fn past((id, kind, status): (&str, OperationKind, &str)) -> PastOperation {
-    PastOperation { id: OperationId::new(id), kind, status: OperationStatus::from(status.to_owned()), took: None }
+    PastOperation { id: OperationId::new(id), kind, status: OperationStatus::from(status.to_owned()) }
 }
 
 impl Fake {
@@ -113,7 +113,7 @@ impl DeployTarget for Fake {
     ) -> Result<Option<ObservedOperation>, TargetError> {
         let listed = self.operations(service).await?;
         let found = listed.into_iter().find(|one| one.id == *operation);
-        Ok(found.map(|one| ObservedOperation { status: one.status, started_at: None, ended_at: None }))
+        Ok(found.map(|one| ObservedOperation { status: one.status, started_at: None, ended_at: None, usual: None }))
     }
 
     async fn operations(&self, _service: &ServiceArn) -> Result<Vec<PastOperation>, TargetError> {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    pace::{Pace, Signs, Turn},
+    pace::{Call, Situation},
     story::Story,
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
         event::{Emitter, Event, milliseconds},
         mask::Mask,
         operation::{OperationStatus, Verdict},
+        reason::{Evidence, Outlook},
     },
     target::{DeployTarget, ObservedOperation, Started, TargetError},
 };
@@ -44,8 +45,6 @@ pub struct GateRules {
     /// How long it may be absent from the list of the service's operations: as long as `timeout` for one that is known to
     /// exist, short for one that somebody typed.
     pub unlisted_grace: Duration,
-    /// How long it will take, by what earlier ones of the service took; `None` where that is not known.
-    pub expected: Option<Duration>,
 }
 
 /// How following ended.
@@ -55,10 +54,8 @@ pub enum GateEnd {
     Verdict {
         /// What it came to.
         verdict: Verdict,
-        /// Why, when it did not succeed and the logs tell.
-        reason: Option<String>,
-        /// The last lines of the new version's output, when it did not succeed.
-        last_lines: Vec<String>,
+        /// What the logs tell of it, when it did not succeed.
+        evidence: Option<Box<Evidence>>,
     },
     /// The deadline passed; the operation still runs, as far as anybody knows.
     TimedOut {
@@ -100,15 +97,14 @@ fn decide(sight: Sight<'_>, elapsed: Duration, rules: &GateRules) -> Decision {
     if let Sight::Listed(status) = sight
         && let Some(verdict) = status.verdict()
     {
-        return Decision::Done(verdict);
+        Decision::Done(verdict)
+    } else if elapsed >= rules.timeout {
+        Decision::GiveUp
+    } else if sight == (Sight::Unlisted { before: false }) && elapsed >= rules.unlisted_grace {
+        Decision::NeverListed
+    } else {
+        Decision::GoOn
     }
-    if elapsed >= rules.timeout {
-        return Decision::GiveUp;
-    }
-    if sight == (Sight::Unlisted { before: false }) && elapsed >= rules.unlisted_grace {
-        return Decision::NeverListed;
-    }
-    Decision::GoOn
 }
 
 /// Follows an operation. `mask` is applied to every line of the logs before anybody sees it.
@@ -123,15 +119,16 @@ pub async fn follow<T: DeployTarget, L: LogReader>(
 ) -> GateEnd {
     let begun = Instant::now();
     let deadline = begun + rules.timeout;
-    let mut watch = Watch { started, events, begun, seen: None, fault: None, faults: 0 };
+    let mut watch = Watch::new(started, events, rules, begun);
     let mut story = Story::new(logs, started, mask, events);
-    let (mut pace, mut turn) = (Pace::new(rules.expected), Turn::FIRST);
+    let mut call = Call::Look;
     loop {
-        if turn.reads {
-            // The lines first: they are what led to the status. An interruption is seen to below.
-            let _read = within(story.read_a_page(), deadline, cancel).await;
+        if matches!(call, Call::Read | Call::Both) {
+            // An interruption is seen to below.
+            let _read = within(story.read_page(), deadline, cancel).await;
+            watch.foresee(story.outlook());
         }
-        if turn.looks {
+        if matches!(call, Call::Look | Call::Both) {
             let last_look = deadline.max(Instant::now() + LAST_LOOK);
             let asking = target.operation(&started.service, &started.operation);
             let observed = match within(asking, last_look, cancel).await {
@@ -150,34 +147,36 @@ pub async fn follow<T: DeployTarget, L: LogReader>(
                 Decision::GoOn => {}
             }
         }
-        pace.done(turn, begun.elapsed());
-        turn = watch.bounded(pace.next(watch.signs(&story)), rules);
+        let (after, next) = watch.next_beat(story.is_readable());
+        call = next;
         tokio::select! {
             () = cancel.cancelled() => return GateEnd::Cancelled,
-            () = tokio::time::sleep_until(begun + turn.at) => {}
+            () = tokio::time::sleep(after) => {}
         }
     }
 }
 
 /// The verdict with what the logs say on it. A cancellation ends the search for evidence, not the verdict.
 async fn conclude<L: LogReader>(verdict: Verdict, mut story: Story<'_, L>, cancel: &CancellationToken) -> GateEnd {
-    let (reason, last_lines) = match verdict {
+    let deadline = Instant::now() + EVIDENCE_LIMIT;
+    let evidence = match verdict {
         Verdict::Deployed => {
-            let _read = within(story.read_a_page(), Instant::now() + EVIDENCE_LIMIT, cancel).await;
-            (None, Vec::new())
+            let _read = within(story.read_page(), deadline, cancel).await;
+            None
         }
         Verdict::RolledBack | Verdict::Failed | Verdict::RollbackFailed => {
             let searching = async {
                 story.read_on().await;
                 story.search().await;
             };
-            let _searched = within(searching, Instant::now() + EVIDENCE_LIMIT, cancel).await;
-            story.tell_evidence()
+            let _searched = within(searching, deadline, cancel).await;
+            Some(Box::new(story.tell_evidence()))
         }
     };
     let operation = story.started.operation.clone();
-    story.events.emit(Event::Gated { operation, verdict, reason: reason.clone() });
-    GateEnd::Verdict { verdict, reason, last_lines }
+    let reason = evidence.as_ref().and_then(|evidence| evidence.found.said.clone());
+    story.events.emit(Event::Gated { operation, verdict, reason });
+    GateEnd::Verdict { verdict, evidence }
 }
 
 /// Why work was not waited for.
@@ -203,31 +202,66 @@ async fn within<T>(
 struct Watch<'a> {
     started: &'a Started,
     events: &'a Emitter,
+    rules: &'a GateRules,
     begun: Instant,
     seen: Option<OperationStatus>,
     fault: Option<String>,
-    /// How many looks in a row were not answered.
-    faults: u32,
+    usual: Option<Duration>,
+    outlook: Outlook,
+    outlook_since: Instant,
+    /// The end was foretold just now.
+    is_alarmed: bool,
+    beats: u32,
+    /// Looks in a row that were refused because there were too many.
+    refusals: u32,
 }
 
-impl Watch<'_> {
-    /// What is known for the pace.
-    fn signs<L: LogReader>(&self, story: &Story<'_, L>) -> Signs {
-        Signs {
-            told: story.told(),
-            is_rolling_back: self.seen == Some(OperationStatus::RollbackInProgress),
-            is_readable: story.is_readable(),
-            faults: self.faults,
+impl<'a> Watch<'a> {
+    fn new(started: &'a Started, events: &'a Emitter, rules: &'a GateRules, begun: Instant) -> Self {
+        Self {
+            started,
+            events,
+            rules,
+            begun,
+            seen: None,
+            fault: None,
+            usual: None,
+            outlook: Outlook::Open,
+            outlook_since: begun,
+            is_alarmed: false,
+            beats: 0,
+            refusals: 0,
         }
     }
 
-    /// A turn with its jitter, which ends where a decision is due.
-    fn bounded(&self, turn: Turn, rules: &GateRules) -> Turn {
-        let now = self.begun.elapsed();
-        let turn = Turn { at: now + jittered(turn.at.saturating_sub(now)), ..turn };
-        let grace = Some(rules.unlisted_grace).filter(|grace| self.seen.is_none() && *grace > now);
-        let due = grace.unwrap_or(rules.timeout).min(rules.timeout);
-        if turn.at < due { turn } else { Turn { at: due, looks: true, ..turn } }
+    /// Takes note of what is foretold. It only comes nearer: lines come late, and are then of before.
+    fn foresee(&mut self, outlook: Outlook) {
+        if outlook > self.outlook {
+            (self.outlook, self.outlook_since) = (outlook, Instant::now());
+            self.is_alarmed = outlook == Outlook::Ending;
+        }
+    }
+
+    /// When to ask again, and whom. The deadline, and that of an operation that is not listed, are looks of their own.
+    fn next_beat(&mut self, is_readable: bool) -> (Duration, Call) {
+        self.beats += 1;
+        if std::mem::take(&mut self.is_alarmed) {
+            return (Duration::ZERO, Call::Look);
+        }
+        let elapsed = self.begun.elapsed();
+        let beat = pace::next(&Situation {
+            elapsed,
+            beats: self.beats,
+            usual: self.usual,
+            is_readable,
+            outlook: self.outlook,
+            since: self.outlook_since.elapsed(),
+        });
+        let after = pace::backed_off(pace::jittered(beat.after, fastrand::f64()), self.refusals, fastrand::f64());
+        let unlisted = self.seen.is_none() && elapsed < self.rules.unlisted_grace;
+        let limit = if unlisted { self.rules.unlisted_grace.min(self.rules.timeout) } else { self.rules.timeout };
+        let left = limit.saturating_sub(elapsed);
+        if after < left { (after, beat.call) } else { (left, Call::Look) }
     }
 
     /// Whether asking again cannot help.
@@ -238,9 +272,15 @@ impl Watch<'_> {
 
     /// Tells what is new in an answer: a status, or a fault, each once.
     fn take<'o>(&mut self, answer: &'o Result<Option<ObservedOperation>, TargetError>) -> Sight<'o> {
+        let is_refused = matches!(answer, Err(TargetError::Call(fault)) if fault.is_throttling());
+        self.refusals = if is_refused { self.refusals + 1 } else { 0 };
         match answer {
             Ok(Some(observed)) => {
-                (self.fault, self.faults) = (None, 0);
+                self.fault = None;
+                self.usual = observed.usual.or(self.usual);
+                if observed.status == OperationStatus::RollbackInProgress {
+                    self.foresee(Outlook::RollingBack);
+                }
                 if self.seen.as_ref() != Some(&observed.status) {
                     self.seen = Some(observed.status.clone());
                     self.events.emit(Event::OperationObserved {
@@ -252,11 +292,10 @@ impl Watch<'_> {
                 Sight::Listed(&observed.status)
             }
             Ok(None) => {
-                (self.fault, self.faults) = (None, 0);
+                self.fault = None;
                 Sight::Unlisted { before: self.seen.is_some() }
             }
             Err(error) => {
-                self.faults += 1;
                 let message = format!("cannot see the operation just now: {error}");
                 if self.fault.as_ref() != Some(&message) {
                     self.events.emit(Event::Warning { message: message.clone() });
@@ -266,9 +305,4 @@ impl Watch<'_> {
             }
         }
     }
-}
-
-/// Up to a twentieth shorter: many jobs that began together must not ask together for ever.
-fn jittered(interval: Duration) -> Duration {
-    interval.mul_f64(1.0 - fastrand::f64() * 0.05)
 }

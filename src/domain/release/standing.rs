@@ -1,7 +1,5 @@
 //! Whether a digest is deployed already, or being deployed: read from a service's operations and the record.
 
-use std::time::Duration;
-
 use crate::domain::{
     digest::Digest,
     operation::{OperationId, OperationStatus, Verdict},
@@ -44,17 +42,6 @@ pub struct PastOperation {
     pub kind: OperationKind,
     /// Where it stands.
     pub status: OperationStatus,
-    /// How long it took, if it has ended and that is known.
-    pub took: Option<Duration>,
-}
-
-/// How long a deployment of this service takes: the median of those that succeeded. `None` when none has.
-#[must_use]
-pub fn typical(operations: &[PastOperation]) -> Option<Duration> {
-    let succeeded = operations.iter().filter(|one| one.kind.deploys() && one.status == OperationStatus::Succeeded);
-    let mut took: Vec<Duration> = succeeded.filter_map(|one| one.took).collect();
-    took.sort_unstable();
-    took.get(took.len() / 2).copied()
 }
 
 /// What is known of earlier deployments of a digest.
@@ -126,31 +113,8 @@ pub fn come_since<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::{
-        Digest, OperationId, OperationKind, PastOperation, Standing, come_since, running, serving, standing, typical,
-    };
+    use super::{Digest, OperationId, OperationKind, PastOperation, Standing, come_since, running, serving, standing};
     use crate::domain::operation::OperationStatus;
-
-    #[test]
-    fn what_is_typical_is_what_succeeded() {
-        use OperationKind::{Other, StartDeployment, UpdateService};
-        let took = |kind, status, seconds| {
-            let took = Some(Duration::from_secs(seconds));
-            PastOperation { took, ..past("a1", kind, status) }
-        };
-        let operations = [
-            took(StartDeployment, "SUCCEEDED", 300),
-            took(StartDeployment, "ROLLBACK_SUCCEEDED", 2_000),
-            took(Other, "SUCCEEDED", 1),
-            took(UpdateService, "SUCCEEDED", 320),
-            took(StartDeployment, "SUCCEEDED", 900),
-            past("b2", StartDeployment, "SUCCEEDED"),
-        ];
-        assert_eq!(typical(&operations), Some(Duration::from_secs(320)));
-        assert_eq!(typical(&operations[1..3]), None);
-    }
 
     #[test]
     fn only_the_newest_operation_and_a_record_of_it_tell() {
@@ -182,15 +146,14 @@ mod tests {
             (DeleteService, "IN_PROGRESS", Some(&wanted), true, Standing::Unknown),
         ];
         for (kind, status, recorded, in_place, expected) in table {
-            let newest =
-                PastOperation { id: ours.clone(), kind, status: OperationStatus::from(status.to_owned()), took: None };
+            let newest = PastOperation { id: ours.clone(), kind, status: OperationStatus::from(status.to_owned()) };
             let read = standing(Some(&newest), recorded, &wanted, in_place);
             assert_eq!(read, expected, "{kind:?} {status} {recorded:?} {in_place}");
         }
         assert_eq!(standing(None, Some(&wanted), &wanted, true), Standing::Unknown);
     }
     fn past(id: &str, kind: OperationKind, status: &str) -> PastOperation {
-        PastOperation { id: OperationId::new(id), kind, status: OperationStatus::from(status.to_owned()), took: None }
+        PastOperation { id: OperationId::new(id), kind, status: OperationStatus::from(status.to_owned()) }
     }
 
     #[test]

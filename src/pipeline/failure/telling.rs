@@ -89,7 +89,13 @@ impl Failure {
                 "the new version serves; the version before could not be deployed again"
             }
             Self::SmokeTest { returned: None, .. } => "the new version serves",
-            Self::Deployment { verdict: Verdict::RolledBack, .. } => "the old version serves",
+            Self::Deployment { verdict: Verdict::RolledBack, reason, .. } => {
+                let known = reason.serving.as_ref().and_then(|serving| serving.digest.as_ref());
+                return match known {
+                    Some(digest) => format!("the old version serves, {}", digest.short()),
+                    None => "the old version serves".to_owned(),
+                };
+            }
             Self::Deployment { create_failed: true, .. } => {
                 "the service is in CREATE_FAILED: it holds its name and serves nothing"
             }
@@ -100,6 +106,12 @@ impl Failure {
             Self::Cancelled { .. } => {
                 return match progress.operation() {
                     Some(operation) => format!("operation {operation} goes on in App Runner, which cannot be stopped"),
+                    None if progress.order_is_given() => {
+                        "a deployment may be running: the order for it was given, and not answered".to_owned()
+                    }
+                    None if progress.tag_is_moving() => {
+                        "nothing was deployed; where the tag points is not known".to_owned()
+                    }
                     None if progress.push_is_unseen() => {
                         "the deployment that the push of the tag begins may be running".to_owned()
                     }
@@ -123,18 +135,12 @@ impl Failure {
             Self::Unverifiable(error) => error.hint(),
             Self::Promote(error) => error.hint(),
             Self::Unhealthy { hint, .. } => hint.clone(),
-            Self::Deployment { verdict: Verdict::RolledBack, .. } => Some(
-                "mend the cause, then deploy again; what only the service is given can be given to the local check too \
-                 (`verify.environment`)"
-                    .to_owned(),
-            ),
-            Self::Deployment { create_failed: true, .. } => {
-                Some(
-                    "mend the cause, then run the same command again: it rebuilds the service in place. With --recreate it \
-                     deletes the service and creates it anew: its URL, ARN and log groups change"
-                        .to_owned(),
-                )
-            }
+            Self::Deployment { create_failed: true, reason, .. } => Some(format!(
+                "{}\nthen run the same command again: it rebuilds the service in place. With --recreate it deletes the service and \
+                 creates it anew: its URL, ARN and log groups change",
+                reason.next
+            )),
+            Self::Deployment { reason, .. } => Some(format!("{}\nthen deploy again", reason.next)),
             Self::GateLost(source) if source.is_not_found() => None,
             Self::Prepare(PrepareError::StillBusy { .. }) => Some(
                 "run the same command again when the service is free, or wait longer: --busy-timeout".to_owned(),
@@ -143,6 +149,9 @@ impl Failure {
                 Some("look at the service's log of events, then run the same command again".to_owned())
             }
             Self::Release(ReleaseError::NoPush) => Some(
+                "run the same command again: it follows the deployment if it has begun, and orders it if it has not".to_owned(),
+            ),
+            Self::Cancelled { .. } if progress.order_is_given() => Some(
                 "run the same command again: it follows the deployment if it has begun, and orders it if it has not".to_owned(),
             ),
             Self::Prepare(_) | Self::GateTimeout { .. } | Self::GateLost(_) | Self::Cancelled { .. } => {
@@ -179,8 +188,7 @@ impl Failure {
             | Self::Service { .. }
             | Self::Services(_)
             | Self::Stopped { .. }
-            | Self::Release(_)
-            | Self::Deployment { .. } => None,
+            | Self::Release(_) => None,
         }
     }
 
@@ -205,9 +213,9 @@ impl Failure {
                     causes.extend(why(error));
                 }
             }
-            Self::Deployment { reason, last_line, .. } => {
-                causes.push(reason.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));
-                causes.extend(last_line.as_ref().map(|line| format!("the application's last line: {line}")));
+            Self::Deployment { reason, .. } => {
+                causes.push(reason.said.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));
+                causes.extend(reason.last_lines.last().map(|line| format!("the application's last line: {line}")));
             }
             Self::SmokeTest { returned, .. } => {
                 if let Some(Returned::Not(reason)) = returned {

@@ -73,7 +73,7 @@ fn seen(live: Option<LiveService>) -> Observation {
 }
 
 fn past(id: &str, kind: OperationKind, status: &str) -> PastOperation {
-    PastOperation { id: OperationId::new(id), kind, status: OperationStatus::from(status.to_owned()), took: None }
+    PastOperation { id: OperationId::new(id), kind, status: OperationStatus::from(status.to_owned()) }
 }
 
 fn planned(target: &Target, seen: &Observation) -> Plan {

@@ -76,8 +76,11 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         Event::LogGroupDeleted { name } => Line::new(Mark::Good, running).say(format!("deleted {name}")),
         Event::Notice { message } => Line::new(Mark::Going, running).say(message),
         Event::Warning { message } => Line::new(Mark::Odd, running).with(Role::Odd, "warning: ").say(message),
-        Event::RunFinished { exit_code, summary, causes, hint, elapsed_ms, .. } => {
-            return run_finished(*exit_code, summary, causes, hint.as_deref(), *elapsed_ms);
+        Event::RunFinished { exit_code, summary, causes, hint, reason, elapsed_ms, .. } => {
+            let mut lines = run_finished(*exit_code, summary, causes, hint.as_deref(), *elapsed_ms);
+            let details = reason.iter().flat_map(|reason| reason.details());
+            lines.extend(details.map(|detail| Line::whole(Mark::Going).with(Role::Faint, "- ").say(detail)));
+            return lines;
         }
     };
     vec![line]

@@ -3,10 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     future::pending,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -47,7 +44,7 @@ pub(super) fn deployment() -> String {
 }
 
 pub(super) fn running() -> ObservedOperation {
-    ObservedOperation { status: OperationStatus::InProgress, started_at: Some(at(1_000)), ended_at: None }
+    ObservedOperation { status: OperationStatus::InProgress, started_at: Some(at(1_000)), ended_at: None, usual: None }
 }
 
 pub(super) fn ended(status: &str) -> ObservedOperation {
@@ -55,6 +52,7 @@ pub(super) fn ended(status: &str) -> ObservedOperation {
         status: OperationStatus::from(status.to_owned()),
         started_at: Some(at(1_000)),
         ended_at: Some(at(1_100)),
+        usual: None,
     }
 }
 
@@ -66,7 +64,7 @@ fn throttled(code: &str) -> AwsFault {
     AwsFault { action: "service:Action", code: Some(code.to_owned()), message: "no".to_owned() }
 }
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
@@ -75,7 +73,6 @@ fn at(second: i64) -> Timestamp {
 struct Refusal {
     calls: usize,
     later_pages: usize,
-    is_denied: bool,
 }
 
 pub(super) struct Cloud {
@@ -86,12 +83,6 @@ pub(super) struct Cloud {
     begun: Instant,
     /// How long lines take to appear.
     pub(super) lag: Duration,
-    /// When the operation ends, since its beginning, and what it is until then and after; instead of answers in turn.
-    pub(super) course: Option<(Duration, ObservedOperation, ObservedOperation)>,
-    /// Lines of the deployment's stream and when each appears.
-    pub(super) timeline: Vec<(Duration, &'static str)>,
-    /// How often anything was asked.
-    calls: AtomicUsize,
     /// Whether the logs never answer.
     pub(super) hangs: bool,
     pub(super) environment: Vec<(String, Secret)>,
@@ -107,9 +98,6 @@ impl Cloud {
             told: Arc::default(),
             begun: Instant::now(),
             lag: Duration::ZERO,
-            course: None,
-            timeline: Vec::new(),
-            calls: AtomicUsize::new(0),
             hangs: false,
             environment: Vec::new(),
         }
@@ -121,11 +109,6 @@ impl Cloud {
 
     pub(super) fn refuse(&self, stream: &str, calls: usize) {
         self.refusals.lock().unwrap().entry(stream.to_owned()).or_default().calls = calls;
-    }
-
-    /// Nobody may read this stream.
-    pub(super) fn deny(&self, stream: &str) {
-        self.refusals.lock().unwrap().entry(stream.to_owned()).or_default().is_denied = true;
     }
 
     pub(super) fn refuse_later_pages(&self, stream: &str, calls: usize) {
@@ -157,11 +140,6 @@ impl Cloud {
         told.iter().filter_map(line).collect()
     }
 
-    /// How often anything was asked.
-    pub(super) fn calls(&self) -> usize {
-        self.calls.load(Ordering::Relaxed)
-    }
-
     fn has_arrived(&self) -> bool {
         self.begun.elapsed() >= self.lag
     }
@@ -169,9 +147,6 @@ impl Cloud {
     fn refusal(&self, stream: &str, is_later: bool) -> Result<(), AwsFault> {
         let mut refusals = self.refusals.lock().unwrap();
         let Some(refusal) = refusals.get_mut(stream) else { return Ok(()) };
-        if refusal.is_denied {
-            return Err(throttled("AccessDeniedException"));
-        }
         let left = if is_later && refusal.calls == 0 { &mut refusal.later_pages } else { &mut refusal.calls };
         if *left == 0 {
             return Ok(());
@@ -183,7 +158,6 @@ impl Cloud {
 
 impl LogReader for Cloud {
     async fn page(&self, group: &str, stream: &str, window: Window, from: &Position) -> Result<Page, AwsFault> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
         if self.hangs {
             return pending().await;
         }
@@ -193,12 +167,7 @@ impl LogReader for Cloud {
         let in_window =
             |at: Timestamp| window.since.is_none_or(|since| at >= since) && window.until.is_none_or(|until| at < until);
         let lines = self.streams.get(stream).filter(|_| self.has_arrived()).into_iter().flatten();
-        let mut lines: Vec<String> = lines.filter(|(at, _)| in_window(*at)).map(|(_, line)| line.clone()).collect();
-        if stream == deployment() {
-            let appeared = self.timeline.iter().filter(|(at, _)| *at <= self.begun.elapsed());
-            lines.extend(appeared.map(|(_, line)| (*line).to_owned()));
-        }
-        let from = from.min(lines.len());
+        let lines: Vec<String> = lines.filter(|(at, _)| in_window(*at)).map(|(_, line)| line.clone()).collect();
         let to = lines.len().min(from + PAGE);
         let next = Position { token: Some(to.to_string()) };
         Ok(Page { lines: lines[from..to].to_vec(), next, is_last: to == from })
@@ -231,10 +200,6 @@ impl DeployTarget for Cloud {
 
     async fn operation(&self, _service: &ServiceArn, operation: &OperationId) -> Answer {
         assert_eq!(operation.as_str(), OPERATION);
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        if let Some((ends, before, after)) = &self.course {
-            return Ok(Some(if self.begun.elapsed() < *ends { before.clone() } else { after.clone() }));
-        }
         let mut answers = self.answers.lock().unwrap();
         if answers.len() > 1 { answers.pop_front().unwrap() } else { answers.front().unwrap().clone() }
     }
