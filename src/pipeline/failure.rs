@@ -235,16 +235,16 @@ impl Failure {
         Self::Cancelled { signal: signal.unwrap_or(Signal::Interrupt), stage }
     }
 
-    /// A run without stages that was stopped; without a signal as [`Self::cancelled`] is.
-    #[must_use]
-    pub fn stopped(signal: Option<Signal>) -> Self {
-        Self::Stopped { signal: signal.unwrap_or(Signal::Interrupt) }
-    }
-
     /// Why a deployment failed, when that is what happened.
     #[must_use]
     pub fn reason(&self) -> Option<&Reason> {
         if let Self::Deployment { reason, .. } = self { Some(reason) } else { None }
+    }
+
+    /// A run without stages that was stopped; without a signal as [`Self::cancelled`] is.
+    #[must_use]
+    pub fn stopped(signal: Option<Signal>) -> Self {
+        Self::Stopped { signal: signal.unwrap_or(Signal::Interrupt) }
     }
 
     /// The exit code.

@@ -228,6 +228,7 @@ mod tests {
         let observed = |ended: Option<i64>| ObservedOperation {
             status: OperationStatus::Succeeded,
             started_at: Some(at(3_000)),
+            usual: None,
             ended_at: ended.map(at),
         };
         let now = at(10_000);

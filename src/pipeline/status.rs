@@ -1,8 +1,6 @@
 //! `status`: how a service stands: what it deploys from, what is on record as deployed, what ran, and where it has drifted. It
 //! reads and changes nothing.
 
-use std::time::Duration;
-
 use super::{
     deploy::Run,
     failure::{Deployed, Failure},
@@ -149,8 +147,7 @@ fn past(ran: &RanOperation) -> PastOperation {
         "DELETE_SERVICE" => OperationKind::DeleteService,
         _ => OperationKind::Other,
     };
-    let took = ran.took_ms().map(Duration::from_millis);
-    PastOperation { id: ran.operation.clone(), kind, status: ran.status.clone(), took }
+    PastOperation { id: ran.operation.clone(), kind, status: ran.status.clone() }
 }
 
 async fn groups(run: &Run, logs: &Logs, live: &LiveService) -> Vec<GroupFacts> {
