@@ -1,8 +1,12 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
+mod rollback;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use self::rollback::RollbackArgs;
 
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
 #[derive(Debug, Parser)]
@@ -25,6 +29,8 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
+    /// Deploy the version before the one that serves now, or another image that the workload repository has
+    Rollback(Box<RollbackArgs>),
     /// Check one image in a local container under App Runner's rules, without AWS
     Verify(VerifyArgs),
     /// Copy one image from any registry to any others

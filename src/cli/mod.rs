@@ -33,6 +33,7 @@ fn in_runtime(command: Command) -> ProcessExitCode {
         Command::Completions { shell } => commands::completions::run(shell).into(),
         Command::Deploy(_)
         | Command::Wait(_)
+        | Command::Rollback(_)
         | Command::Verify(_)
         | Command::Copy(_)
         | Command::Mirror(_)
@@ -50,6 +51,7 @@ async fn dispatch(command: Command) -> ProcessExitCode {
     match command {
         Command::Deploy(args) => Box::pin(commands::deploy::run(args)).await.into(),
         Command::Wait(args) => Box::pin(commands::wait::run(args)).await.into(),
+        Command::Rollback(args) => Box::pin(commands::rollback::run(*args)).await.into(),
         Command::Verify(args) => Box::pin(commands::verify::run(args)).await.into(),
         Command::Copy(args) => Box::pin(commands::copy::run(args)).await.into(),
         Command::Mirror(args) => Box::pin(commands::mirror::run(args)).await.into(),

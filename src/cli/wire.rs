@@ -59,7 +59,7 @@ pub async fn connect(
         if deployment.target.verify.skip { None } else { Some(Engine::connect(&docker_environment(environment)).await) }
     };
     let (source, workload, engine) =
-        tokio::join!(connect_source(&base, deployment, environment), connect_destination(&base, deployment), engine);
+        tokio::join!(connect_source(&base, deployment, environment), connect_destination(&base, &deployment.target), engine);
     let ((source, source_login, session), (workload, ecr, destination)) = both(source, workload)?;
     // Told in one order, whichever came first.
     if let Some(session) = session {
@@ -75,6 +75,26 @@ pub async fn connect(
         logs: workload.logs,
         target: workload.target,
         engine,
+    })
+}
+
+/// Opens the workload account's session and its registry, for a run whose image is there.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_destination_alone(target: &Target, events: &Emitter) -> Result<Adapters<AppRunner>, Failure> {
+    let base = session::base(&target.access.region, None).await;
+    let (workload, ecr, destination) = connect_destination(&base, target).await?;
+    tell(&target.name, &workload.session, events);
+    Ok(Adapters {
+        source: destination.clone(),
+        source_login: None,
+        account: workload.session.account().clone(),
+        destination,
+        ecr,
+        logs: workload.logs,
+        target: workload.target,
+        engine: None,
     })
 }
 
@@ -137,10 +157,10 @@ async fn connect_source(
     Ok((registry, Some(login), Some(session)))
 }
 
-async fn connect_destination(base: &SdkConfig, deployment: &Deployment) -> Result<(Workload, Ecr, Registry), Failure> {
-    let workload = open_workload(base, &deployment.target).await?;
+async fn connect_destination(base: &SdkConfig, target: &Target) -> Result<(Workload, Ecr, Registry), Failure> {
+    let workload = open_workload(base, target).await?;
     let ecr = Ecr::new(&workload.session);
-    let host = EcrHost::host_of(workload.session.account(), &deployment.target.access.region);
+    let host = EcrHost::host_of(workload.session.account(), &target.access.region);
     let account = workload.session.account().clone();
     let login = log_in(&ecr, &account, &host).await?;
     let registry = ecr_registry(&host, &login, &ecr, account).map_err(Failure::Registry)?;

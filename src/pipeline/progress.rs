@@ -19,6 +19,8 @@ struct State {
     push_deploys: bool,
     wait_arguments: String,
     only_reads: bool,
+    deployed: bool,
+    goes_back: bool,
 }
 
 /// A tag that this run moved.
@@ -77,6 +79,30 @@ impl Progress {
     /// The operation that was to make the service ready has ended: it is no deployment.
     pub fn preparation_ended(&self) {
         self.state().started = None;
+    }
+
+    /// The deployment that was followed has succeeded: what was deployed serves.
+    pub fn deployment_succeeded(&self) {
+        let mut state = self.state();
+        (state.deployed, state.push_deploys, state.started) = (true, false, None);
+    }
+
+    /// Whether that is so.
+    #[must_use]
+    pub fn has_deployed(&self) -> bool {
+        self.state().deployed
+    }
+
+    /// The version before is to be deployed again: what has been moved until now stays so, whatever comes of that.
+    pub fn goes_back(&self) {
+        let mut state = self.state();
+        (state.goes_back, state.tag) = (true, None);
+    }
+
+    /// Whether that is so.
+    #[must_use]
+    pub fn is_going_back(&self) -> bool {
+        self.state().goes_back
     }
 
     /// The service took the order.

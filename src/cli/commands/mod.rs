@@ -7,6 +7,7 @@ pub mod demo_app;
 pub mod deploy;
 pub mod mirror;
 pub mod probe_sidecar;
+pub mod rollback;
 pub mod sandbox;
 pub mod schema;
 pub mod verify;

@@ -24,13 +24,17 @@ impl Failure {
         }
         let serving = self.what_serves(progress);
         match progress.moved_tag() {
-            Some(MovedTag { tag, .. }) => format!("{serving}; tag {tag} {}", self.what_the_tag_points_at()),
+            Some(MovedTag { tag, .. }) => format!("{serving}; tag {tag} {}", self.what_the_tag_points_at(progress)),
             None => serving,
         }
     }
 
-    fn what_the_tag_points_at(&self) -> &'static str {
-        if matches!(self, Self::Deployment { .. }) {
+    fn what_the_tag_points_at(&self, progress: &Progress) -> &'static str {
+        if matches!(self, Self::SmokeTest { returned: Some(Returned::To(_)), .. }) {
+            "points at it again"
+        } else if progress.is_going_back() {
+            "points at the version before"
+        } else if matches!(self, Self::Deployment { .. }) {
             "still points at the image that failed"
         } else if matches!(self, Self::TagTaken { .. }) {
             "points at somebody else's image"
@@ -49,6 +53,8 @@ impl Failure {
             | Self::Service { .. }
             | Self::NoService { .. }
             | Self::NoOperation { .. }
+            | Self::NothingBefore { .. }
+            | Self::History { .. }
             | Self::Resolve(_)
             | Self::Preflight(_) => "nothing was changed",
             Self::Copy(_) => {
@@ -78,6 +84,9 @@ impl Failure {
             Self::SmokeTest { returned: Some(Returned::Not(_)), .. } => {
                 "the new version serves; the version before could not be deployed again"
             }
+            Self::SmokeTest { returned: Some(Returned::Unclear(_)), .. } => {
+                "the version before was ordered again; what serves now is not known: look at the service"
+            }
             Self::SmokeTest { returned: None, .. } => "the new version serves",
             Self::Deployment { verdict: Verdict::RolledBack, .. } => "the old version serves",
             Self::Deployment { create_failed: true, .. } => {
@@ -93,6 +102,7 @@ impl Failure {
                     None if progress.push_is_unseen() => {
                         "the deployment that the push of the tag begins may be running".to_owned()
                     }
+                    None if progress.has_deployed() => "the new version serves".to_owned(),
                     None => "nothing was deployed".to_owned(),
                 };
             }
@@ -151,6 +161,8 @@ impl Failure {
             Self::TagUnseen { source, .. } => source.hint(),
             Self::NoEngine(_) => Some("start Docker, or set DOCKER_HOST to an engine that answers".to_owned()),
             Self::NoOperation { .. } => Some("check the operation's id and the service's name".to_owned()),
+            Self::NothingBefore { .. } => Some("name a digest of the workload repository: --to sha256:…".to_owned()),
+            Self::History { source, .. } => source.hint(),
             Self::NoService { .. } => Some("check the service's name, the region and the role".to_owned()),
             Self::Configuration(error) => error.hint(),
             Self::Mirror(failure) => failure.hint(),
@@ -160,6 +172,9 @@ impl Failure {
             }
             Self::SmokeTest { returned: None, .. } => {
                 Some("look at the application's logs; to have the version before deployed again by itself: `smoke_test.on_failure: return`".to_owned())
+            }
+            Self::SmokeTest { returned: Some(Returned::Unclear(_)), .. } if progress.operation().is_some() => {
+                progress.wait_line().map(|line| format!("go on following it with: {line}"))
             }
             Self::SmokeTest { returned: Some(_), .. } => Some("look at the application's logs of the version that failed".to_owned()),
             Self::Aws { .. }
@@ -195,7 +210,7 @@ impl Failure {
                 causes.extend(last_line.as_ref().map(|line| format!("the application's last line: {line}")));
             }
             Self::SmokeTest { returned, .. } => {
-                if let Some(Returned::Not(reason)) = returned {
+                if let Some(Returned::Not(reason) | Returned::Unclear(reason)) = returned {
                     causes.push(format!("the version before could not be deployed again: {reason}"));
                 }
             }
@@ -205,6 +220,8 @@ impl Failure {
             | Self::Service { .. }
             | Self::NoService { .. }
             | Self::NoOperation { .. }
+            | Self::NothingBefore { .. }
+            | Self::History { .. }
             | Self::Resolve(_)
             | Self::Copy(_)
             | Self::Unhealthy { .. }
