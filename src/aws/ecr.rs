@@ -6,8 +6,8 @@ use aws_sdk_ecr::{
     Client,
     error::BuildError,
     types::{
-        EncryptionConfiguration, EncryptionType, ImageIdentifier, ImageScanningConfiguration, ImageTagMutability, LayerAvailability,
-        PullThroughCacheRule, Repository, Tag,
+        EncryptionConfiguration, EncryptionType, ImageIdentifier, ImageScanningConfiguration, ImageTagMutability,
+        LayerAvailability, PullThroughCacheRule, Repository, Tag,
     },
 };
 use base64::Engine as _;

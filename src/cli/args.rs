@@ -1,12 +1,19 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
+mod copying;
+mod reading;
 mod rollback;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::rollback::RollbackArgs;
+pub use self::{
+    copying::{CopyArgs, MirrorArgs},
+    reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
+    rollback::RollbackArgs,
+};
+use crate::domain::secret::Secret;
 
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
 #[derive(Debug, Parser)]
@@ -27,11 +34,21 @@ pub struct Cli {
 pub enum Command {
     /// Copy, verify, promote, release and follow one image to one service
     Deploy(DeployArgs),
+    /// Tell what deploy would do, and what would be different afterwards; nothing is changed
+    Plan(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
     /// Deploy the version before the one that serves now, or another image that the workload repository has
     Rollback(Box<RollbackArgs>),
-    /// Check one image in a local container under App Runner's rules, without AWS
+    /// Tell how a service stands: what it deploys from, what is deployed, what ran, what has drifted
+    Status(StatusArgs),
+    /// Show the lines of a service's log groups, or the groups that deleted services have left
+    Logs(LogsArgs),
+    /// Print what other tools are to declare of a service
+    Export(ExportArgs),
+    /// Write a configuration for a service that exists
+    Init(InitArgs),
+    /// Check one image in a local container under App Runner's rules; without AWS, or with a service's settings
     Verify(VerifyArgs),
     /// Copy one image from any registry to any others
     Copy(CopyArgs),
@@ -90,11 +107,15 @@ pub struct WaitArgs {
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The image: a name or id that the engine has, or a reference to pull
-    pub image: String,
+    /// The image: a name or id that the engine has, or a reference to pull [default for a target: the configuration's]
+    #[arg(required_unless_present_any = ["file", "target", "service"])]
+    pub image: Option<String>,
     /// What the container is run with, and how it is probed
     #[command(flatten)]
     pub settings: SettingsArgs,
+    /// Whose settings those are otherwise
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Whether the image is pulled: always, missing or never [default: missing]
     #[arg(long, value_name = "WHEN")]
     pub pull: Option<String>,
@@ -104,6 +125,9 @@ pub struct VerifyArgs {
     /// How the container is reached: auto, own-address, same-network, sidecar, or a host [default: auto]
     #[arg(long, value_name = "WAY")]
     pub reach: Option<String>,
+    /// Leave the container running once it is judged, and tell how to enter it
+    #[arg(long)]
+    pub keep: bool,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
@@ -144,62 +168,41 @@ pub struct SettingsArgs {
     #[arg(long, value_name = "GB")]
     pub memory: Option<String>,
     /// A variable of the container; NAME alone takes the value that it has here
-    #[arg(short = 'e', long = "env", value_name = "NAME[=VALUE]")]
-    pub variables: Vec<String>,
+    #[arg(short = 'e', long = "env", value_name = "NAME[=VALUE]", value_parser = secret)]
+    pub variables: Vec<Secret>,
     /// A file of variables, NAME=VALUE a line
     #[arg(long = "env-file", value_name = "FILE")]
     pub variable_files: Vec<PathBuf>,
 }
 
-/// Arguments of `copy`.
-#[derive(Debug, Args)]
-pub struct CopyArgs {
-    /// The image: `HOST/REPOSITORY[:TAG][@DIGEST]`
-    #[arg(value_name = "SRC")]
-    pub source: String,
-    /// Where it goes: `HOST/REPOSITORY[:TAG]`, of one or more registries [default tag: the source's]
-    #[arg(value_name = "DST", required = true)]
-    pub destinations: Vec<String>,
-    /// Of an index, only the image for this platform, such as linux/amd64 [default: all of it]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub platform: Option<String>,
-    /// How it goes: copy, or pull-through (from ECR to ECR, which fetches it by its cache rule) [default: copy]
-    #[arg(long, value_name = "WAY")]
-    pub via: Option<String>,
-    /// Signatures, SBOMs and attestations: require, best-effort or skip [default: skip]
-    #[arg(long, value_name = "POLICY")]
-    pub referrers: Option<String>,
-    /// How long it may take in all [default: 1h]
-    #[arg(long, value_name = "DURATION")]
-    pub timeout: Option<String>,
-    /// A host that speaks HTTP without TLS, as loopback addresses do anyway
-    #[arg(long, value_name = "HOST")]
-    pub plain_http: Vec<String>,
-    /// ECR: the role that may pull the image [default: the identity in the environment]
+/// The target whose service's settings count, as the configuration has it. Any of these makes it a check for a target.
+#[derive(Clone, Default, Debug, Args)]
+#[command(next_help_heading = "Settings of a live service")]
+pub struct PlaceArgs {
+    /// The configuration [default: shipgate.yaml, if it is there]
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The target in the file: its service's settings count where no flag says otherwise
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    /// The App Runner service
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// The service's region [default: the image's]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The role in the workload account
     #[arg(long, value_name = "ARN")]
-    pub src_role: Option<String>,
+    pub role: Option<String>,
     /// The external id that role asks for
     #[arg(long, value_name = "ID")]
-    pub src_external_id: Option<String>,
-    /// ECR: the role that may push; one for all, or one for each account [default: the identity in the environment]
+    pub external_id: Option<String>,
+    /// The role that may pull the image
     #[arg(long, value_name = "ARN")]
-    pub dst_role: Vec<String>,
-    /// The external id those roles ask for
+    pub registry_role: Option<String>,
+    /// The external id that role asks for
     #[arg(long, value_name = "ID")]
-    pub dst_external_id: Option<String>,
-    /// How to tell
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-/// Arguments of `mirror`.
-#[derive(Debug, Args)]
-pub struct MirrorArgs {
-    /// Which images go where (YAML)
-    pub file: PathBuf,
-    /// How to tell
-    #[command(flatten)]
-    pub output: OutputArgs,
+    pub registry_external_id: Option<String>,
 }
 
 /// What the file says, said by flags: a flag takes the place of the file's value.
@@ -263,6 +266,9 @@ pub struct TargetArgs {
     /// Deploy without the local check
     #[arg(long)]
     pub no_verify: bool,
+    /// In the local check, watch the application on for so long once it is healthy, such as 10s [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    pub stay: Option<String>,
     /// How long to follow the deployment [default: 35m]
     #[arg(long, value_name = "DURATION")]
     pub gate_timeout: Option<String>,
@@ -359,6 +365,11 @@ pub struct DemoArgs {
     /// Leave the sandbox and its services running at the end, until Ctrl-C
     #[arg(long)]
     pub keep: bool,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap's parsers may fail")]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     args::{Color, OutputArgs, OutputFormat},
-    signals,
+    signals::{self, Impatience},
 };
 use crate::{
     config::environment::Environment,
@@ -93,7 +93,9 @@ impl Console {
     async fn finish(&self, work: impl Future<Output = Result<Deployed, Failure>>) -> ExitCode {
         let result = tokio::select! {
             result = work => result,
-            signal = signals::watch(&self.cancellation, || self.tell_of_stopping()) => return self.abort(signal),
+            (signal, why) = signals::watch(&self.cancellation, || self.tell_of_stopping()) => {
+                return self.abort(signal, why);
+            }
             never = self.tick() => match never {},
         };
         let code = result.as_ref().err().map_or(ExitCode::Success, Failure::exit_code);
@@ -114,18 +116,23 @@ impl Console {
         self.emitter().emit(Event::Notice { message });
     }
 
-    /// The second signal: nothing is waited for any more. The first one says what the exit code is.
-    fn abort(&self, signal: Signal) -> ExitCode {
+    /// Nothing is waited for any more. The first signal says what the exit code is.
+    fn abort(&self, signal: Signal, why: Impatience) -> ExitCode {
         let code = signal.exit_code();
         let aborted = Failure::Cancelled { signal, stage: Stage::Aftercare };
         self.emitter().emit(Event::RunFinished {
             exit_code: code,
             summary: format!("aborted; {}", aborted.world(&self.progress)),
-            causes: vec!["a second signal came before everything was cleaned up".to_owned()],
-            hint: Some(self.progress.wait_line().map_or_else(
-                || "a container that is left behind is swept by the next run".to_owned(),
-                |line| format!("go on following it with: {line}"),
-            )),
+            causes: vec![match why {
+                Impatience::SecondSignal => "a second signal came before everything was cleaned up".to_owned(),
+                Impatience::Late => "what was under way did not end in time after the signal".to_owned(),
+            }],
+            hint: Some(
+                aborted
+                    .hint(&self.progress)
+                    .unwrap_or_else(|| "a container that is left behind is swept by the next run".to_owned()),
+            ),
+            reason: None,
             service_url: None,
             digest: None,
             elapsed_ms: milliseconds(self.begun.elapsed()),
@@ -141,6 +148,7 @@ impl Console {
                 summary: deployed.summary.clone(),
                 causes: Vec::new(),
                 hint: None,
+                reason: None,
                 service_url: deployed.service_url.clone(),
                 digest: deployed.digest.clone(),
                 elapsed_ms,
@@ -150,6 +158,7 @@ impl Console {
                 summary: failure.world(&self.progress),
                 causes: failure.causes(),
                 hint: failure.hint(&self.progress),
+                reason: failure.reason().cloned().map(Box::new),
                 service_url: None,
                 digest: None,
                 elapsed_ms,
@@ -178,12 +187,33 @@ fn style(color: Color, environment: &Environment) -> Style {
     let set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty());
     let forced = environment.get("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
     let dumb = environment.get("TERM") == Some("dumb");
-    let color = match color {
+    let colors = |is_terminal: bool| match color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => !set("NO_COLOR") && (forced || (io::stderr().is_terminal() && !dumb)),
+        Color::Auto => !set("NO_COLOR") && (forced || (is_terminal && !dumb)),
     };
-    Style { color, interactive: interactive && !dumb }
+    Style {
+        color: colors(io::stderr().is_terminal()),
+        interactive: interactive && !dumb,
+        data_color: colors(io::stdout().is_terminal()),
+    }
+}
+
+/// Asks a question that is answered with y or n. Where nobody sits at a terminal, the answer is no.
+pub(super) async fn ask(question: &str) -> bool {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return false;
+    }
+    write!(io::stderr().lock(), "{question} [y/N] ").ok();
+    let answered = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    answered.await.is_ok_and(|answer| answer.is_ok_and(|answer| is_yes(&answer)))
+}
+
+fn is_yes(answer: &str) -> bool {
+    ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
 }
 
 /// Data, to standard output. A reader that has gone away ends the run without a word, as `head` expects.
@@ -204,4 +234,18 @@ pub(super) fn say(text: &str) {
 pub(super) fn complain(text: &str) -> ExitCode {
     say(&format!("error: {text}"));
     ExitCode::Internal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_yes;
+
+    #[test]
+    fn only_a_clear_yes_is_one() {
+        for (answer, yes) in
+            [("y\n", true), ("Yes\r\n", true), ("", false), ("\n", false), ("no", false), ("yy", false)]
+        {
+            assert_eq!(is_yes(answer), yes, "{answer:?}");
+        }
+    }
 }

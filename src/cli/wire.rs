@@ -4,7 +4,7 @@ mod copying;
 mod mirror;
 mod registries;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, future::Future};
 
 use aws_config::SdkConfig;
 
@@ -14,7 +14,7 @@ pub use self::{copying::connect_copy, mirror::connect_mirror};
 
 use crate::{
     aws::{
-        ecr::{Ecr, RegistryLogin},
+        ecr::Ecr,
         identity::IdentityError,
         logs::Logs,
         session::{self, Session},
@@ -23,14 +23,20 @@ use crate::{
         deployment::{Deployment, Target},
         environment::Environment,
     },
-    docker::{DockerEnvironment, Engine},
+    docker::{DockerEnvironment, Engine, EngineError},
     domain::{
+        access::Access,
         credentials::Credentials,
         event::{Emitter, Event},
         image::{EcrHost, ImageReference},
     },
-    pipeline::{deploy::Adapters, failure::Failure},
+    pipeline::{
+        checking::{PullAccess, Source},
+        deploy::Adapters,
+        failure::Failure,
+    },
     registry::Registry,
+    stages::verify::VerifyError,
     target::apprunner::AppRunner,
 };
 
@@ -54,21 +60,45 @@ pub async fn connect(
     environment: &Environment,
     events: &Emitter,
 ) -> Result<Adapters<AppRunner>, Failure> {
-    let base = session::base(&deployment.registry.region, None).await;
     let engine = async {
         if deployment.target.verify.skip { None } else { Some(Engine::connect(&docker_environment(environment)).await) }
     };
-    let (source, workload, engine) =
-        tokio::join!(connect_source(&base, deployment, environment), connect_destination(&base, &deployment.target), engine);
-    let ((source, source_login, session), (workload, ecr, destination)) = both(source, workload)?;
+    Box::pin(connect_all(deployment, environment, events, engine)).await
+}
+
+/// The same without a Docker engine, for a run that starts no container.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_without_engine(
+    deployment: &Deployment,
+    environment: &Environment,
+    events: &Emitter,
+) -> Result<Adapters<AppRunner>, Failure> {
+    Box::pin(connect_all(deployment, environment, events, std::future::ready(None))).await
+}
+
+async fn connect_all(
+    deployment: &Deployment,
+    environment: &Environment,
+    events: &Emitter,
+    engine: impl Future<Output = Option<Result<Engine, EngineError>>>,
+) -> Result<Adapters<AppRunner>, Failure> {
+    let base = session::base(&deployment.registry.region, None).await;
+    let (source, workload, engine) = tokio::join!(
+        connect_source(&base, &deployment.image, Some(&deployment.registry), environment),
+        connect_destination(&base, &deployment.target),
+        engine
+    );
+    let ((source, session), (workload, ecr, destination)) = both(source, workload)?;
     // Told in one order, whichever came first.
     if let Some(session) = session {
         tell("registry", &session, events);
     }
     tell(&deployment.target.name, &workload.session, events);
     Ok(Adapters {
-        source,
-        source_login,
+        source: source.registry,
+        source_pull: source.pull,
         account: workload.session.account().clone(),
         destination,
         ecr,
@@ -88,7 +118,8 @@ pub async fn connect_destination_alone(target: &Target, events: &Emitter) -> Res
     tell(&target.name, &workload.session, events);
     Ok(Adapters {
         source: destination.clone(),
-        source_login: None,
+        // Nobody pulls it here: nothing is checked locally.
+        source_pull: PullAccess { host: destination.host().to_owned(), credentials: None },
         account: workload.session.account().clone(),
         destination,
         ecr,
@@ -107,6 +138,17 @@ pub async fn connect_workload(target: &Target, events: &Emitter) -> Result<Workl
     let workload = open_workload(&base, target).await?;
     tell(&target.name, &workload.session, events);
     Ok(workload)
+}
+
+/// Opens the workload account's session, and its registry.
+///
+/// # Errors
+/// [`Failure::Identity`] when a role cannot be assumed, [`Failure::Aws`] when ECR gives no token.
+pub async fn connect_workload_and_registry(target: &Target, events: &Emitter) -> Result<(Workload, Registry), Failure> {
+    let base = session::base(&target.access.region, None).await;
+    let (workload, _, registry) = connect_destination(&base, target).await?;
+    tell(&target.name, &workload.session, events);
+    Ok((workload, registry))
 }
 
 async fn open_workload(base: &SdkConfig, target: &Target) -> Result<Workload, Failure> {
@@ -135,26 +177,64 @@ fn tell(purpose: &str, session: &Session, events: &Emitter) {
     });
 }
 
-/// A source in ECR is logged in to by its role; any other takes anybody.
+/// A source in ECR is logged in to by its role; any other by what its user has for it. The engine's pull is known by the
+/// same.
 async fn connect_source(
     base: &SdkConfig,
-    deployment: &Deployment,
+    image: &ImageReference,
+    access: Option<&Access>,
     environment: &Environment,
-) -> Result<(Registry, Option<RegistryLogin>, Option<Session>), Failure> {
-    let image = &deployment.image;
-    if image.ecr().is_none() {
-        return Ok((
-            Opener::new(environment, BTreeSet::new()).open_other(image.host(), image.repository()).await?.registry,
-            None,
-            None,
-        ));
-    }
-    let session = Session::open(base, &deployment.registry, "registry").await.map_err(identity)?;
+) -> Result<(Source, Option<Session>), Failure> {
+    let host = image.host().to_owned();
+    let (Some(_), Some(access)) = (image.ecr(), access) else {
+        let opener = Opener::new(environment, BTreeSet::new());
+        let registry = opener.open_other(&host, image.repository()).await?.registry;
+        let credentials = opener.login_of(&host, image.repository()).await?;
+        return Ok((Source { registry, pull: PullAccess { host, credentials } }, None));
+    };
+    let session = Session::open(base, access, "registry").await.map_err(identity)?;
     let ecr = Ecr::new(&session);
     let account = session.account().clone();
-    let login = log_in(&ecr, &account, image.host()).await?;
-    let registry = ecr_registry(image.host(), &login, &ecr, account).map_err(Failure::Registry)?;
-    Ok((registry, Some(login), Some(session)))
+    let login = log_in(&ecr, &account, &host).await?;
+    let registry = ecr_registry(&host, &login, &ecr, account).map_err(Failure::Registry)?;
+    let by_token = |password| Credentials::Basic { username: "AWS".to_owned(), password };
+    let pull = PullAccess { host: login.host().to_owned(), credentials: login.password().map(by_token) };
+    Ok((Source { registry, pull }, Some(session)))
+}
+
+/// What a check for a target needs: the engine, and the workload account's services.
+///
+/// # Errors
+/// [`Failure::Identity`] when a role cannot be assumed, [`Failure::Unverifiable`] when there is no engine.
+pub async fn connect_check(
+    target: &Target,
+    environment: &Environment,
+    events: &Emitter,
+) -> Result<(Engine, AppRunner), Failure> {
+    let docker = docker_environment(environment);
+    let (engine, workload) = tokio::join!(Engine::connect(&docker), connect_workload(target, events));
+    Ok((engine.map_err(VerifyError::Engine)?, workload?.target))
+}
+
+/// Opens the registry of an image, by the access that the configuration has for it, if it has one.
+///
+/// # Errors
+/// [`Failure::Identity`] when a role cannot be assumed, [`Failure::Aws`] when ECR gives no token, [`Failure::Credentials`]
+/// when what is kept of a login cannot be read.
+pub async fn open_source(
+    image: &ImageReference,
+    access: Option<&Access>,
+    target: &Target,
+    environment: &Environment,
+    events: &Emitter,
+) -> Result<Source, Failure> {
+    let region = access.map_or(&target.access.region, |access| &access.region);
+    let base = session::base(region, None).await;
+    let (source, session) = connect_source(&base, image, access, environment).await?;
+    if let Some(session) = session {
+        tell("registry", &session, events);
+    }
+    Ok(source)
 }
 
 async fn connect_destination(base: &SdkConfig, target: &Target) -> Result<(Workload, Ecr, Registry), Failure> {
@@ -184,6 +264,11 @@ pub async fn login_of(image: &ImageReference, environment: &Environment) -> Resu
 pub fn docker_environment(environment: &Environment) -> DockerEnvironment {
     DockerEnvironment {
         docker_host: environment.docker_host().map(str::to_owned),
+        docker_tls: environment.docker_tls(),
+        docker_context: environment.docker_context().map(str::to_owned),
+        docker_config: environment.docker_config().map(Into::into),
+        container_host: environment.container_host().map(str::to_owned),
+        colima_home: environment.colima_home().map(Into::into),
         home: environment.home().map(Into::into),
         xdg_runtime_dir: environment.xdg_runtime_dir().map(Into::into),
     }

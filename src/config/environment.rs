@@ -61,6 +61,30 @@ impl Environment {
         self.filled("DOCKER_CONFIG").map(Path::new)
     }
 
+    /// The context that the docker command uses, if `DOCKER_CONTEXT` says so.
+    #[must_use]
+    pub fn docker_context(&self) -> Option<&str> {
+        self.filled("DOCKER_CONTEXT")
+    }
+
+    /// Whether the docker command is to speak TLS to the engine of `DOCKER_HOST`.
+    #[must_use]
+    pub fn docker_tls(&self) -> bool {
+        self.filled("DOCKER_TLS").or_else(|| self.filled("DOCKER_TLS_VERIFY")).is_some()
+    }
+
+    /// Where Podman listens, if `CONTAINER_HOST` says so.
+    #[must_use]
+    pub fn container_host(&self) -> Option<&str> {
+        self.filled("CONTAINER_HOST")
+    }
+
+    /// The directory of colima, if `COLIMA_HOME` says so.
+    #[must_use]
+    pub fn colima_home(&self) -> Option<&Path> {
+        self.filled("COLIMA_HOME").map(Path::new)
+    }
+
     /// Podman's file of credentials, if `REGISTRY_AUTH_FILE` says so.
     #[must_use]
     pub fn registry_auth_file(&self) -> Option<&Path> {

@@ -10,6 +10,7 @@ use super::{
 
 /// What the command line says about the configuration. A field is a flag; its text is not interpolated.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a field is a flag, and these take no value")]
 pub struct Overrides {
     /// `--file`: the file. Without it `shipgate.yaml` or `shipgate.yml` is read if it is there.
     pub file: Option<PathBuf>,
@@ -49,6 +50,8 @@ pub struct Overrides {
     pub port: Option<String>,
     /// `--no-verify`.
     pub no_verify: bool,
+    /// `--stay`.
+    pub stay: Option<String>,
     /// `--if-busy`.
     pub if_busy: Option<String>,
     /// `--busy-timeout`.
@@ -80,7 +83,7 @@ impl Overrides {
         ]
     }
 
-    pub(super) fn of_target(&self) -> [Flag<'_>; 19] {
+    pub(super) fn of_target(&self) -> [Flag<'_>; 20] {
         let yes = |given: bool| given.then_some("true");
         [
             ("--role", &["role"], self.role.as_deref()),
@@ -96,6 +99,7 @@ impl Overrides {
             ("--memory", &["create", "memory"], self.memory.as_deref()),
             ("--port", &["create", "port"], self.port.as_deref()),
             ("--no-verify", &["verify", "skip"], yes(self.no_verify)),
+            ("--stay", &["verify", "stay"], self.stay.as_deref()),
             ("--if-busy", &["release", "if_busy"], self.if_busy.as_deref()),
             ("--busy-timeout", &["release", "busy_timeout"], self.busy_timeout.as_deref()),
             ("--auto-deployments", &["release", "auto_deployments"], self.auto_deployments.as_deref()),

@@ -1,28 +1,34 @@
-//! What `shipgate verify` is asked to do: its words and flags, read and checked, every problem at once. It needs no file.
+//! What `shipgate verify` is asked to do: its words and flags, read and checked, every problem at once. Alone it needs no
+//! file; for a target it reads the file as `deploy` does, and the flags go over what the service's settings turn out to be.
+
+mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
+pub use self::settings::{SettingsFlags, SettingsWords};
 use super::{
-    dotenv,
+    deployment::Target,
     environment::Environment,
+    load, load_target,
+    overrides::Overrides,
     problem::{ConfigError, Location, Problem},
     read::Scalar,
-    scalars::{Cpu, HealthPath, Memory, Port, StartCommand, Stay, UpToTwenty},
-    sizes,
+    scalars::Stay,
 };
 use crate::domain::{
+    access::Access,
     engine_image::{EngineImage, PullPolicy},
-    health::{HealthCheck, Protocol},
     reach::ReachChoice,
-    secret::Secret,
     service::RunSettings,
 };
 
 /// The words and flags as they were given.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct VerifyWords {
-    /// The image: a name or id that the engine has, or a reference to pull.
-    pub image: String,
+    /// The image: a name or id that the engine has, or a reference to pull. For a target: none is the configuration's.
+    pub image: Option<String>,
     /// The settings it is judged under.
     pub settings: SettingsWords,
     /// `--pull`.
@@ -31,44 +37,8 @@ pub struct VerifyWords {
     pub stay: Option<String>,
     /// `--reach`.
     pub reach: Option<String>,
-}
-
-/// The flags that say what the container is run with, and how it is probed.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct SettingsWords {
-    /// `--port`.
-    pub port: Option<String>,
-    /// `--start-command`.
-    pub start_command: Option<String>,
-    /// `--cpu`.
-    pub cpu: Option<String>,
-    /// `--memory`.
-    pub memory: Option<String>,
-    /// `--env`: `NAME=VALUE`, or a `NAME` whose value is in the environment.
-    pub variables: Vec<String>,
-    /// `--env-file`.
-    pub variable_files: Vec<PathBuf>,
-    /// `--health-protocol`.
-    pub health_protocol: Option<String>,
-    /// `--health-path`.
-    pub health_path: Option<String>,
-    /// `--health-interval`.
-    pub health_interval: Option<String>,
-    /// `--health-timeout`.
-    pub health_timeout: Option<String>,
-    /// `--healthy-threshold`.
-    pub healthy_threshold: Option<String>,
-    /// `--unhealthy-threshold`.
-    pub unhealthy_threshold: Option<String>,
-}
-
-/// Names of variables only: their values may be secret.
-impl std::fmt::Debug for SettingsWords {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names: Vec<&str> =
-            self.variables.iter().map(|text| text.split_once('=').map_or(text.as_str(), |(name, _)| name)).collect();
-        formatter.debug_struct("SettingsWords").field("variables", &names).finish_non_exhaustive()
-    }
+    /// `--keep`.
+    pub keep: bool,
 }
 
 /// A check to make. Well-formed; nothing in it was asked of an engine.
@@ -78,6 +48,13 @@ pub struct Verifying {
     pub image: EngineImage,
     /// What its container is run with.
     pub settings: RunSettings,
+    /// How it is checked.
+    pub manner: Manner,
+}
+
+/// How an image is checked, whatever its settings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Manner {
     /// Whether it is pulled.
     pub pull: PullPolicy,
     /// How long it is watched on once it is healthy.
@@ -86,6 +63,26 @@ pub struct Verifying {
     pub reach: ReachChoice,
     /// A Linux executable of shipgate for the sidecar (`SHIPGATE_SIDECAR`); its own where none is named.
     pub sidecar: Option<PathBuf>,
+    /// Whether the container is left in the engine.
+    pub keep: bool,
+}
+
+/// A check under the settings of a target's service. Well-formed; nothing in it was asked of AWS.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfTarget {
+    /// The target.
+    pub target: Target,
+    /// The image.
+    pub image: EngineImage,
+    /// Whether it is the configuration's, and not one that was named for this run: that one the engine may have been given
+    /// under its name.
+    pub is_configured: bool,
+    /// The identity that reads it, where the configuration has one for it.
+    pub registry: Option<Access>,
+    /// What goes over the service's settings.
+    pub settings: SettingsFlags,
+    /// How it is checked.
+    pub manner: Manner,
 }
 
 /// Reads words and flags; what `--env-file` names is read from there.
@@ -94,20 +91,65 @@ pub struct Verifying {
 /// [`ConfigError`] with every problem.
 pub fn read(words: &VerifyWords, environment: &Environment) -> Result<Verifying, ConfigError> {
     let mut problems = Problems(Vec::new());
-    let image = problems.parse::<EngineImage>("IMAGE", Some(&words.image));
-    let settings = problems.settings(&words.settings, RunSettings::default(), environment);
-    let pull = problems.parse("--pull", words.pull.as_deref()).unwrap_or_default();
-    problems.can_be_pulled(image.as_ref(), pull);
-    let stay: Option<Stay> = problems.scalar("--stay", words.stay.as_deref());
-    let reach: Option<ReachChoice> = problems.scalar("--reach", words.reach.as_deref());
+    let image = problems.parse::<EngineImage>("IMAGE", Some(words.image.as_deref().unwrap_or_default()));
+    let flags = problems.settings(&words.settings, environment);
+    let settings = flags.over(RunSettings::default()).map_err(|problem| problems.0.push(problem)).unwrap_or_default();
+    let manner = problems.manner(words, None, environment);
+    problems.can_be_pulled(image.as_ref(), manner.pull);
     let Some(image) = image.filter(|_| problems.0.is_empty()) else { return Err(ConfigError::new(problems.0)) };
-    Ok(Verifying {
-        image,
-        settings,
-        pull,
-        stay: stay.map_or(Duration::ZERO, |stay| stay.0),
-        reach: reach.unwrap_or_default(),
-        sidecar: environment.sidecar().map(Into::into),
+    Ok(Verifying { image, settings, manner })
+}
+
+/// Reads words and flags, and the configuration of the target that they go with.
+///
+/// # Errors
+/// [`ConfigError`] with every problem.
+pub fn read_for_target(
+    words: &VerifyWords,
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<OfTarget, ConfigError> {
+    let mut problems = Problems(Vec::new());
+    let named = words.image.as_deref();
+    let image = problems.parse::<EngineImage>("IMAGE", named);
+    let settings = problems.settings(&words.settings, environment);
+    let configured = configured(image.as_ref(), named.is_some(), overrides, environment);
+    let configured = configured.map_err(|error| problems.0.extend(error.problems)).ok();
+    let manner = problems.manner(words, configured.as_ref().map(|(target, ..)| target), environment);
+    let image = image.or_else(|| configured.as_ref().and_then(|(_, image, _)| image.clone()));
+    problems.can_be_pulled(image.as_ref(), manner.pull);
+    match (configured, image) {
+        (Some((target, _, registry)), Some(image)) if problems.0.is_empty() => {
+            Ok(OfTarget { target, image, is_configured: named.is_none(), registry, settings, manner })
+        }
+        _ => Err(ConfigError::new(problems.0)),
+    }
+}
+
+/// What the configuration says of a target; its image where none is named; and who reads the image. An image of ECR that
+/// is named is read as the configuration's own would be. Of any other the configuration knows nothing.
+fn configured(
+    image: Option<&EngineImage>,
+    is_named: bool,
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<(Target, Option<EngineImage>, Option<Access>), ConfigError> {
+    let in_ecr = image.and_then(EngineImage::reference).filter(|reference| reference.ecr().is_some());
+    if is_named && in_ecr.is_none() {
+        return load_target(overrides, environment).map(|target| (target, None, None));
+    }
+    let overrides = Overrides { image: in_ecr.map(ToString::to_string), ..overrides.clone() };
+    let deployment = load(&overrides, environment)?;
+    Ok((deployment.target, Some(deployment.image.into()), Some(deployment.registry)))
+}
+
+/// Why a container may not be kept, if it may not: `docker inspect` shows what it was given for as long as it is there.
+/// `real_values`: whether that holds values of the service's secrets that were fetched, or read from a file of secrets.
+#[must_use]
+pub fn refuse_to_keep(keep: bool, real_values: bool) -> Option<Problem> {
+    (keep && real_values).then(|| {
+        Problem::new(&Location::Flag("--keep"), "a container that is given the real values of secrets is not kept")
+            .with_hint("keep it with stubs for its secrets, or leave --keep out")
     })
 }
 
@@ -132,81 +174,17 @@ impl Problems {
         value
     }
 
-    /// Lays the flags over settings.
-    fn settings(&mut self, words: &SettingsWords, base: RunSettings, environment: &Environment) -> RunSettings {
-        let mut settings = base;
-        let port: Option<Port> = self.scalar("--port", words.port.as_deref());
-        let command: Option<StartCommand> = self.scalar("--start-command", words.start_command.as_deref());
-        settings.port = port.map_or(settings.port, |port| port.0);
-        settings.start_command = command.map(|command| command.0).or(settings.start_command);
-        self.sizes(words, &mut settings);
-        self.health_check(words, &mut settings.health_check);
-        self.variables(words, &mut settings, environment);
-        settings
-    }
-
-    fn sizes(&mut self, words: &SettingsWords, settings: &mut RunSettings) {
-        let cpu: Option<Cpu> = self.scalar("--cpu", words.cpu.as_deref());
-        let memory: Option<Memory> = self.scalar("--memory", words.memory.as_deref());
-        settings.cpu_units = cpu.map_or(settings.cpu_units, |cpu| cpu.0);
-        settings.memory_mib = memory.map_or(settings.memory_mib, |memory| memory.0);
-        if let Some(memories) = sizes::mismatch(settings.cpu_units, settings.memory_mib) {
-            let (cpu, memory) = (sizes::in_whole(settings.cpu_units), sizes::in_whole(settings.memory_mib));
-            let message = format!("App Runner has no {cpu} vCPU with {memory} GB of memory");
-            let flag = if words.memory.is_some() { "--memory" } else { "--cpu" };
-            let hint = format!("with {cpu} vCPU go {memories} GB (--memory)");
-            self.0.push(Problem::new(&Location::Flag(flag), message).with_hint(hint));
-        }
-    }
-
-    fn health_check(&mut self, words: &SettingsWords, check: &mut HealthCheck) {
-        let protocol: Option<Protocol> = self.scalar("--health-protocol", words.health_protocol.as_deref());
-        let path: Option<HealthPath> = self.scalar("--health-path", words.health_path.as_deref());
-        if protocol == Some(Protocol::Tcp) && path.is_some() {
-            self.add("--health-path", "a TCP health check has no path");
-        }
-        // Whoever names a path means HTTP.
-        let implied = path.is_some().then_some(Protocol::Http);
-        check.protocol = protocol.or(implied).unwrap_or(check.protocol);
-        check.path = path.map_or_else(|| std::mem::take(&mut check.path), |path| path.0);
-        let mut number = |flag, text: &Option<String>, value: &mut u32| {
-            let read: Option<UpToTwenty> = self.scalar(flag, text.as_deref());
-            *value = read.map_or(*value, |number| number.0);
-        };
-        number("--health-interval", &words.health_interval, &mut check.interval_seconds);
-        number("--health-timeout", &words.health_timeout, &mut check.timeout_seconds);
-        number("--healthy-threshold", &words.healthy_threshold, &mut check.healthy_threshold);
-        number("--unhealthy-threshold", &words.unhealthy_threshold, &mut check.unhealthy_threshold);
-    }
-
-    /// Files in their order, then single variables, which count more. No message shows a value.
-    fn variables(&mut self, words: &SettingsWords, settings: &mut RunSettings, environment: &Environment) {
-        for path in &words.variable_files {
-            let text = match std::fs::read_to_string(path) {
-                Ok(text) => text,
-                Err(error) => {
-                    self.add("--env-file", format!("cannot read {}: {error}", path.display()));
-                    continue;
-                }
-            };
-            match dotenv::parse(&text) {
-                Ok(variables) => settings.environment.extend(variables),
-                Err(lines) => self.0.extend(lines.into_iter().map(|line| {
-                    let location = Location::File { path: path.clone(), line: line.number, column: 1 };
-                    Problem::new(&location, line.reason)
-                })),
-            }
-        }
-        for text in &words.variables {
-            let (name, value) = match text.split_once('=') {
-                Some((name, value)) => (name, Some(Secret::new(value))),
-                None => (text.as_str(), environment.get(text).map(Secret::new)),
-            };
-            match value {
-                _ if !dotenv::is_name(name) => self.add("--env", "what stands before the `=` is no variable's name"),
-                Some(value) => drop(settings.environment.insert(name.to_owned(), value)),
-                None => self.add("--env", format!("`{name}` is not set in the environment (give --env {name}=VALUE)")),
-            }
+    /// The flags count more than the target's `verify` block.
+    fn manner(&mut self, words: &VerifyWords, target: Option<&Target>, environment: &Environment) -> Manner {
+        let configured = target.map(|target| &target.verify);
+        let stay: Option<Stay> = self.scalar("--stay", words.stay.as_deref());
+        let reach: Option<ReachChoice> = self.scalar("--reach", words.reach.as_deref());
+        Manner {
+            pull: self.parse("--pull", words.pull.as_deref()).unwrap_or_default(),
+            stay: stay.map(|stay| stay.0).or(configured.map(|verify| verify.stay)).unwrap_or_default(),
+            reach: reach.or_else(|| configured.map(|verify| verify.reach.clone())).unwrap_or_default(),
+            sidecar: environment.sidecar().map(Into::into),
+            keep: words.keep,
         }
     }
 
@@ -218,105 +196,5 @@ impl Problems {
                 Problem::new(&Location::Flag("--pull"), format!("`{image}` is an id, and only a name can be pulled"));
             self.0.push(problem.with_hint("name the image by its registry and tag, or leave --pull out"));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{Environment, Protocol, PullPolicy, SettingsWords, VerifyWords, read};
-    use crate::domain::health::HealthCheck;
-
-    fn words(settings: SettingsWords) -> VerifyWords {
-        VerifyWords { image: "shop/api:v1".to_owned(), settings, ..VerifyWords::default() }
-    }
-
-    fn problems(words: &VerifyWords) -> Vec<String> {
-        let error = read(words, &Environment::default()).unwrap_err();
-        error.problems.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn nothing_but_an_image_is_app_runners_defaults() {
-        let read = read(&words(SettingsWords::default()), &Environment::default()).unwrap();
-        assert_eq!((read.image.written(), read.settings.port, read.stay), ("shop/api:v1", 8080, Duration::ZERO));
-        assert_eq!((read.settings.health_check, read.pull), (HealthCheck::default(), PullPolicy::Missing));
-    }
-
-    #[test]
-    fn a_path_means_http_and_variables_come_from_everywhere() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join(".env");
-        std::fs::write(&file, "A=from the file\nB=from the file\n").unwrap();
-        let settings = SettingsWords {
-            health_path: Some("/health".to_owned()),
-            variables: vec!["B=b=c".to_owned(), "TOKEN".to_owned()],
-            variable_files: vec![file],
-            ..SettingsWords::default()
-        };
-        let environment = Environment::from_pairs([("TOKEN", "t")]);
-        let settings = read(&words(settings), &environment).unwrap().settings;
-        assert_eq!(settings.health_check.protocol, Protocol::Http);
-        let variables: Vec<(&str, &str)> =
-            settings.environment.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
-        assert_eq!(variables, [("A", "from the file"), ("B", "b=c"), ("TOKEN", "t")]);
-    }
-
-    #[test]
-    fn everything_that_is_wrong_is_told_at_once_and_no_value_shown() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("bad.env");
-        std::fs::write(&file, "GOOD=1\nhunter2\n").unwrap();
-        let settings = SettingsWords {
-            port: Some("70000".to_owned()),
-            memory: Some("7".to_owned()),
-            health_protocol: Some("tcp".to_owned()),
-            health_path: Some("/".to_owned()),
-            health_interval: Some("21".to_owned()),
-            variables: vec!["UNSET".to_owned(), "=hunter3".to_owned()],
-            variable_files: vec![file, folder.path().join("none.env")],
-            ..SettingsWords::default()
-        };
-        let words = VerifyWords {
-            image: "two words".to_owned(),
-            pull: Some("sometimes".to_owned()),
-            stay: Some("long".to_owned()),
-            reach: Some("by car".to_owned()),
-            settings,
-        };
-        let found = problems(&words);
-        for expected in [
-            "IMAGE: `two words` names no image",
-            "--port: `70000` is not a port",
-            "--memory: `7` is not a memory size",
-            "--health-path: a TCP health check has no path",
-            "--health-interval: `21` is not a whole number from 1 to 20",
-            "--env: `UNSET` is not set in the environment",
-            "--env: what stands before the `=`",
-            "--env-file: cannot read",
-            "bad.env:2:1: there is no `=` in it",
-            "--pull: `sometimes`",
-            "--stay: `long`",
-            "--reach: `by car` is not a way to reach a container",
-        ] {
-            assert!(found.iter().any(|problem| problem.contains(expected)), "{expected}: {found:#?}");
-        }
-        assert_eq!(found.len(), 12, "{found:#?}");
-        assert!(!format!("{found:?} {words:?}").contains("hunter"));
-    }
-
-    #[test]
-    fn an_id_cannot_be_pulled() {
-        let words =
-            VerifyWords { image: "3f2a9c1b8d7e".to_owned(), pull: Some("always".to_owned()), ..VerifyWords::default() };
-        assert_eq!(problems(&words), ["--pull: `3f2a9c1b8d7e` is an id, and only a name can be pulled"]);
-    }
-
-    #[test]
-    fn sizes_that_do_not_go_together_are_refused() {
-        let settings = SettingsWords { cpu: Some("4".to_owned()), ..SettingsWords::default() };
-        let found = problems(&words(settings));
-        assert_eq!(found, ["--cpu: App Runner has no 4 vCPU with 2 GB of memory"]);
     }
 }

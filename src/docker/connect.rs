@@ -1,52 +1,19 @@
 //! Finds an engine that answers, and learns of it what the rest must know.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
 
-use super::error::{EngineError, Tried, reason_of};
+use super::{
+    candidates::{Candidates, DEFAULT_ADDRESS, DockerEnvironment},
+    error::{EngineError, Tried, reason_of},
+};
 
 /// How long a socket may take to answer a ping before the next is tried.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the engine may take to begin an answer. Stopping and creating can take it a while on a loaded machine.
 const ANSWER_TIMEOUT_SECONDS: u64 = 120;
-
-/// Where the docker command looks if nothing says otherwise.
-const DEFAULT_ADDRESS: &str = "unix:///var/run/docker.sock";
-
-/// What the environment says about where an engine may be. `config` reads it and hands it in.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct DockerEnvironment {
-    /// `DOCKER_HOST`. When set, nothing else is tried.
-    pub docker_host: Option<String>,
-    /// The user's home directory.
-    pub home: Option<PathBuf>,
-    /// `XDG_RUNTIME_DIR`.
-    pub xdg_runtime_dir: Option<PathBuf>,
-}
-
-impl DockerEnvironment {
-    /// The addresses to try, in order: Docker, rootless Docker, Docker Desktop, colima, Podman.
-    #[must_use]
-    pub fn addresses(&self) -> Vec<String> {
-        if let Some(host) = self.docker_host.as_deref().filter(|host| !host.is_empty()) {
-            return vec![host.to_owned()];
-        }
-        let under = |base: Option<&PathBuf>, path: &str| base.map(|base| base.join(path));
-        [
-            Some(PathBuf::from("/var/run/docker.sock")),
-            under(self.xdg_runtime_dir.as_ref(), "docker.sock"),
-            under(self.home.as_ref(), ".docker/run/docker.sock"),
-            under(self.home.as_ref(), ".colima/default/docker.sock"),
-            under(self.xdg_runtime_dir.as_ref(), "podman/podman.sock"),
-        ]
-        .into_iter()
-        .flatten()
-        .map(|path| format!("unix://{}", path.display()))
-        .collect()
-    }
-}
 
 /// An engine that answered. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -60,6 +27,14 @@ pub struct Engine {
 pub struct EngineFacts {
     /// Where it answered, as in `DOCKER_HOST`.
     pub address: String,
+    /// The context of the docker command that named it.
+    pub context: Option<String>,
+    /// `Docker` or `Podman`.
+    pub name: String,
+    /// Its machine's system in words: `Docker Desktop`, `Debian GNU/Linux 12 (bookworm)`.
+    pub operating_system: Option<String>,
+    /// The version of the kernel's control groups: 1 or 2.
+    pub cgroup_version: Option<u8>,
     /// The API version spoken with it.
     pub api_version: String,
     /// The release of the kernel its containers run on.
@@ -74,7 +49,12 @@ impl EngineFacts {
     /// The words that a user's command for this engine begins with: `docker`, `docker -H unix:///run/docker.sock`.
     #[must_use]
     pub fn client(&self) -> String {
-        if self.address == DEFAULT_ADDRESS { "docker".to_owned() } else { format!("docker -H {}", self.address) }
+        match &self.context {
+            Some(context) => format!("docker --context {context}"),
+            None if self.address == DEFAULT_ADDRESS => "docker".to_owned(),
+            None if self.name == "Podman" => format!("podman --url {}", self.address),
+            None => format!("docker -H {}", self.address),
+        }
     }
 }
 
@@ -82,14 +62,15 @@ impl Engine {
     /// Finds the engine: the first address that answers a ping.
     ///
     /// # Errors
-    /// [`EngineError::UnsupportedHost`] for a `DOCKER_HOST` other than unix:// or tcp://; [`EngineError::NotFound`]
-    /// with every address tried and the reason for each.
-    pub async fn connect(candidates: &DockerEnvironment) -> Result<Self, EngineError> {
+    /// [`EngineError::UnsupportedHost`] for an address other than unix:// or tcp://; [`EngineError::Context`] for a
+    /// context that cannot be used; [`EngineError::NotFound`] with every address tried and the reason for each.
+    pub async fn connect(environment: &DockerEnvironment) -> Result<Self, EngineError> {
         let mut tried = Vec::new();
-        for address in candidates.addresses() {
+        let Candidates { addresses, context } = environment.candidates()?;
+        for address in addresses {
             let client = client_for(&address)?;
             match answering(client).await {
-                Ok(docker) => return Self::learn(docker, address).await,
+                Ok(docker) => return Self::learn(docker, address, context).await,
                 Err(reason) => tried.push(Tried { address, reason }),
             }
         }
@@ -102,11 +83,19 @@ impl Engine {
         &self.facts
     }
 
-    async fn learn(docker: Docker, address: String) -> Result<Self, EngineError> {
+    async fn learn(docker: Docker, address: String, context: Option<String>) -> Result<Self, EngineError> {
         let info = docker.info().await.map_err(|error| EngineError::call("describe itself", &error))?;
         let options = info.security_options.unwrap_or_default();
+        // Only words for people depend on the version: an engine that does not tell it is used all the same.
+        let version = docker.version().await.unwrap_or_default();
+        let components = version.components.unwrap_or_default();
+        let is_podman = components.iter().any(|component| component.name.contains("Podman"));
         let facts = EngineFacts {
             address,
+            context,
+            name: if is_podman { "Podman" } else { "Docker" }.to_owned(),
+            operating_system: info.operating_system,
+            cgroup_version: info.cgroup_version.and_then(|version| version.to_string().parse().ok()),
             api_version: docker.client_version().to_string(),
             kernel: info.kernel_version,
             architecture: info.architecture.as_deref().map(architecture).map(str::to_owned),
@@ -154,31 +143,15 @@ async fn answering(client: Result<Docker, String>) -> Result<Docker, String> {
 mod tests {
     use super::{DockerEnvironment, Engine, EngineError};
 
-    #[test]
-    fn docker_host_alone_counts_when_it_is_set() {
-        let environment = DockerEnvironment {
-            docker_host: Some("tcp://docker:2375".to_owned()),
-            home: Some("/home/dev".into()),
-            xdg_runtime_dir: Some("/run/user/1000".into()),
-        };
-        assert_eq!(environment.addresses(), ["tcp://docker:2375"]);
-        let unset = DockerEnvironment { docker_host: Some(String::new()), ..environment };
-        assert_eq!(
-            unset.addresses(),
-            [
-                "unix:///var/run/docker.sock",
-                "unix:///run/user/1000/docker.sock",
-                "unix:///home/dev/.docker/run/docker.sock",
-                "unix:///home/dev/.colima/default/docker.sock",
-                "unix:///run/user/1000/podman/podman.sock",
-            ]
-        );
-        assert_eq!(DockerEnvironment::default().addresses(), ["unix:///var/run/docker.sock"]);
-    }
-
     #[tokio::test]
     async fn a_transport_that_is_not_spoken_is_named() {
-        for host in ["ssh://build-host", "npipe:////./pipe/docker_engine", "/var/run/docker.sock"] {
+        for host in [
+            "ssh://build-host",
+            "fd://3",
+            "https://build-host:2376",
+            "npipe:////./pipe/docker_engine",
+            "/var/run/docker.sock",
+        ] {
             let environment = DockerEnvironment { docker_host: Some(host.to_owned()), ..DockerEnvironment::default() };
             let error = Engine::connect(&environment).await.unwrap_err();
             assert!(matches!(&error, EngineError::UnsupportedHost { host: named } if named == host), "{error}");
@@ -210,6 +183,10 @@ mod tests {
     async fn the_engine_of_this_machine_answers() {
         let engine = Engine::connect(&DockerEnvironment::default()).await.unwrap();
         assert_eq!(engine.facts().address, "unix:///var/run/docker.sock");
-        assert!(engine.facts().kernel.is_some() && !engine.facts().api_version.is_empty());
+        assert!(
+            engine.facts().kernel.is_some()
+                && engine.facts().name == "Docker"
+                && !engine.facts().api_version.is_empty()
+        );
     }
 }

@@ -27,6 +27,11 @@ const CPU_PERIOD_MICROSECONDS: i64 = 100_000;
 /// App Runner's units for one vCPU (App Runner API reference, `InstanceConfiguration.Cpu`).
 const UNITS_PER_CPU: i64 = 1024;
 
+/// How often a container that is between two states is tried to be removed, and the pause between: about a second in all.
+const REMOVE_ATTEMPTS: u32 = 10;
+/// See [`REMOVE_ATTEMPTS`].
+const REMOVE_PAUSE: Duration = Duration::from_millis(100);
+
 /// A pause between two looks at a container whose end the engine would not announce.
 const WATCH_PAUSE: Duration = Duration::from_millis(500);
 
@@ -173,12 +178,20 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Call`] when the engine fails.
     pub async fn remove_container(&self, id: &str) -> Result<(), EngineError> {
-        let options = RemoveContainerOptions { v: true, force: true, link: false };
-        match self.docker.remove_container(id, Some(options)).await {
-            Ok(()) => Ok(()),
-            Err(error) if status_of(&error) == Some(404) => Ok(()),
-            Err(error) => Err(EngineError::call(format!("remove container {id}"), &error)),
+        let mut failed = None;
+        for _ in 0..REMOVE_ATTEMPTS {
+            let options = RemoveContainerOptions { v: true, force: true, link: false };
+            match self.docker.remove_container(id, Some(options)).await {
+                Ok(()) => return Ok(()),
+                Err(error) if status_of(&error) == Some(404) => return Ok(()),
+                Err(error) => failed = Some(EngineError::call(format!("remove container {id}"), &error)),
+            }
+            if !failed.as_ref().is_some_and(is_between_states) {
+                break;
+            }
+            tokio::time::sleep(REMOVE_PAUSE).await;
         }
+        failed.map_or(Ok(()), Err)
     }
 
     /// The ids of the containers of a run, ended ones too.
@@ -202,6 +215,13 @@ impl EngineError {
         let at_fault = |reason: &str| reason.contains("exec") && faults.iter().any(|fault| reason.contains(fault));
         matches!(self, Self::Call { status: Some(status), reason, .. } if *status == 400 || at_fault(reason))
     }
+}
+
+/// Whether a container could not be removed only because it was just ending, or being removed, by itself. Docker waits for the
+/// one and answers 409 to the other; Podman answers 500 to both.
+fn is_between_states(error: &EngineError) -> bool {
+    let words = ["is already in progress", "container state improper", "could not be stopped"];
+    matches!(error, EngineError::Call { reason, .. } if words.iter().any(|words| reason.contains(words)))
 }
 
 fn body(spec: &ContainerSpec) -> ContainerCreateBody {
@@ -275,6 +295,24 @@ mod tests {
         for (status, reason, refusal) in table {
             let error = EngineError::Call { attempted: "start".to_owned(), reason: reason.to_owned(), status };
             assert_eq!(error.is_refusal_to_start(), refusal, "{status:?} {reason}");
+        }
+    }
+
+    #[test]
+    fn what_ends_by_itself_is_tried_again_and_what_is_refused_is_not() {
+        let table = [
+            (
+                "cannot remove container 7 as it could not be stopped: sending SIGKILL to container 7: container state improper: stopped",
+                true,
+            ),
+            ("removal of container 7 is already in progress", true),
+            ("container 7 has dependent containers which must be removed before it: 8", false),
+            ("device or resource busy", false),
+        ];
+        for (reason, passing) in table {
+            let error =
+                EngineError::Call { attempted: "remove".to_owned(), reason: reason.to_owned(), status: Some(500) };
+            assert_eq!(super::is_between_states(&error), passing, "{reason}");
         }
     }
 

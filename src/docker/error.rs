@@ -28,11 +28,25 @@ pub enum EngineError {
         /// Every socket, in the order of trying.
         tried: Vec<Tried>,
     },
-    /// `DOCKER_HOST` names a transport this program does not speak.
-    #[error("DOCKER_HOST is `{host}`, and only unix:// and tcp:// are supported")]
+    /// The engine's address names a transport this program does not speak.
+    #[error("the engine is to be reached at `{host}`, and only unix:// and tcp:// without TLS are supported")]
     UnsupportedHost {
         /// As it is set.
         host: String,
+    },
+    /// The variables ask for TLS, which this program does not speak to an engine.
+    #[error("DOCKER_TLS or DOCKER_TLS_VERIFY is set, and {host} cannot be spoken to with TLS")]
+    UnsupportedTls {
+        /// `DOCKER_HOST`, or the context's.
+        host: String,
+    },
+    /// The context of the docker command cannot be used.
+    #[error("the docker context `{name}` cannot be used: {reason}")]
+    Context {
+        /// The context.
+        name: String,
+        /// Why not, with the contexts there are if there is no such.
+        reason: String,
     },
     /// The image could not be pulled.
     #[error("the engine could not pull {reference}: {reason}")]
@@ -77,7 +91,10 @@ impl EngineError {
                 "start Docker (sudo systemctl start docker, or Docker Desktop), or set DOCKER_HOST to an engine that answers"
                     .to_owned(),
             ),
-            Self::UnsupportedHost { .. } => Some(
+            Self::Context { .. } => Some(
+                "docker context ls shows what there is; set DOCKER_CONTEXT, or DOCKER_HOST, which counts before it".to_owned(),
+            ),
+            Self::UnsupportedHost { .. } | Self::UnsupportedTls { .. } => Some(
                 "forward the engine's socket (ssh -L /tmp/docker.sock:/var/run/docker.sock HOST) and set DOCKER_HOST=unix:///tmp/docker.sock"
                     .to_owned(),
             ),

@@ -5,7 +5,7 @@ use std::{collections::HashMap, io};
 use bollard::{
     auth::DockerCredentials,
     models::ImageInspect,
-    query_parameters::{CreateImageOptions, ImportImageOptions, RemoveImageOptions},
+    query_parameters::{CreateImageOptions, ImportImageOptions, RemoveImageOptions, TagImageOptions},
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -22,12 +22,15 @@ pub const PLATFORM: &str = "linux/amd64";
 /// What the engine knows of an image.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ImageFacts {
-    /// The digest of its configuration: the same wherever the image is.
+    /// Its id: the digest of its configuration; on containerd's image store, of its manifest or index. The same wherever
+    /// the image is.
     pub config_digest: String,
     /// `linux/amd64`.
     pub platform: String,
     /// Bytes on disk, unpacked.
     pub size_bytes: u64,
+    /// Whether it has a name: one that has none is removed with the next it gets.
+    pub is_named: bool,
 }
 
 impl Engine {
@@ -86,6 +89,19 @@ impl Engine {
         })
     }
 
+    /// Gives an image, by a name or an id, another name. Whether it was there to be given one.
+    ///
+    /// # Errors
+    /// [`EngineError::Call`] when the engine fails.
+    pub async fn tag_image(&self, image: &str, repository: &str, tag: &str) -> Result<bool, EngineError> {
+        let options = TagImageOptions { repo: Some(repository.to_owned()), tag: Some(tag.to_owned()) };
+        match self.docker.tag_image(image, Some(options)).await {
+            Ok(()) => Ok(true),
+            Err(error) if status_of(&error) == Some(404) => Ok(false),
+            Err(error) => Err(EngineError::call(format!("name image {image}"), &error)),
+        }
+    }
+
     /// Removes a name of an image, and the image with its last name. One that is not there is as good as removed.
     ///
     /// # Errors
@@ -113,11 +129,13 @@ fn credentials(known_by: &Credentials) -> DockerCredentials {
 }
 
 fn facts(inspect: ImageInspect) -> ImageFacts {
+    let is_named = [&inspect.repo_tags, &inspect.repo_digests].into_iter().flatten().any(|names| !names.is_empty());
     let known = |part: Option<String>| part.filter(|text| !text.is_empty()).unwrap_or_else(|| "unknown".to_owned());
     ImageFacts {
         config_digest: known(inspect.id),
         platform: format!("{}/{}", known(inspect.os), known(inspect.architecture)),
         size_bytes: inspect.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+        is_named,
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Nothing here judges an application; `stages::verify` does.
 
+pub mod candidates;
 pub mod connect;
 pub mod container;
+mod context;
 pub mod error;
 pub mod image;
 pub mod labels;
@@ -17,5 +19,6 @@ pub mod sockets;
 mod sweep;
 pub mod whereabouts;
 
-pub use connect::{DockerEnvironment, Engine};
+pub use candidates::DockerEnvironment;
+pub use connect::Engine;
 pub use error::EngineError;

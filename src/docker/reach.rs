@@ -115,6 +115,7 @@ mod tests {
             kernel: (!kernel.is_empty()).then(|| kernel.to_owned()),
             architecture: Some("amd64".to_owned()),
             rootless,
+            ..EngineFacts::default()
         }
     }
 

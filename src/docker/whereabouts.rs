@@ -59,8 +59,8 @@ mod tests {
         let podman = format!(
             "40 36 0:24 /containers/storage/overlay-containers/{two}/userdata/hostname /etc/hostname rw - tmpfs tmpfs rw\n"
         );
-        assert_eq!(ids(&docker, "0::/\n"), [one.clone()]);
-        assert_eq!(ids(&podman, "0::/\n"), [two.clone()]);
+        assert_eq!(ids(&docker, "0::/\n"), std::slice::from_ref(&one));
+        assert_eq!(ids(&podman, "0::/\n"), std::slice::from_ref(&two));
         let groups = format!("12:pids:/docker/{one}\n11:cpu:/docker/{one}\n0::/system.slice/docker-{two}.scope\n");
         assert_eq!(ids("", &groups), [one, two]);
         assert!(ids("40 36 8:1 / / rw - ext4 /dev/sda1 rw\n", "0::/user.slice\n").is_empty());

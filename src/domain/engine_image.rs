@@ -67,6 +67,13 @@ impl EngineImage {
     }
 }
 
+/// A reference in full is known by that.
+impl From<ImageReference> for EngineImage {
+    fn from(reference: ImageReference) -> Self {
+        Self { written: reference.to_string(), reference: Some(reference) }
+    }
+}
+
 impl FromStr for EngineImage {
     type Err = InvalidEngineImage;
 

@@ -1,135 +1,107 @@
 //! Why a deployment failed, read from the lines App Runner and the application left: its operations carry no reason.
 
-use super::operation::OperationId;
+mod cause;
+mod chapter;
+mod outlook;
 
-/// How telling a line is, the most telling last.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Weight {
-    Role,
-    Summary,
-    ImagePull,
-    HealthCheck,
-    ContainerStopped,
-    ExitCode,
+use serde::Serialize;
+
+pub use self::{
+    cause::{Cause, Finding, find},
+    chapter::Chapter,
+    outlook::{Outlook, foretold},
+};
+use super::{digest::Digest, health::HealthCheck};
+
+/// What became of the application's own log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// The new version wrote lines.
+    Written,
+    /// The log group is there, and the new version wrote nothing to it.
+    Silent,
+    /// There is no log group: the container never started.
+    NeverCreated,
+    /// It could not be read, or nobody can tell which lines are the new version's.
+    Unknown,
 }
 
-/// The most telling line on a failure, without App Runner's boilerplate; of equally telling ones the last. None when
-/// no line speaks of a failure. Order of meaning: container exit (with its code before without), health check, image
-/// pull, App Runner's own summary, role. A role line that comes after a rollback began is noise that App Runner is known
-/// to write, and is passed over.
-#[must_use]
-pub fn most_telling<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let mut best: Option<(Weight, &str)> = None;
-    let mut rolling_back = false;
-    for line in lines {
-        rolling_back |= line.to_ascii_lowercase().contains("rollback");
-        let Some(weight) = weigh(line) else { continue };
-        let noise = weight == Weight::Role && rolling_back;
-        if !noise && best.is_none_or(|(held, _)| weight >= held) {
-            best = Some((weight, line));
-        }
-    }
-    best.map(|(_, line)| tidy(line))
+/// What the logs tell of a deployment that failed. Its texts are untrusted: some are the application's own words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Evidence {
+    /// What it failed of.
+    pub found: Finding,
+    /// What became of the application's log.
+    pub output: Output,
+    /// The last lines of the new version, oldest first.
+    pub last_lines: Vec<String>,
 }
 
-/// The lines of a service's `events` stream, which speaks of all its deployments, that speak of one of them: from a line
-/// that names it until one that names another. Lines may come in portions.
-#[derive(Clone, Debug)]
-pub struct Chapter {
-    operation: String,
-    is_open: bool,
+/// How the service was probed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Probing {
+    /// The port.
+    pub port: u16,
+    /// The rules.
+    #[serde(flatten)]
+    pub health_check: HealthCheck,
 }
 
-impl Chapter {
-    /// The chapter of this operation.
+/// What serves now.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Serving {
+    /// Its digest, where that is known.
+    pub digest: Option<Digest>,
+    /// Where it answers.
+    pub url: Option<String>,
+}
+
+/// Why a deployment failed, with all that helps to mend it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Reason {
+    /// What it failed of.
+    pub cause: Cause,
+    /// The most telling line of the logs, without App Runner's boilerplate.
+    pub said: Option<String>,
+    /// What the container ended with, where the lines tell.
+    pub exit_code: Option<i64>,
+    /// What became of the application's log.
+    pub application_log: Output,
+    /// The last lines of the new version, oldest first.
+    pub last_lines: Vec<String>,
+    /// How the service was probed, where that is known.
+    pub probing: Option<Probing>,
+    /// What serves now, where that is known.
+    pub serving: Option<Serving>,
+    /// What to do.
+    pub next: String,
+}
+
+impl Reason {
+    /// What the evidence comes to.
     #[must_use]
-    pub fn of(operation: &OperationId) -> Self {
-        Self { operation: operation.without_dashes(), is_open: false }
+    pub fn of(evidence: Evidence, probing: Option<Probing>, serving: Option<Serving>) -> Self {
+        let Evidence { found: Finding { cause, said, exit_code }, output, last_lines } = evidence;
+        let next = cause::next(cause, exit_code, probing.as_ref());
+        Self { cause, said, exit_code, application_log: output, last_lines, probing, serving, next }
     }
 
-    /// Whether the next line belongs to it.
-    pub fn takes(&mut self, line: &str) -> bool {
-        let text = line.replace('-', "").to_ascii_lowercase();
-        if text.contains(&self.operation) {
-            self.is_open = true;
-        } else if text.contains("deployment with id") {
-            self.is_open = false;
+    /// What it was concluded from and what is so now, a line each: for whoever reads on.
+    #[must_use]
+    pub fn details(&self) -> Vec<String> {
+        let mut details = Vec::new();
+        if let Some(Probing { port, health_check }) = &self.probing {
+            details.push(format!("the health check: port {port}, {health_check}"));
         }
-        self.is_open
-    }
-}
-
-fn weigh(line: &str) -> Option<Weight> {
-    let text = line.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if says(&["container exit code"]) {
-        Some(Weight::ExitCode)
-    } else if says(&["stopped or failed to start"]) {
-        Some(Weight::ContainerStopped)
-    } else if says(&["health check failed", "failed health check", "health check is unsuccessful"]) {
-        Some(Weight::HealthCheck)
-    } else if says(&["failed to pull", "failed to copy the image", "exec format error"]) {
-        Some(Weight::ImagePull)
-    } else if says(&["invalid access role", "error in assuming"]) {
-        Some(Weight::Role)
-    } else if says(&["failure reason", "failed to deploy"]) {
-        Some(Weight::Summary)
-    } else {
-        None
-    }
-}
-
-/// `Deployment with ID : … failed. Failure reason : X.` becomes `X`; runs of blanks become one.
-fn tidy(line: &str) -> String {
-    let told = line.split_once("Failure reason :").map_or(line, |(_, reason)| reason);
-    told.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Chapter, OperationId, most_telling};
-
-    const EXIT: &str =
-        "Your application stopped or failed to start. See logs for more information.  Container exit code: 1";
-    const HEALTH: &str =
-        "Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf failed. Failure reason : Health check failed.";
-    const STOPPED: &str = "Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf failed. Failure reason : Your application stopped or failed to start.";
-    const ROLE: &str = "Invalid Access Role in AuthenticationConfiguration";
-    const STARTED: &str =
-        "Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf started. Triggering event : SERVICE_DEPLOY";
-
-    #[test]
-    fn the_order_of_meaning() {
-        let exit = "Your application stopped or failed to start. See logs for more information. Container exit code: 1";
-        let table: [(&[&str], Option<&str>); 9] = [
-            (&[], None),
-            (&[STARTED, "Successfully pulled your application image from ECR."], None),
-            (&[STARTED, HEALTH], Some("Health check failed")),
-            (&[STARTED, EXIT, HEALTH], Some(exit)),
-            (&[HEALTH, EXIT], Some(exit)),
-            (&[EXIT, STOPPED], Some(exit)),
-            (&[ROLE], Some(ROLE)),
-            (&[ROLE, HEALTH], Some("Health check failed")),
-            (&["Rollback started", ROLE], None),
-        ];
-        for (lines, reason) in table {
-            assert_eq!(most_telling(lines.iter().copied()).as_deref(), reason, "{lines:?}");
+        if self.application_log == Output::NeverCreated {
+            details.push("the log group `/application` was never created: the container never started".to_owned());
         }
-    }
-    #[test]
-    fn a_chapter_ends_where_another_deployment_begins() {
-        let mut ours = Chapter::of(&OperationId::new("17FE9F55-7E91-4097-B243-FCABBB69A4CF"));
-        let other = "Deployment with ID : 27fe9f557e914097b243fcabbb69a4cf started. Triggering event : SERVICE_DEPLOY";
-        let table = [
-            ("Service status is set to RUNNING.", false),
-            (STARTED, true),
-            (EXIT, true),
-            (other, false),
-            ("Health check failed on protocol `TCP` [Port: '8080'].", false),
-            (HEALTH, true),
-        ];
-        for (line, belongs) in table {
-            assert_eq!(ours.takes(line), belongs, "{line}");
+        if let Some(Serving { digest, url }) = &self.serving {
+            let digest = digest.as_ref().map_or("not known".to_owned(), |digest| digest.short().to_owned());
+            let url = url.as_ref().map_or_else(String::new, |url| format!(", at {url}"));
+            details.push(format!("what serves now: {digest}{url}"));
         }
+        details
     }
 }

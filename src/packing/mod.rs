@@ -257,18 +257,32 @@ fn read(path: &Path) -> Result<Bytes, PackError> {
     std::fs::read(path).map(Bytes::from).map_err(|source| PackError::Read { path: path.to_owned(), source })
 }
 
-/// A tar of these files in the order of their names, without anything that differs from one run to the next.
+/// A tar of these files in the order of their names, without anything that differs from one run to the next. Their directories
+/// come first: engines make those that an archive does not name so that root alone can enter them.
 fn archive(files: &BTreeMap<String, Bytes>) -> io::Result<Vec<u8>> {
     let mut builder = tar::Builder::new(Vec::new());
+    for directory in directories_of(files) {
+        builder.append_data(&mut header(tar::EntryType::Directory, 0), directory, io::empty())?;
+    }
     for (path, bytes) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(tar::EntryType::Regular);
-        header.set_mode(0o755);
-        header.set_mtime(0);
-        header.set_size(bytes.len() as u64);
-        builder.append_data(&mut header, path, bytes.as_ref())?;
+        builder.append_data(&mut header(tar::EntryType::Regular, bytes.len() as u64), path, bytes.as_ref())?;
     }
     builder.into_inner()
+}
+
+/// Every directory above these files, each after the one that it is in.
+fn directories_of(files: &BTreeMap<String, Bytes>) -> BTreeSet<&Path> {
+    let above = files.keys().flat_map(|path| Path::new(path).ancestors().skip(1));
+    above.filter(|directory| !directory.as_os_str().is_empty()).collect()
+}
+
+fn header(kind: tar::EntryType, size_bytes: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(0o755);
+    header.set_mtime(0);
+    header.set_size(size_bytes);
+    header
 }
 
 fn compress(bytes: &[u8]) -> io::Result<Bytes> {
@@ -280,6 +294,8 @@ fn compress(bytes: &[u8]) -> io::Result<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::{Digest, EXECUTABLE, LIBRARIES, SelfLayer};
     use crate::domain::manifest::Manifest;
 
@@ -303,11 +319,19 @@ mod tests {
         let layer = SelfLayer::of_this_executable().unwrap();
         let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(layer.bytes.as_ref()));
         let entries = archive.entries().unwrap().map(|entry| entry.unwrap());
-        let names: Vec<String> = entries.map(|entry| entry.path().unwrap().display().to_string()).collect();
+        let entries = entries.map(|entry| (entry.path().unwrap().into_owned(), entry.header().mode().unwrap()));
+        let entries: Vec<(PathBuf, u32)> = entries.collect();
+        let names: Vec<String> = entries.iter().map(|(path, _)| path.display().to_string()).collect();
         assert!(names.contains(&EXECUTABLE.to_owned()), "{names:?}");
         // The test executable is linked dynamically, as a plain build on most distributions is.
         assert!(layer.dynamic);
         assert!(names.contains(&format!("{LIBRARIES}/libc.so.6")), "{names:?}");
         assert!(names.iter().any(|name| name.contains("ld-linux")), "{names:?}");
+        // Whoever the container runs as must get to them.
+        assert!(entries.iter().all(|(_, mode)| *mode == 0o755), "{entries:?}");
+        for (index, (path, _)) in entries.iter().enumerate() {
+            let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+            assert!(above.is_none_or(|above| entries[..index].iter().any(|(path, _)| path == above)), "{path:?}");
+        }
     }
 }

@@ -2,12 +2,13 @@
 
 mod both;
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use tokio_util::sync::CancellationToken;
 
 use self::both::the_failure_that_counts;
 use super::{
+    checking::{self, PullAccess, judged},
     failure::{Deployed, Failure},
     narrator::{Narrator, Told},
     plan::{self, Plan},
@@ -15,20 +16,14 @@ use super::{
     progress::Progress,
     releasing::{self, Release},
     returning,
-    verifying::judged,
     wait::{self, Followed},
 };
 use crate::{
-    aws::{
-        ecr::{Ecr, RegistryLogin},
-        fault::AwsFault,
-        logs::Logs,
-    },
+    aws::{ecr::Ecr, fault::AwsFault, logs::Logs},
     config::deployment::{Deployment, VerifySettings},
     docker::{Engine, EngineError},
     domain::{
         account::AccountId,
-        credentials::Credentials,
         event::{Emitter, Event, Stage},
         mask::Mask,
         pull_through::{Passage, Via},
@@ -43,7 +38,7 @@ use crate::{
         preflight::{self, Subject},
         pull_through::PullThrough,
         resolve::{self, ResolvedImage},
-        verify::{self, VerifyImage, VerifyRequest},
+        verify::{self, VerifyRequest},
     },
     target::{DeployTarget, Started},
 };
@@ -53,8 +48,8 @@ use crate::{
 pub struct Adapters<T> {
     /// The source registry.
     pub source: Registry,
-    /// How a Docker engine logs in to it; `None` when it takes anybody.
-    pub source_login: Option<RegistryLogin>,
+    /// How a Docker engine gets at its images.
+    pub source_pull: PullAccess,
     /// The workload account.
     pub account: AccountId,
     /// The workload registry.
@@ -87,9 +82,6 @@ impl Run {
         &self.narrator.events
     }
 }
-
-/// How long the source's registry may take to tell how large the image is.
-const SIZE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What resolve found out.
 pub(super) struct Resolved<T> {
@@ -201,7 +193,8 @@ pub(super) async fn bring_up<T: DeployTarget>(
     Ok(())
 }
 
-async fn resolve<T: DeployTarget>(
+/// Connects, and finds out what is to be deployed and what there is.
+pub(super) async fn resolve<T: DeployTarget>(
     run: &Run,
     deployment: &Deployment,
     connecting: impl Future<Output = Result<Adapters<T>, Failure>>,
@@ -244,7 +237,13 @@ pub(super) async fn check<T>(
                 source: &adapters.source,
                 ecr: Some(&adapters.ecr),
             }),
-            engine: adapters.engine.as_ref().filter(|_| !is_begun),
+            engine: adapters.engine.as_ref().filter(|_| !is_begun).ok_or(
+                match (is_begun, deployment.target.verify.skip) {
+                    (true, _) => "an earlier run has had the image checked",
+                    (false, true) => "the local check is switched off",
+                    (false, false) => "the deployment would ask for it",
+                },
+            ),
         },
         run.events(),
     )
@@ -337,33 +336,17 @@ async fn verify_image<T>(
     let Some(engine) = engine else {
         return Ok(Told::skipped((), "the local check is switched off"));
     };
+    let looking = checking::runnable(&adapters.source, image);
+    let runnable = cancel.run_until_cancelled(looking).await.flatten();
     let request = VerifyRequest {
-        image: pulled_from_source(adapters, image),
+        image: checking::pulled_from(&adapters.source_pull, image, runnable.as_ref(), false),
         settings: &plan.settings,
         run_id: &run.id,
         stay: settings.stay,
-        compressed_bytes: cancel.run_until_cancelled(compressed_bytes(adapters, image)).await.flatten(),
+        compressed_bytes: runnable.map(|runnable| runnable.compressed_bytes),
         reach: &settings.reach,
         sidecar: settings.sidecar.as_deref(),
         keep: false,
     };
     judged(verify::verify(engine, request, run.events(), cancel).await?)
-}
-
-/// Sharpens one finding, and is not waited for long.
-async fn compressed_bytes<T>(adapters: &Adapters<T>, image: &ResolvedImage) -> Option<u64> {
-    tokio::time::timeout(SIZE_LIMIT, resolve::compressed_bytes(&adapters.source, image)).await.ok().flatten()
-}
-
-/// The engine pulls by digest from where the image is for certain: the source.
-fn pulled_from_source<T>(adapters: &Adapters<T>, image: &ResolvedImage) -> VerifyImage {
-    let (repository, digest) = (image.reference.repository(), image.digest());
-    let login = adapters.source_login.as_ref();
-    let host = login.map_or(image.reference.host(), RegistryLogin::host);
-    let password = login.and_then(RegistryLogin::password);
-    VerifyImage::Pull {
-        reference: format!("{host}/{repository}@{digest}"),
-        credentials: password.map(|password| Credentials::Basic { username: "AWS".to_owned(), password }),
-        always: false,
-    }
 }

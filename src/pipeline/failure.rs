@@ -4,6 +4,8 @@ mod telling;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+
 use super::{cancellation::Signal, copying::DestinationsFailure, mirror::MirrorFailure};
 use crate::{
     aws::{fault::AwsFault, identity::IdentityError},
@@ -14,6 +16,7 @@ use crate::{
         event::Stage,
         exit_code::ExitCode,
         operation::{OperationId, OperationStatus, Verdict},
+        reason::Reason,
         smoke::Answer,
     },
     registry::RegistryError,
@@ -150,10 +153,8 @@ pub enum Failure {
         verdict: Verdict,
         /// Whether the service is in `CREATE_FAILED` now.
         create_failed: bool,
-        /// Why, as far as the logs tell.
-        reason: Option<String>,
-        /// The last line of the application's output.
-        last_line: Option<String>,
+        /// Why, as far as the logs tell, and what is so now.
+        reason: Box<Reason>,
     },
     /// The deployment succeeded, and the service's URL does not answer as it should.
     #[error("the smoke test failed: {url} {last}")]
@@ -194,6 +195,36 @@ pub enum Failure {
         /// Where things are now.
         world: String,
     },
+    /// The services of the account cannot be listed.
+    #[error("cannot list the services")]
+    Services(#[source] TargetError),
+    /// Something was to be deleted, and nobody has agreed.
+    #[error("{what}, and that was not agreed to")]
+    NoConsent {
+        /// What would happen.
+        what: String,
+    },
+    /// A file was to be written that is there.
+    #[error("{} exists already", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A run without stages was stopped by a signal.
+    #[error("stopped")]
+    Stopped {
+        /// Which signal.
+        signal: Signal,
+    },
     /// Stopped by a signal.
     #[error("cancelled during {stage}")]
     Cancelled {
@@ -223,11 +254,27 @@ impl Failure {
         Self::Cancelled { signal: signal.unwrap_or(Signal::Interrupt), stage }
     }
 
+    /// Why a deployment failed, when that is what happened.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Reason> {
+        if let Self::Deployment { reason, .. } = self { Some(reason) } else { None }
+    }
+
+    /// A run without stages that was stopped; without a signal as [`Self::cancelled`] is.
+    #[must_use]
+    pub fn stopped(signal: Option<Signal>) -> Self {
+        Self::Stopped { signal: signal.unwrap_or(Signal::Interrupt) }
+    }
+
     /// The exit code.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Configuration(_) | Self::Registry(_) => ExitCode::Usage,
+            Self::Configuration(_)
+            | Self::Registry(_)
+            | Self::NoConsent { .. }
+            | Self::FileExists { .. }
+            | Self::File { .. } => ExitCode::Usage,
             Self::Identity(_) | Self::Credentials(_) => ExitCode::Identity,
             Self::Aws { source, .. } => {
                 if source.is_denied() {
@@ -236,7 +283,7 @@ impl Failure {
                     ExitCode::Preflight
                 }
             }
-            Self::Service { source, .. } => {
+            Self::Service { source, .. } | Self::Services(source) => {
                 if source.is_denied() {
                     ExitCode::Identity
                 } else {
@@ -255,8 +302,9 @@ impl Failure {
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
             Self::Destinations(failure) => failure.exit_code(),
             Self::Copy(_) | Self::Mirror(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,
-            Self::Promote(PromoteError::Unknown { .. }) => ExitCode::DeploymentFailed,
-            Self::Changed(_) => ExitCode::Busy,
+            Self::Promote(PromoteError::Unknown { .. })
+            | Self::Prepare(PrepareError::Failed { .. } | PrepareError::Cancelled) => ExitCode::DeploymentFailed,
+            Self::Changed(_) | Self::Prepare(PrepareError::StillBusy { .. }) => ExitCode::Busy,
             Self::TagTaken { deployed, .. } | Self::TagUnseen { deployed, .. } => {
                 if *deployed {
                     ExitCode::DeploymentFailed
@@ -266,9 +314,6 @@ impl Failure {
             }
             Self::Unhealthy { .. } => ExitCode::Unhealthy,
             Self::Unverifiable(_) | Self::NoEngine(_) => ExitCode::Unverifiable,
-            Self::Prepare(PrepareError::StillBusy { .. }) => ExitCode::Busy,
-            Self::Prepare(PrepareError::Failed { .. } | PrepareError::Cancelled) => ExitCode::DeploymentFailed,
-            Self::Prepare(PrepareError::Late { .. } | PrepareError::Unseen(_)) => ExitCode::GateTimeout,
             Self::Release(error) => release_exit_code(error),
             Self::Deployment { verdict, .. } => match verdict {
                 Verdict::RolledBack => ExitCode::RolledBack,
@@ -276,8 +321,12 @@ impl Failure {
                 Verdict::Deployed => ExitCode::Internal,
             },
             Self::SmokeTest { .. } => ExitCode::SmokeTest,
-            Self::GateTimeout { .. } | Self::GateLost(_) => ExitCode::GateTimeout,
-            Self::Cancelled { signal, .. } | Self::CopyStopped { signal, .. } => signal.exit_code(),
+            Self::GateTimeout { .. }
+            | Self::GateLost(_)
+            | Self::Prepare(PrepareError::Late { .. } | PrepareError::Unseen(_)) => ExitCode::GateTimeout,
+            Self::Cancelled { signal, .. } | Self::CopyStopped { signal, .. } | Self::Stopped { signal } => {
+                signal.exit_code()
+            }
         }
     }
 }

@@ -17,10 +17,21 @@ struct State {
     tag: Option<MovedTag>,
     started: Option<Started>,
     push_deploys: bool,
+    under_way: Option<UnderWay>,
     wait_arguments: String,
     only_reads: bool,
     deployed: bool,
     goes_back: bool,
+    deleted_log_groups: usize,
+}
+
+/// A call that changes something and has not been answered: what it came to is not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UnderWay {
+    /// The tag is being moved.
+    Tag,
+    /// The service is told to deploy.
+    Order,
 }
 
 /// A tag that this run moved.
@@ -46,6 +57,17 @@ impl Progress {
     #[must_use]
     pub fn is_reading(&self) -> bool {
         self.state().only_reads
+    }
+
+    /// A log group was deleted.
+    pub fn log_group_deleted(&self) {
+        self.state().deleted_log_groups += 1;
+    }
+
+    /// How many log groups were deleted.
+    #[must_use]
+    pub fn deleted_log_groups(&self) -> usize {
+        self.state().deleted_log_groups
     }
 
     /// The tag was moved.
@@ -74,6 +96,29 @@ impl Progress {
     pub fn push_is_unseen(&self) -> bool {
         let state = self.state();
         state.push_deploys && state.tag.is_some() && state.started.is_none()
+    }
+
+    /// A call that changes something begins.
+    pub fn begins(&self, call: UnderWay) {
+        self.state().under_way = Some(call);
+    }
+
+    /// It was answered, or is known to have come to nothing.
+    pub fn answered(&self) {
+        self.state().under_way = None;
+    }
+
+    /// Whether a deployment may run because the order for it was given and not answered.
+    #[must_use]
+    pub fn order_is_given(&self) -> bool {
+        let state = self.state();
+        state.under_way == Some(UnderWay::Order) && state.started.is_none()
+    }
+
+    /// Whether the tag may have moved.
+    #[must_use]
+    pub fn tag_is_moving(&self) -> bool {
+        self.state().under_way == Some(UnderWay::Tag)
     }
 
     /// The operation that was to make the service ready has ended: it is no deployment.

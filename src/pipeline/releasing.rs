@@ -7,7 +7,7 @@ use super::{
     narrator::Told,
     plan,
     preparing::Ready,
-    progress::MovedTag,
+    progress::{MovedTag, UnderWay},
 };
 use crate::{
     domain::{
@@ -70,7 +70,9 @@ impl<T: DeployTarget> Release<'_, T> {
             self.record_next(&self.image.manifest).await;
             self.run.progress.push_deploys();
         }
+        self.run.progress.begins(UnderWay::Tag);
         let moved = promote::promote(self.place(tag), &self.image.manifest, self.run.events(), cancel).await;
+        self.run.progress.answered();
         if by_push && matches!(moved, Err(PromoteError::NotMoved { .. })) {
             self.record_what_the_tag_is_at(tag).await;
         }
@@ -89,7 +91,10 @@ impl<T: DeployTarget> Release<'_, T> {
                 let order = order.ok_or_else(|| Failure::Changed("there is nothing to order".to_owned()))?;
                 self.assert_tag(false).await?;
                 self.assert_nothing_came_between().await?;
-                let given = release::order(target, &order, &seen.operations, self.run.events()).await?;
+                self.run.progress.begins(UnderWay::Order);
+                let given = release::order(target, &order, &seen.operations, self.run.events()).await;
+                self.run.progress.answered();
+                let given = given?;
                 given.ok_or(ReleaseError::Nothing { order: order.name() })?
             }
         };

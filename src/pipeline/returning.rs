@@ -157,7 +157,8 @@ fn both_of<'h>(target: &Target, history: &'h History) -> Result<(&'h Digest, &'h
 fn tell(run: &Run, serving: &Digest, before: &Digest, unknown: &[OperationId]) {
     if !unknown.is_empty() {
         let operations: Vec<&str> = unknown.iter().map(OperationId::as_str).collect();
-        let message = format!("it is not on record what was deployed in between, by operation {}", operations.join(", "));
+        let message =
+            format!("it is not on record what was deployed in between, by operation {}", operations.join(", "));
         run.events().emit(Event::Warning { message });
     }
     run.events().emit(Event::Notice {

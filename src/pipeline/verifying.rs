@@ -1,19 +1,42 @@
-//! The local check alone: the engine, the image, the verdict. It changes nothing anywhere but in the engine, which it
-//! leaves as it was.
+//! The local check alone: the engine, the image, the verdict; for a target, under the settings of its service. It changes
+//! nothing anywhere but in the engine, which it leaves as it was.
 
 use std::future::Future;
 
 use super::{
+    checking::{self, Source, judged},
     deploy::Run,
     failure::{Deployed, Failure},
     narrator::Told,
+    plan,
 };
 use crate::{
-    config::verifying::Verifying,
+    config::{
+        problem::ConfigError,
+        verifying::{Manner, OfTarget, Verifying},
+    },
     docker::{Engine, EngineError},
-    domain::{credentials::Credentials, engine_image::PullPolicy, event::Stage, image::ImageReference},
-    stages::verify::{self, Verification, VerifyError, VerifyImage, VerifyRequest},
+    domain::{
+        credentials::Credentials,
+        engine_image::{EngineImage, PullPolicy},
+        event::Stage,
+        image::ImageReference,
+        service::{RunSettings, ServiceStatus},
+    },
+    stages::{
+        resolve,
+        verify::{self, VerifyError, VerifyImage, VerifyRequest},
+    },
+    target::DeployTarget,
 };
+
+/// What is checked, and where: all that the looking has found.
+struct Found {
+    engine: Engine,
+    image: VerifyImage,
+    settings: RunSettings,
+    compressed_bytes: Option<u64>,
+}
 
 /// Verifies. `connecting` finds the engine; `login` says what an image's registry knows us by, and is asked only if the
 /// image must be pulled.
@@ -27,68 +50,135 @@ pub async fn verify(
     connecting: impl Future<Output = Result<Engine, EngineError>>,
     login: impl AsyncFnOnce(&ImageReference) -> Result<Option<Credentials>, Failure>,
 ) -> Result<Deployed, Failure> {
+    let Verifying { image: named, settings, manner } = verifying;
     let looking = async {
         let engine = connecting.await.map_err(VerifyError::Engine)?;
-        let (image, detail) = find(&engine, verifying, login).await?;
+        let (image, detail) = match whence(&engine, named, manner.pull, false).await? {
+            Whence::Engine => present(named),
+            Whence::Registry(reference) => {
+                let credentials = login(reference).await?;
+                let always = manner.pull == PullPolicy::Always;
+                let reference = reference.to_string();
+                let detail = format!("pulls {reference}");
+                (VerifyImage::Pull { reference, credentials, known_as: Vec::new(), always }, detail)
+            }
+        };
         let detail = format!("the engine at {} {detail}", engine.facts().address);
-        Ok(Told::done((engine, image), detail))
+        Ok(Told::done(Found { engine, image, settings: settings.clone(), compressed_bytes: None }, detail))
     };
-    let (engine, image) = run.narrator.reading_stage(Stage::Resolve, looking).await?;
-    let checking = run.narrator.stage(Stage::Verify, check(run, verifying, &engine, image));
+    let found = run.narrator.reading_stage(Stage::Resolve, looking).await?;
+    conclude(run, named, manner, found).await
+}
+
+/// Verifies under the settings of a target's service, as they are; of what it would be created with, if there is none.
+/// `connecting` finds the engine and opens the workload account; `opening` the image's registry, if it must be asked.
+///
+/// # Errors
+/// As [`verify`]; and what keeps the service, or the image, from being looked at. [`Failure::NoService`] when there are no
+/// settings to check it under.
+pub async fn verify_for_target<T: DeployTarget>(
+    run: &Run,
+    verifying: &OfTarget,
+    connecting: impl Future<Output = Result<(Engine, T), Failure>>,
+    opening: impl AsyncFnOnce(&ImageReference) -> Result<Source, Failure>,
+) -> Result<Deployed, Failure> {
+    let OfTarget { image: named, manner, is_configured, .. } = verifying;
+    let looking = async {
+        let (engine, target) = connecting.await?;
+        let (settings, of_what) = settings(verifying, &target).await?;
+        let (image, compressed_bytes, detail) = match whence(&engine, named, manner.pull, *is_configured).await? {
+            Whence::Engine => {
+                let (image, detail) = present(named);
+                (image, None, detail)
+            }
+            Whence::Registry(reference) => {
+                let Source { registry, pull } = opening(reference).await?;
+                let resolved = resolve::resolve_image(&registry, reference, run.events()).await?;
+                let runnable = checking::runnable(&registry, &resolved).await;
+                let always = manner.pull == PullPolicy::Always;
+                let image = checking::pulled_from(&pull, &resolved, runnable.as_ref(), always);
+                let detail = format!("takes {reference}, which is {}", resolved.digest().short());
+                (image, runnable.map(|runnable| runnable.compressed_bytes), detail)
+            }
+        };
+        let detail = format!("settings {of_what}; the engine at {} {detail}", engine.facts().address);
+        Ok(Told::done(Found { engine, image, settings, compressed_bytes }, detail))
+    };
+    let found = run.narrator.reading_stage(Stage::Resolve, looking).await?;
+    conclude(run, named, manner, found).await
+}
+
+/// The settings that the target's service would run the image under, with the flags over them; and whose they are.
+async fn settings<T: DeployTarget>(verifying: &OfTarget, target: &T) -> Result<(RunSettings, String), Failure> {
+    let service = verifying.target.service.as_str();
+    let live = target.service(service).await;
+    let live = live.map_err(|source| Failure::Service { service: service.to_owned(), source })?;
+    let live = live.filter(|live| live.status != ServiceStatus::Deleted);
+    let of_what = match (&live, &verifying.target.create) {
+        (Some(_), _) => format!("of the service {service}"),
+        (None, Some(_)) => format!("that {service} would be created with"),
+        (None, None) => return Err(Failure::NoService { service: service.to_owned() }),
+    };
+    let settings = verifying.settings.over(plan::settings(&verifying.target, live.as_ref()));
+    let settings = settings.map_err(|problem| Failure::Configuration(ConfigError { problems: vec![problem] }))?;
+    Ok((settings, of_what))
+}
+
+/// Makes the check, of which all is known.
+async fn conclude(run: &Run, named: &EngineImage, manner: &Manner, found: Found) -> Result<Deployed, Failure> {
+    let checking = run.narrator.stage(Stage::Verify, check(run, manner, found));
     match (checking.await, run.narrator.cancellation.signal()) {
         (Err(_), Some(signal)) => Err(Failure::Cancelled { signal, stage: Stage::Verify }),
-        (checked, _) => checked.map(|()| Deployed {
-            digest: None,
-            service_url: None,
-            summary: format!("{} is healthy", verifying.image),
-        }),
+        (checked, _) => {
+            checked.map(|()| Deployed { digest: None, service_url: None, summary: format!("{named} is healthy") })
+        }
     }
 }
 
-async fn check(run: &Run, verifying: &Verifying, engine: &Engine, image: VerifyImage) -> Result<Told<()>, Failure> {
+async fn check(run: &Run, manner: &Manner, found: Found) -> Result<Told<()>, Failure> {
     let request = VerifyRequest {
-        image,
-        settings: &verifying.settings,
+        image: found.image,
+        settings: &found.settings,
         run_id: &run.id,
-        stay: verifying.stay,
-        keep: false,
-        compressed_bytes: None,
-        reach: &verifying.reach,
-        sidecar: verifying.sidecar.as_deref(),
+        stay: manner.stay,
+        keep: manner.keep,
+        compressed_bytes: found.compressed_bytes,
+        reach: &manner.reach,
+        sidecar: manner.sidecar.as_deref(),
     };
-    judged(verify::verify(engine, request, run.events(), run.narrator.cancellation.token()).await?)
+    judged(verify::verify(&found.engine, request, run.events(), run.narrator.cancellation.token()).await?)
 }
 
-/// A verdict as the stage's end.
-#[expect(clippy::result_large_err, reason = "made once in a run")]
-pub(super) fn judged(verification: Verification) -> Result<Told<()>, Failure> {
-    if verification.healthy {
-        return Ok(Told::done((), verification.reason));
-    }
-    let hint = verification.hint();
-    Err(Failure::Unhealthy { reason: verification.reason, hint })
+/// Where the image comes from.
+enum Whence<'a> {
+    Engine,
+    Registry(&'a ImageReference),
 }
 
-/// The image as the engine has it, or where it gets it from; and which of the two.
-async fn find(
+/// The engine's own image of that name counts, unless the name is the configuration's: its tag may have moved since.
+async fn whence<'a>(
     engine: &Engine,
-    verifying: &Verifying,
-    login: impl AsyncFnOnce(&ImageReference) -> Result<Option<Credentials>, Failure>,
-) -> Result<(VerifyImage, String), Failure> {
-    let name = verifying.image.written();
+    image: &'a EngineImage,
+    pull: PullPolicy,
+    is_configured: bool,
+) -> Result<Whence<'a>, Failure> {
+    let name = image.written();
     let is_here = engine.image(name).await.map_err(VerifyError::Engine)?.is_some();
-    match (verifying.pull, verifying.image.reference()) {
-        (PullPolicy::Missing | PullPolicy::Never, _) if is_here => {
-            Ok((VerifyImage::Present(name.to_owned()), format!("has {name} already")))
-        }
-        (PullPolicy::Missing | PullPolicy::Always, Some(reference)) => {
-            let credentials = login(reference).await?;
-            let always = verifying.pull == PullPolicy::Always;
-            let image = VerifyImage::Pull { reference: reference.to_string(), credentials, always };
-            Ok((image, format!("pulls {reference}")))
-        }
+    let counts = match pull {
+        PullPolicy::Missing => is_here && !is_configured,
+        PullPolicy::Never => is_here,
+        PullPolicy::Always => false,
+    };
+    match (pull, image.reference()) {
+        _ if counts => Ok(Whence::Engine),
+        (PullPolicy::Missing | PullPolicy::Always, Some(reference)) => Ok(Whence::Registry(reference)),
         (PullPolicy::Never, _) | (_, None) => {
             Err(VerifyError::Engine(EngineError::Missing { what: format!("image {name}") }).into())
         }
     }
+}
+
+fn present(image: &EngineImage) -> (VerifyImage, String) {
+    let name = image.written();
+    (VerifyImage::Present(name.to_owned()), format!("has {name} already"))
 }

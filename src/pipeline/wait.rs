@@ -14,7 +14,8 @@ use crate::{
         event::{Emitter, Event, Outcome, Stage},
         mask::Mask,
         operation::{OperationId, Verdict},
-        service::ServiceStatus,
+        reason::{Probing, Reason, Serving},
+        service::{LiveService, RunSettings, ServiceStatus},
         smoke::{Answer, OnFailure, SmokeTest},
     },
     stages::{
@@ -27,6 +28,9 @@ use crate::{
 
 /// How long an id that somebody typed may be absent from the list of the service's operations.
 const UNLISTED_GRACE: Duration = Duration::from_secs(30);
+
+/// How long the look at the service after a failure may take.
+const LOOK_LIMIT: Duration = Duration::from_secs(10);
 
 /// An operation to follow, and what to do after it.
 #[derive(Clone, Debug)]
@@ -71,10 +75,19 @@ async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &
     let Followed { started, mask, rules, .. } = followed;
     let (events, cancellation) = (&run.narrator.events, &run.narrator.cancellation);
     match gate::follow(target, logs, started, rules, mask, events, cancellation.token()).await {
-        GateEnd::Verdict { verdict: Verdict::Deployed, .. } => Ok(Told::done((), "SUCCEEDED")),
-        GateEnd::Verdict { verdict, reason, last_lines } => {
-            let create_failed = is_create_failed(target, started).await;
-            Err(Failure::Deployment { verdict, create_failed, reason, last_line: last_lines.last().cloned() })
+        GateEnd::Verdict { verdict: Verdict::Deployed, .. } | GateEnd::Verdict { evidence: None, .. } => {
+            Ok(Told::done((), "SUCCEEDED"))
+        }
+        GateEnd::Verdict { verdict, evidence: Some(evidence) } => {
+            let live = look_once(run, target, started).await;
+            let create_failed = live.as_ref().is_some_and(|live| live.status == ServiceStatus::CreateFailed);
+            let serving = serving(run, verdict, live.as_ref());
+            let probing = live.map(|LiveService { settings: RunSettings { port, health_check, .. }, .. }| Probing {
+                port,
+                health_check,
+            });
+            let reason = Box::new(Reason::of(*evidence, probing, serving));
+            Err(Failure::Deployment { verdict, create_failed, reason })
         }
         GateEnd::TimedOut { last } => Err(Failure::GateTimeout { last }),
         GateEnd::NeverListed => Err(Failure::NoOperation { operation: started.operation.clone() }),
@@ -83,10 +96,23 @@ async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &
     }
 }
 
-/// A first deployment that failed leaves a service that holds its name and takes no deployment.
-async fn is_create_failed<T: DeployTarget>(target: &T, started: &Started) -> bool {
-    let live = target.service(started.service.name()).await;
-    live.is_ok_and(|live| live.is_some_and(|live| live.status == ServiceStatus::CreateFailed))
+/// The service as it is after a failure, if it is told soon: the verdict does not wait for it.
+async fn look_once<T: DeployTarget>(run: &Run, target: &T, started: &Started) -> Option<LiveService> {
+    let look = tokio::time::timeout(LOOK_LIMIT, target.service(started.service.name()));
+    tokio::select! {
+        () = run.narrator.cancellation.token().cancelled() => None,
+        looked = look => looked.ok()?.ok()?,
+    }
+}
+
+/// What serves after a failure: after a rollback what served before, which is what the tag pointed at before it was moved.
+fn serving(run: &Run, verdict: Verdict, live: Option<&LiveService>) -> Option<Serving> {
+    if verdict != Verdict::RolledBack {
+        return None;
+    }
+    let before = run.progress.moved_tag().and_then(|moved| moved.previous);
+    let url = live.map(LiveService::address).filter(|url| !url.is_empty());
+    Some(Serving { digest: before.map(|before| before.digest), url })
 }
 
 /// Asks the service's URL, if that is wanted and there is one.

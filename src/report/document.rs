@@ -1,14 +1,18 @@
 //! What `--report FILE` holds: the run as one document, put together from its events.
 
+mod reading;
 mod shape;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
-use self::shape::{
-    Check, Copy, Exit, Identity, LogEntry, Mirror, Operation, Probe, Promotion, Request, Resumption, Retry, StageEntry,
-    StatusEntry, Verification,
+use self::{
+    reading::Reading,
+    shape::{
+        Check, Copy, Exit, Identity, LogEntry, Mirror, Operation, Probe, Promotion, Request, Resumption, Retry,
+        StageEntry, StatusEntry, Verification,
+    },
 };
 use super::{Moment, verdict};
 use crate::domain::{
@@ -16,6 +20,7 @@ use crate::domain::{
     event::{Event, milliseconds},
     exit_code::ExitCode,
     operation::OperationId,
+    reason::Reason,
 };
 
 /// The name and version of this shape. Fields may be added to it; none changes its meaning.
@@ -32,6 +37,7 @@ pub(super) struct Document {
     summary: String,
     causes: Vec<String>,
     hint: Option<String>,
+    reason: Option<Box<Reason>>,
     verb: String,
     version: String,
     image: String,
@@ -55,6 +61,8 @@ pub(super) struct Document {
     logs: VecDeque<LogEntry>,
     notices: Vec<String>,
     warnings: Vec<String>,
+    #[serde(flatten)]
+    reading: Reading,
 }
 
 impl Document {
@@ -67,6 +75,7 @@ impl Document {
             summary: String::new(),
             causes: Vec::new(),
             hint: None,
+            reason: None,
             verb: String::new(),
             version: String::new(),
             image: String::new(),
@@ -90,6 +99,7 @@ impl Document {
             logs: VecDeque::new(),
             notices: Vec::new(),
             warnings: Vec::new(),
+            reading: Reading::default(),
         }
     }
 
@@ -122,7 +132,14 @@ impl Document {
             Event::Promoted { repository, tag, previous, digest } => {
                 self.promotions.push(Promotion { repository, tag, previous, digest });
             }
-            Event::LogLine { source, line } => self.log(LogEntry { source, line }),
+            Event::LogLine { source, line } | Event::LoggedLine { source, line, .. } => {
+                self.log(LogEntry { source, line });
+            }
+            read @ (Event::Planned(_)
+            | Event::Status(_)
+            | Event::OrphanFound(_)
+            | Event::LogGroupDeleted { .. }
+            | Event::Printed { .. }) => self.reading.add(read),
             Event::Heartbeat { .. } | Event::BlobSkipped { .. } => (),
             Event::Notice { message } => self.notices.push(message),
             Event::Warning { message } => self.warnings.push(message),
@@ -251,13 +268,14 @@ impl Document {
     }
 
     fn end(&mut self, event: Event) {
-        let Event::RunFinished { exit_code, summary, causes, hint, service_url, digest, elapsed_ms } = event else {
+        let Event::RunFinished { exit_code, summary, causes, hint, reason, service_url, digest, elapsed_ms } = event
+        else {
             return;
         };
         self.verdict = verdict::word(exit_code);
         self.exit_code = Some(exit_code);
         (self.summary, self.causes, self.hint) = (summary, causes, hint);
-        (self.service_url, self.elapsed_ms) = (service_url, elapsed_ms);
+        (self.reason, self.service_url, self.elapsed_ms) = (reason, service_url, elapsed_ms);
         self.digest = digest.or(self.digest.take());
     }
 }

@@ -17,14 +17,16 @@ use crate::{
 
 /// What there is from a second on, until the next one named.
 type From<T> = (u64, T);
+/// An operation: id, kind, status.
+type Listed = (&'static str, OperationKind, &'static str);
 
 #[derive(Debug)]
 pub(super) struct Fake {
     begun: Instant,
     /// The service's status; `None`: there is no service.
     pub(super) status: Vec<From<Option<&'static str>>>,
-    /// Its operations, newest first: id, kind, status.
-    pub(super) operations: Vec<From<Vec<(&'static str, OperationKind, &'static str)>>>,
+    /// Its operations, newest first.
+    pub(super) operations: Vec<From<Vec<Listed>>>,
     /// The answers to orders, in turn: an operation, no answer (`None`), or an error code.
     pub(super) answers: Mutex<Vec<Result<Option<&'static str>, Option<&'static str>>>>,
     /// The orders given.
@@ -111,7 +113,7 @@ impl DeployTarget for Fake {
     ) -> Result<Option<ObservedOperation>, TargetError> {
         let listed = self.operations(service).await?;
         let found = listed.into_iter().find(|one| one.id == *operation);
-        Ok(found.map(|one| ObservedOperation { status: one.status, started_at: None, ended_at: None }))
+        Ok(found.map(|one| ObservedOperation { status: one.status, started_at: None, ended_at: None, usual: None }))
     }
 
     async fn operations(&self, _service: &ServiceArn) -> Result<Vec<PastOperation>, TargetError> {

@@ -2,6 +2,7 @@
 //! status alone: both can speak of something else.
 
 mod evidence;
+mod pace;
 mod story;
 
 #[cfg(test)]
@@ -12,13 +13,17 @@ use std::{future::Future, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::story::Story;
+use self::{
+    pace::{Call, Situation},
+    story::Story,
+};
 use crate::{
     aws::logs::LogReader,
     domain::{
         event::{Emitter, Event, milliseconds},
         mask::Mask,
         operation::{OperationStatus, Verdict},
+        reason::{Evidence, Outlook},
     },
     target::{DeployTarget, ObservedOperation, Started, TargetError},
 };
@@ -49,10 +54,8 @@ pub enum GateEnd {
     Verdict {
         /// What it came to.
         verdict: Verdict,
-        /// Why, when it did not succeed and the logs tell.
-        reason: Option<String>,
-        /// The last lines of the new version's output, when it did not succeed.
-        last_lines: Vec<String>,
+        /// What the logs tell of it, when it did not succeed.
+        evidence: Option<Box<Evidence>>,
     },
     /// The deadline passed; the operation still runs, as far as anybody knows.
     TimedOut {
@@ -83,27 +86,25 @@ enum Sight<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Decision {
     Done(Verdict),
-    LookAgainIn(Duration),
+    GoOn,
     GiveUp,
     NeverListed,
 }
 
-/// Pure: what a look at the operation calls for. Quick looks at first (a refused image ends in seconds), then every
-/// five seconds. A missing operation is "not yet" for its grace, an unknown status is waited out: neither is ever a success.
+/// Pure: what a look at the operation calls for. A missing operation is "not yet" for its grace, an unknown status is
+/// waited out: neither is ever a success.
 fn decide(sight: Sight<'_>, elapsed: Duration, rules: &GateRules) -> Decision {
     if let Sight::Listed(status) = sight
         && let Some(verdict) = status.verdict()
     {
-        return Decision::Done(verdict);
+        Decision::Done(verdict)
+    } else if elapsed >= rules.timeout {
+        Decision::GiveUp
+    } else if sight == (Sight::Unlisted { before: false }) && elapsed >= rules.unlisted_grace {
+        Decision::NeverListed
+    } else {
+        Decision::GoOn
     }
-    if elapsed >= rules.timeout {
-        return Decision::GiveUp;
-    }
-    if sight == (Sight::Unlisted { before: false }) && elapsed >= rules.unlisted_grace {
-        return Decision::NeverListed;
-    }
-    let interval = if elapsed < Duration::from_secs(15) { Duration::from_secs(1) } else { Duration::from_secs(5) };
-    Decision::LookAgainIn(interval.min(rules.timeout.saturating_sub(elapsed)))
 }
 
 /// Follows an operation. `mask` is applied to every line of the logs before anybody sees it.
@@ -118,46 +119,64 @@ pub async fn follow<T: DeployTarget, L: LogReader>(
 ) -> GateEnd {
     let begun = Instant::now();
     let deadline = begun + rules.timeout;
-    let mut watch = Watch { started, events, begun, seen: None, fault: None };
+    let mut watch = Watch::new(started, events, rules, begun);
     let mut story = Story::new(logs, started, mask, events);
+    let mut call = Call::Look;
     loop {
-        let last_look = deadline.max(Instant::now() + LAST_LOOK);
-        let asking = target.operation(&started.service, &started.operation);
-        let observed = match within(asking, last_look, cancel).await {
-            Err(Interruption::Cancelled) => return GateEnd::Cancelled,
-            Err(Interruption::Late) => return GateEnd::TimedOut { last: watch.seen },
-            Ok(Err(error)) if watch.is_final(&error) => return GateEnd::Lost(error),
-            Ok(answer) => answer,
-        };
-        if let Ok(Some(observed)) = &observed {
-            story.know_times(observed);
+        if matches!(call, Call::Read | Call::Both) {
+            // An interruption is seen to below.
+            let _read = within(story.read_page(), deadline, cancel).await;
+            watch.foresee(story.outlook());
         }
-        // The lines first: they are what led to the status. An interruption is seen to below.
-        let _read = within(story.read_on(), deadline, cancel).await;
-        match decide(watch.take(&observed), begun.elapsed(), rules) {
-            Decision::Done(verdict) => return conclude(verdict, story, cancel).await,
-            Decision::GiveUp => return GateEnd::TimedOut { last: watch.seen },
-            Decision::NeverListed => return GateEnd::NeverListed,
-            Decision::LookAgainIn(interval) => tokio::select! {
-                () = cancel.cancelled() => return GateEnd::Cancelled,
-                () = tokio::time::sleep(jittered(interval)) => {}
-            },
+        if matches!(call, Call::Look | Call::Both) {
+            let last_look = deadline.max(Instant::now() + LAST_LOOK);
+            let asking = target.operation(&started.service, &started.operation);
+            let observed = match within(asking, last_look, cancel).await {
+                Err(Interruption::Cancelled) => return GateEnd::Cancelled,
+                Err(Interruption::Late) => return GateEnd::TimedOut { last: watch.seen },
+                Ok(Err(error)) if watch.is_final(&error) => return GateEnd::Lost(error),
+                Ok(answer) => answer,
+            };
+            if let Ok(Some(observed)) = &observed {
+                story.know_times(observed);
+            }
+            match decide(watch.take(&observed), begun.elapsed(), rules) {
+                Decision::Done(verdict) => return conclude(verdict, story, cancel).await,
+                Decision::GiveUp => return GateEnd::TimedOut { last: watch.seen },
+                Decision::NeverListed => return GateEnd::NeverListed,
+                Decision::GoOn => {}
+            }
+        }
+        let (after, next) = watch.next_beat(story.is_readable());
+        call = next;
+        tokio::select! {
+            () = cancel.cancelled() => return GateEnd::Cancelled,
+            () = tokio::time::sleep(after) => {}
         }
     }
 }
 
 /// The verdict with what the logs say on it. A cancellation ends the search for evidence, not the verdict.
 async fn conclude<L: LogReader>(verdict: Verdict, mut story: Story<'_, L>, cancel: &CancellationToken) -> GateEnd {
-    let (reason, last_lines) = match verdict {
-        Verdict::Deployed => (None, Vec::new()),
+    let deadline = Instant::now() + EVIDENCE_LIMIT;
+    let evidence = match verdict {
+        Verdict::Deployed => {
+            let _read = within(story.read_page(), deadline, cancel).await;
+            None
+        }
         Verdict::RolledBack | Verdict::Failed | Verdict::RollbackFailed => {
-            let _searched = within(story.search(), Instant::now() + EVIDENCE_LIMIT, cancel).await;
-            story.tell_evidence()
+            let searching = async {
+                story.read_on().await;
+                story.search().await;
+            };
+            let _searched = within(searching, deadline, cancel).await;
+            Some(Box::new(story.tell_evidence()))
         }
     };
     let operation = story.started.operation.clone();
-    story.events.emit(Event::Gated { operation, verdict, reason: reason.clone() });
-    GateEnd::Verdict { verdict, reason, last_lines }
+    let reason = evidence.as_ref().and_then(|evidence| evidence.found.said.clone());
+    story.events.emit(Event::Gated { operation, verdict, reason });
+    GateEnd::Verdict { verdict, evidence }
 }
 
 /// Why work was not waited for.
@@ -183,12 +202,68 @@ async fn within<T>(
 struct Watch<'a> {
     started: &'a Started,
     events: &'a Emitter,
+    rules: &'a GateRules,
     begun: Instant,
     seen: Option<OperationStatus>,
     fault: Option<String>,
+    usual: Option<Duration>,
+    outlook: Outlook,
+    outlook_since: Instant,
+    /// The end was foretold just now.
+    is_alarmed: bool,
+    beats: u32,
+    /// Looks in a row that were refused because there were too many.
+    refusals: u32,
 }
 
-impl Watch<'_> {
+impl<'a> Watch<'a> {
+    fn new(started: &'a Started, events: &'a Emitter, rules: &'a GateRules, begun: Instant) -> Self {
+        Self {
+            started,
+            events,
+            rules,
+            begun,
+            seen: None,
+            fault: None,
+            usual: None,
+            outlook: Outlook::Open,
+            outlook_since: begun,
+            is_alarmed: false,
+            beats: 0,
+            refusals: 0,
+        }
+    }
+
+    /// Takes note of what is foretold. It only comes nearer: lines come late, and are then of before.
+    fn foresee(&mut self, outlook: Outlook) {
+        if outlook > self.outlook {
+            (self.outlook, self.outlook_since) = (outlook, Instant::now());
+            self.is_alarmed = outlook == Outlook::Ending;
+        }
+    }
+
+    /// When to ask again, and whom. The deadline, and that of an operation that is not listed, are looks of their own.
+    fn next_beat(&mut self, is_readable: bool) -> (Duration, Call) {
+        self.beats += 1;
+        if std::mem::take(&mut self.is_alarmed) {
+            return (Duration::ZERO, Call::Look);
+        }
+        let elapsed = self.begun.elapsed();
+        let beat = pace::next(&Situation {
+            elapsed,
+            beats: self.beats,
+            usual: self.usual,
+            is_readable,
+            outlook: self.outlook,
+            since: self.outlook_since.elapsed(),
+        });
+        let after = pace::backed_off(pace::jittered(beat.after, fastrand::f64()), self.refusals, fastrand::f64());
+        let unlisted = self.seen.is_none() && elapsed < self.rules.unlisted_grace;
+        let limit = if unlisted { self.rules.unlisted_grace.min(self.rules.timeout) } else { self.rules.timeout };
+        let left = limit.saturating_sub(elapsed);
+        if after < left { (after, beat.call) } else { (left, Call::Look) }
+    }
+
     /// Whether asking again cannot help.
     fn is_final(&self, error: &TargetError) -> bool {
         let is_settled = self.seen.is_some() || self.begun.elapsed() >= UNKNOWN_SERVICE_GRACE;
@@ -197,9 +272,15 @@ impl Watch<'_> {
 
     /// Tells what is new in an answer: a status, or a fault, each once.
     fn take<'o>(&mut self, answer: &'o Result<Option<ObservedOperation>, TargetError>) -> Sight<'o> {
+        let is_refused = matches!(answer, Err(TargetError::Call(fault)) if fault.is_throttling());
+        self.refusals = if is_refused { self.refusals + 1 } else { 0 };
         match answer {
             Ok(Some(observed)) => {
                 self.fault = None;
+                self.usual = observed.usual.or(self.usual);
+                if observed.status == OperationStatus::RollbackInProgress {
+                    self.foresee(Outlook::RollingBack);
+                }
                 if self.seen.as_ref() != Some(&observed.status) {
                     self.seen = Some(observed.status.clone());
                     self.events.emit(Event::OperationObserved {
@@ -224,9 +305,4 @@ impl Watch<'_> {
             }
         }
     }
-}
-
-/// Up to a tenth shorter: many jobs that began together must not ask together for ever.
-fn jittered(interval: Duration) -> Duration {
-    interval.mul_f64(1.0 - fastrand::f64() * 0.1)
 }

@@ -113,20 +113,46 @@ pub async fn resolve_image(
     Ok(ResolvedImage { reference: image.clone(), manifest, platforms })
 }
 
-/// The bytes that App Runner pulls of an image: its layers as they are in the registry. `None` when they cannot be told:
-/// no verdict should wait for that.
-pub async fn compressed_bytes(registry: &Registry, image: &ResolvedImage) -> Option<u64> {
-    let layers = match image.manifest.parse().ok()? {
-        Manifest::Image { layers, .. } => layers,
-        Manifest::Index { members } => {
-            let member = members.into_iter().find(|member| member.runs_on_app_runner)?;
-            let digest = member.descriptor.digest;
-            let manifest = registry.manifest(image.reference.repository(), digest.as_str()).await.ok()??;
-            match manifest.parse().ok()? {
-                Manifest::Image { layers, .. } => layers,
-                Manifest::Index { .. } => return None,
-            }
-        }
-    };
-    Some(layers.iter().map(|layer| layer.size_bytes).sum())
+/// The image that App Runner runs: what is resolved, or its member for the platform.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Runnable {
+    /// Its manifest.
+    pub manifest: Digest,
+    /// Its configuration.
+    pub config: Digest,
+    /// The bytes that App Runner pulls: its layers as they are in the registry.
+    pub compressed_bytes: u64,
+}
+
+impl Runnable {
+    /// What an engine that has it knows it by, if it was resolved to this.
+    #[must_use]
+    pub fn known_as(&self, resolved: &Digest) -> Vec<Digest> {
+        let mut names = vec![self.config.clone(), self.manifest.clone()];
+        names.extend((*resolved != self.manifest).then(|| resolved.clone()));
+        names
+    }
+}
+
+/// What App Runner runs of an image; of an index, its registry is asked for the member. `None` when it cannot be told: no
+/// verdict should wait for that.
+pub async fn runnable(registry: &Registry, image: &ResolvedImage) -> Option<Runnable> {
+    if let Some(itself) = image_of(&image.manifest) {
+        return Some(itself);
+    }
+    let Manifest::Index { members } = image.manifest.parse().ok()? else { return None };
+    let member = members.into_iter().find(|member| member.runs_on_app_runner)?;
+    let digest = member.descriptor.digest;
+    image_of(&registry.manifest(image.reference.repository(), digest.as_str()).await.ok()??)
+}
+
+fn image_of(manifest: &RawManifest) -> Option<Runnable> {
+    match manifest.parse().ok()? {
+        Manifest::Image { config, layers } => Some(Runnable {
+            manifest: manifest.digest.clone(),
+            config: config.digest,
+            compressed_bytes: layers.iter().map(|layer| layer.size_bytes).sum(),
+        }),
+        Manifest::Index { .. } => None,
+    }
 }

@@ -7,6 +7,7 @@ mod command;
 mod conclusion;
 mod diagnosis;
 mod ending;
+mod fetching;
 mod finding;
 mod judge;
 mod memory;
@@ -21,25 +22,23 @@ mod tests;
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use self::cleaning::{clean_up, mark_pull, sweep};
 pub use self::{
     cleaning::may_keep,
+    fetching::VerifyImage,
     finding::Finding,
     judge::ProbeRecord,
     probe::{Answer, Seen},
     sidecar::serve as serve_sidecar,
 };
+use self::{
+    cleaning::sweep,
+    fetching::{Fetching, PULL_LIMIT},
+};
 use crate::{
-    docker::{
-        Engine, EngineError,
-        error::Tried,
-        image::{ImageFacts, PLATFORM},
-    },
+    docker::{Engine, EngineError, error::Tried},
     domain::{
-        credentials::Credentials,
         event::{Emitter, Event, milliseconds},
         finding::FindingReport,
         reach::ReachChoice,
@@ -49,32 +48,6 @@ use crate::{
 
 /// How often an image that vanishes after its pull is pulled in all.
 const PULL_ATTEMPTS: u32 = 4;
-/// How long a pull may take.
-const PULL_LIMIT: Duration = Duration::from_mins(15);
-
-/// Which image is judged.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum VerifyImage {
-    /// One the engine has.
-    Present(String),
-    /// One the engine fetches first, and forgets afterwards if it did not have it before.
-    Pull {
-        /// `HOST[:PORT]/REPOSITORY@sha256:…`, as the engine must dial it.
-        reference: String,
-        /// What the registry knows the engine by, given to it for this pull only. Nothing: it takes anybody.
-        credentials: Option<Credentials>,
-        /// Whether it is pulled even if the engine has an image of that name.
-        always: bool,
-    },
-}
-
-impl VerifyImage {
-    fn name(&self) -> &str {
-        match self {
-            Self::Present(name) | Self::Pull { reference: name, .. } => name,
-        }
-    }
-}
 
 /// What is to be judged, and under which settings.
 #[derive(Clone, Debug)]
@@ -271,14 +244,16 @@ pub async fn verify(
     let command = request.settings.start_command.as_deref().map_or(Ok(None), command::words)?;
     let environment = command::environment(request.settings)?;
     sweep(engine, events).await;
-    let fetched = unless_cancelled(cancel, fetches(engine, &request.image)).await?;
-    let marker = if fetched { mark_pull(engine, request.image.name(), request.run_id, events).await } else { None };
-    let attempt = async || {
-        if let Some(finding) = unless_cancelled(cancel, fetch(engine, &request)).await? {
-            let verification = Verification::unfit(finding, request.settings);
-            tell(events, &verification);
-            return Ok(verification);
-        }
+    let mut fetching = Fetching::new(engine, &request, events, cancel);
+    let attempt = async |fetching: &mut Fetching<'_>| {
+        let image = match fetching.image().await? {
+            Ok(image) => image,
+            Err(finding) => {
+                let verification = Verification::unfit(finding, request.settings);
+                tell(events, &verification);
+                return Ok(verification);
+            }
+        };
         let trial = trial::Trial {
             engine,
             settings: request.settings,
@@ -289,28 +264,19 @@ pub async fn verify(
             reach: request.reach,
             sidecar: request.sidecar,
         };
-        trial.run(request.image.name(), request.run_id, command.clone(), environment.clone()).await
+        // Boxed: it holds every step of a check, and whoever awaits it would hold all of that too.
+        Box::pin(trial.run(&image, request.run_id, command.clone(), environment.clone())).await
     };
-    let mut judged = attempt().await;
+    let mut judged = attempt(&mut fetching).await;
     // Engines are shared. Another run that is done with the same content removes it, and may do so just between our pull
     // and our container.
     for _ in 1..PULL_ATTEMPTS {
-        if fetched && matches!(judged, Err(VerifyError::Engine(EngineError::Missing { .. }))) {
-            judged = attempt().await;
+        let may_come_back = matches!(request.image, VerifyImage::Pull { .. });
+        if may_come_back && matches!(judged, Err(VerifyError::Engine(EngineError::Missing { .. }))) {
+            judged = attempt(&mut fetching).await;
         }
     }
-    let keeps = request.keep && !matches!(judged, Err(VerifyError::Cancelled));
-    let forget = async {
-        if fetched && !keeps {
-            engine.remove_image(request.image.name()).await?;
-        }
-        // After the image: as long as that is there, the next run must know of it.
-        match &marker {
-            Some(marker) => engine.remove_volume(marker).await,
-            None => Ok(()),
-        }
-    };
-    clean_up(events, cancel, forget).await;
+    fetching.forget(request.keep && !matches!(judged, Err(VerifyError::Cancelled))).await;
     judged
 }
 
@@ -326,14 +292,6 @@ async fn unless_cancelled<T>(
     }
 }
 
-/// Whether the image has to be fetched. What the engine had before, it keeps.
-async fn fetches(engine: &Engine, image: &VerifyImage) -> Result<bool, VerifyError> {
-    match image {
-        VerifyImage::Present(_) => Ok(false),
-        VerifyImage::Pull { reference, .. } => Ok(engine.image(reference).await?.is_none()),
-    }
-}
-
 /// Tells the verdict.
 fn tell(events: &Emitter, verification: &Verification) {
     events.emit(Event::Verified {
@@ -344,41 +302,4 @@ fn tell(events: &Emitter, verification: &Verification) {
         ready_ms: verification.ready.map(milliseconds),
         allowed_ms: milliseconds(verification.allowed),
     });
-}
-
-/// Sees to it that the engine has the image. Gives why App Runner could not run it, if that is certain already.
-async fn fetch(engine: &Engine, request: &VerifyRequest<'_>) -> Result<Option<Finding>, VerifyError> {
-    let name = request.image.name();
-    let mut facts = engine.image(name).await?;
-    if let VerifyImage::Pull { reference, credentials, always } = &request.image
-        && (*always || facts.is_none())
-    {
-        match timeout(PULL_LIMIT, engine.pull_image(reference, credentials.as_ref())).await {
-            Err(_) => return Err(VerifyError::PullTimedOut { reference: reference.clone() }),
-            Ok(Err(error)) if lacks_the_platform(&error) => {
-                return Ok(Some(Finding::WrongArchitecture { platform: Some("other platforms".to_owned()) }));
-            }
-            Ok(pulled) => pulled?,
-        }
-        facts = engine.image(name).await?;
-    }
-    match facts {
-        None => Err(EngineError::Missing { what: format!("image {name}") }.into()),
-        Some(facts) => Ok(unfit(facts, request.compressed_bytes)),
-    }
-}
-
-/// Why App Runner could not run an image, as far as the engine's facts tell.
-fn unfit(facts: ImageFacts, compressed_bytes: Option<u64>) -> Option<Finding> {
-    if facts.platform == PLATFORM {
-        diagnosis::fits(facts.size_bytes, compressed_bytes).err()
-    } else {
-        Some(Finding::WrongArchitecture { platform: Some(facts.platform) })
-    }
-}
-
-/// An index without a member for the platform is the image's fault, not the pull's.
-fn lacks_the_platform(error: &EngineError) -> bool {
-    let words = ["no matching manifest for", "no match for platform", "does not match the specified platform"];
-    matches!(error, EngineError::Pull { reason, .. } if words.iter().any(|words| reason.contains(words)))
 }

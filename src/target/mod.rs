@@ -1,6 +1,6 @@
 //! Where a deployment is released and followed. App Runner is the first such place; ECS Express Mode will be the second.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
 
@@ -65,6 +65,8 @@ pub struct ObservedOperation {
     pub started_at: Option<Timestamp>,
     /// When it ended, likewise; absent while it runs. May be given in whole seconds, rounded down.
     pub ended_at: Option<Timestamp>,
+    /// How long the service's deployments before it took that succeeded, the shortest of the last few; absent when none is listed.
+    pub usual: Option<Duration>,
 }
 
 /// Why a deployment target gave no good answer.

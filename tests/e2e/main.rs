@@ -23,6 +23,8 @@ mod output;
 mod page;
 mod pointing;
 mod pull_through;
+mod reach;
+mod reading;
 mod refusals;
 mod releasing;
 mod roles;

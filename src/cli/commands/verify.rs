@@ -1,18 +1,23 @@
-//! `shipgate verify IMAGE`: the local check alone.
+//! `shipgate verify IMAGE | --target NAME`: the local check alone.
 
 use crate::{
     cli::{
-        args::{SettingsArgs, VerifyArgs},
+        args::{PlaceArgs, SettingsArgs, VerifyArgs},
         console::Console,
         wire,
     },
     config::{
         environment::Environment,
-        verifying::{self, SettingsWords, VerifyWords},
+        overrides::Overrides,
+        verifying::{self, OfTarget, SettingsWords, VerifyWords, Verifying},
     },
     docker::Engine,
     domain::{event::Event, exit_code::ExitCode, image::ImageReference},
-    pipeline::{failure::Failure, verifying as order},
+    pipeline::{
+        deploy::Run,
+        failure::{Deployed, Failure},
+        verifying as order,
+    },
 };
 
 /// Checks.
@@ -22,22 +27,60 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
         Ok(console) => console,
         Err(code) => return code,
     };
+    let overrides = overrides(args.place.clone());
+    let words = words(args);
+    let of_target = overrides.map(|overrides| verifying::read_for_target(&words, &overrides, &environment));
+    let told = of_target.as_ref().and_then(|read| read.as_ref().ok());
     console.emitter().emit(Event::RunStarted {
         verb: "verify".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        image: args.image.clone(),
-        target: None,
+        image: told.map(|read| read.image.to_string()).or_else(|| words.image.clone()).unwrap_or_default(),
+        target: told.map(|read| read.target.name.clone()),
     });
     console
         .finish_with(async {
             let run = console.run(String::new());
             run.progress.only_reads();
-            let verifying = verifying::read(&words(args), &environment).map_err(Failure::Configuration)?;
-            let engine = wire::docker_environment(&environment);
-            let login = async |image: &ImageReference| wire::login_of(image, &environment).await;
-            Box::pin(order::verify(&run, &verifying, Engine::connect(&engine), login)).await
+            match of_target {
+                Some(read) => for_target(&run, &read.map_err(Failure::Configuration)?, &environment).await,
+                None => {
+                    let read = verifying::read(&words, &environment).map_err(Failure::Configuration)?;
+                    alone(&run, &read, &environment).await
+                }
+            }
         })
         .await
+}
+
+async fn alone(run: &Run, verifying: &Verifying, environment: &Environment) -> Result<Deployed, Failure> {
+    let engine = wire::docker_environment(environment);
+    let login = async |image: &ImageReference| wire::login_of(image, environment).await;
+    Box::pin(order::verify(run, verifying, Engine::connect(&engine), login)).await
+}
+
+async fn for_target(run: &Run, verifying: &OfTarget, environment: &Environment) -> Result<Deployed, Failure> {
+    let (events, OfTarget { target, registry, .. }) = (run.events(), verifying);
+    let connecting = wire::connect_check(target, environment, events);
+    let opening = async |image: &ImageReference| {
+        Box::pin(wire::open_source(image, registry.as_ref(), target, environment, events)).await
+    };
+    Box::pin(order::verify_for_target(run, verifying, connecting, opening)).await
+}
+
+/// What leads to a target, if anything is to.
+fn overrides(args: PlaceArgs) -> Option<Overrides> {
+    let overrides = Overrides {
+        file: args.file,
+        target: args.target,
+        service: args.service,
+        region: args.region,
+        role: args.role,
+        external_id: args.external_id,
+        registry_role: args.registry_role,
+        registry_external_id: args.registry_external_id,
+        ..Overrides::default()
+    };
+    (overrides != Overrides::default()).then_some(overrides)
 }
 
 fn words(args: VerifyArgs) -> VerifyWords {
@@ -47,6 +90,7 @@ fn words(args: VerifyArgs) -> VerifyWords {
         pull: args.pull,
         stay: args.stay,
         reach: args.reach,
+        keep: args.keep,
     }
 }
 
@@ -57,7 +101,7 @@ fn settings_words(args: SettingsArgs) -> SettingsWords {
         start_command: args.start_command,
         cpu: args.cpu,
         memory: args.memory,
-        variables: args.variables,
+        variables: args.variables.iter().map(|text| text.reveal().to_owned()).collect(),
         variable_files: args.variable_files,
         health_protocol: args.health_protocol,
         health_path: args.health_path,
@@ -65,5 +109,19 @@ fn settings_words(args: SettingsArgs) -> SettingsWords {
         health_timeout: args.health_timeout,
         healthy_threshold: args.healthy_threshold,
         unhealthy_threshold: args.unhealthy_threshold,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::args::Cli;
+
+    #[test]
+    fn values_of_variables_are_not_shown() {
+        let arguments = ["shipgate", "verify", "shop/api:v1", "-e", "TOKEN=hunter2"];
+        let shown = format!("{:?}", Cli::try_parse_from(arguments).unwrap());
+        assert!(shown.contains("variables: [Secret(…)]") && !shown.contains("hunter2"), "{shown}");
     }
 }

@@ -31,6 +31,7 @@ fn flags_alone_are_enough() {
         create_repository: true,
         via: text("pull-through"),
         no_verify: true,
+        stay: text("10s"),
         if_busy: text("fail"),
         busy_timeout: text("5m"),
         auto_deployments: text("off"),
@@ -46,7 +47,7 @@ fn flags_alone_are_enough() {
     assert_eq!((target.name.as_str(), target.service.as_str()), ("default", "shop-api"));
     assert_eq!(target.access.hops[0].external_id.as_deref(), Some("x-1"));
     assert_eq!((target.create_repository, target.verify.skip, target.gate_timeout.as_secs()), (true, true, 5));
-    assert_eq!(target.via, Via::PullThrough);
+    assert_eq!((target.via, target.verify.stay.as_secs()), (Via::PullThrough, 10));
     let release = &target.release;
     let consent =
         Consent { resume: true, recreate: false, force: true, if_busy: IfBusy::Fail, on_push: OnPush::TurnOff };
@@ -77,6 +78,7 @@ fn bad_flags_are_told_by_name_and_all_at_once() {
         access_role: text(""),
         cpu: text("7"),
         port: text("0"),
+        stay: text("long"),
         if_busy: text("hope"),
         busy_timeout: text("soon"),
         auto_deployments: text("on"),
@@ -102,6 +104,7 @@ fn bad_flags_are_told_by_name_and_all_at_once() {
     --repository: `A` is not a repository's path without its host (lower-case words joined by . _ - /)
     --role: `me` is not the ARN of an IAM role (arn:aws:iam::123456789012:role/name)
     --service: `${GIT_SHA}` is not an App Runner service name (4 to 40 letters, digits, - and _, beginning with a letter or digit)
+    --stay: `long` is not a time (such as 10s or 2m, at most 1h)
     --tag: `a b` is not a tag (at most 128 of letters, digits, . _ - and not beginning with . or -)
     --via: `pigeon` is not a way to the destination (copy or pull-through)
     ");

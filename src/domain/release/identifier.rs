@@ -124,6 +124,7 @@ mod tests {
 
     #[test]
     fn the_tag_is_moved_where_it_can_be() {
+        use Naming::{AsLive, Digest as ByDigest, Tag};
         let (wanted, other) = (Digest::of(b"wanted"), Digest::of(b"other"));
         let (mutable, immutable) =
             (TagMutability::default(), TagMutability { immutable: true, exclusions: Vec::new() });
@@ -132,7 +133,6 @@ mod tests {
         let pinned = format!("Digest {REPOSITORY}@{wanted}");
         let (moved, fixed) = (format!("Tag {REPOSITORY}:live"), format!("FixedTag {REPOSITORY}:live"));
         let own = format!("FixedTag {REPOSITORY}:v7");
-        use Naming::{AsLive, Digest as ByDigest, Tag};
         let table = [
             (&by_tag, false, &mutable, None, AsLive, &moved),
             (&by_tag, false, &mutable, Some(&other), AsLive, &moved),

@@ -118,10 +118,10 @@ mod tests {
 
     #[test]
     fn only_the_newest_operation_and_a_record_of_it_tell() {
+        use OperationKind::{CreateService, DeleteService, Other, ResumeService, StartDeployment, UpdateService};
         let (wanted, other) = (Digest::of(b"wanted"), Digest::of(b"other"));
         let ours = OperationId::new("a1");
         let under_way = Standing::UnderWay(ours.clone());
-        use OperationKind::{CreateService, DeleteService, Other, ResumeService, StartDeployment, UpdateService};
         let table = [
             (StartDeployment, "SUCCEEDED", Some(&wanted), true, Standing::Deployed),
             (CreateService, "SUCCEEDED", Some(&wanted), true, Standing::Deployed),

@@ -6,7 +6,7 @@ use crate::domain::{operation::OperationId, service::ServiceStatus};
 const NONE: Consent =
     Consent { resume: false, recreate: false, force: false, if_busy: IfBusy::Wait, on_push: OnPush::Follow };
 
-fn facts<'a>(status: Option<&'a ServiceStatus>, configured: Configured, auto_deployments: bool) -> Facts<'a> {
+fn facts(status: Option<&ServiceStatus>, configured: Configured, auto_deployments: bool) -> Facts<'_> {
     Facts { status, configured, auto_deployments, tag_in_place: false, standing: Standing::Unknown }
 }
 
@@ -19,9 +19,7 @@ fn said(decided: Result<Course, Refusal>) -> String {
     match decided {
         Ok(Course { first: Some(first), verb }) => format!("{}+{}", first.name(), verb.name()),
         Ok(Course { first: None, verb }) => verb.name().to_owned(),
-        Err(refusal) => {
-            refusal.to_string().split(|c| c == '(' || c == ',').next().unwrap_or_default().trim().to_owned()
-        }
+        Err(refusal) => refusal.to_string().split(['(', ',']).next().unwrap_or_default().trim().to_owned(),
     }
 }
 
@@ -136,6 +134,76 @@ fn a_preparation_never_stands_before_a_verb_that_it_makes_pointless() {
                 let turns_off = course.first == Some(Preparation::TurnOffAutoDeployments);
                 assert!(!(turns_off && course.verb == ReleaseVerb::FollowPush), "{word}");
             }
+        }
+    }
+}
+
+/// Every combination there is, and what must hold of each.
+#[test]
+fn nothing_is_done_that_was_not_consented_to_and_nothing_twice() {
+    let mut seen = 0;
+    for word in ["RUNNING", "OPERATION_IN_PROGRESS", "PAUSED", "CREATE_FAILED", "DELETE_FAILED", "DELETED", "SLEEPING"]
+    {
+        let status = ServiceStatus::from(word);
+        for configured in [Configured::AsWanted, Configured::Otherwise, Configured::NotAnImage] {
+            for bits in 0..128_u32 {
+                let bit = |at: u32| bits & (1 << at) != 0;
+                for standing in [Standing::Unknown, Standing::Deployed, Standing::UnderWay(ours())] {
+                    let facts = Facts {
+                        status: Some(&status),
+                        configured,
+                        auto_deployments: bit(0),
+                        tag_in_place: bit(1),
+                        standing,
+                    };
+                    let consent = Consent {
+                        resume: bit(2),
+                        recreate: bit(3),
+                        force: bit(4),
+                        if_busy: if bit(5) { IfBusy::Wait } else { IfBusy::Fail },
+                        on_push: if bit(6) { OnPush::Follow } else { OnPush::TurnOff },
+                    };
+                    if let Ok(course) = decide(&facts, consent) {
+                        assert_sound(word, &facts, consent, &course);
+                        seen += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 1000, "{seen}");
+}
+
+fn assert_sound(word: &str, facts: &Facts<'_>, consent: Consent, course: &Course) {
+    let what = format!("{word} {facts:?} {consent:?} {course:?}");
+    match course.first {
+        Some(Preparation::Wait) => {
+            assert!(word == "OPERATION_IN_PROGRESS" && consent.if_busy == IfBusy::Wait, "{what}");
+        }
+        Some(Preparation::Resume) => assert!(word == "PAUSED" && consent.resume, "{what}"),
+        Some(Preparation::Delete) => assert!(word.ends_with("_FAILED") && consent.recreate, "{what}"),
+        Some(Preparation::TurnOffAutoDeployments) => {
+            assert!(facts.auto_deployments && consent.on_push == OnPush::TurnOff, "{what}");
+        }
+        None => {}
+    }
+    let runs = ["RUNNING", "OPERATION_IN_PROGRESS"].contains(&word);
+    match course.verb {
+        ReleaseVerb::Nothing => assert!(runs && facts.standing == Standing::Deployed && !consent.force, "{what}"),
+        ReleaseVerb::Follow(_) => assert!(runs && facts.standing == Standing::UnderWay(ours()), "{what}"),
+        ReleaseVerb::CreateService => {
+            assert!(word == "DELETED" || course.first == Some(Preparation::Delete), "{what}");
+        }
+        ReleaseVerb::StartDeployment => {
+            assert!(word != "CREATE_FAILED" && facts.configured == Configured::AsWanted, "{what}");
+            let the_push_deploys = facts.auto_deployments && !facts.tag_in_place && course.first.is_none();
+            assert!(!the_push_deploys, "twice: {what}");
+        }
+        ReleaseVerb::UpdateService => assert_eq!(facts.configured, Configured::Otherwise, "{what}"),
+        ReleaseVerb::Rebuild => assert_eq!(word, "CREATE_FAILED", "{what}"),
+        ReleaseVerb::FollowPush => {
+            assert!(facts.auto_deployments && !facts.tag_in_place && consent.on_push == OnPush::Follow, "{what}");
+            assert_eq!(facts.configured, Configured::AsWanted, "{what}");
         }
     }
 }

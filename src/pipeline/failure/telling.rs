@@ -19,8 +19,11 @@ impl Failure {
     /// What the world looks like now, in one line. `progress` is how far the run came.
     #[must_use]
     pub fn world(&self, progress: &Progress) -> String {
-        if progress.is_reading() {
-            return "nothing was changed".to_owned();
+        match progress.deleted_log_groups() {
+            0 if progress.is_reading() => return "nothing was changed".to_owned(),
+            0 => {}
+            1 => return "1 log group was deleted; nothing else was changed".to_owned(),
+            count => return format!("{count} log groups were deleted; nothing else was changed"),
         }
         let serving = self.what_serves(progress);
         match progress.moved_tag() {
@@ -55,6 +58,11 @@ impl Failure {
             | Self::NoOperation { .. }
             | Self::NothingBefore { .. }
             | Self::History { .. }
+            | Self::Services(_)
+            | Self::NoConsent { .. }
+            | Self::FileExists { .. }
+            | Self::File { .. }
+            | Self::Stopped { .. }
             | Self::Resolve(_)
             | Self::Preflight(_) => "nothing was changed",
             Self::Copy(_) => {
@@ -63,12 +71,14 @@ impl Failure {
             Self::Mirror(failure) => failure.world(),
             Self::Destinations(failure) => failure.world(),
             Self::CopyStopped { world, .. } => world,
-            Self::Unhealthy { .. } | Self::Unverifiable(_) | Self::NoEngine(_) | Self::Changed(_) => {
-                "no tag was moved and nothing was deployed"
-            }
+            Self::Changed(_) if progress.moved_tag().is_some() => "nothing was deployed",
+            Self::Unhealthy { .. }
+            | Self::Unverifiable(_)
+            | Self::NoEngine(_)
+            | Self::Prepare(PrepareError::StillBusy { .. })
+            | Self::Changed(_) => "no tag was moved and nothing was deployed",
             Self::Promote(PromoteError::NotMoved { .. }) => "the tag points where it did and nothing was deployed",
             Self::Promote(PromoteError::Unknown { .. }) => "nothing was deployed; where the tag points is not known",
-            Self::Prepare(PrepareError::StillBusy { .. }) => "no tag was moved and nothing was deployed",
             Self::Prepare(_) => "no tag was moved; what the service is like now is not known: look at it",
             Self::Release(ReleaseError::NoPush) => "the deployment that the push of the tag begins may be running",
             Self::Release(ReleaseError::Nothing { .. }) => "nothing was deployed, as far as is known",
@@ -88,7 +98,13 @@ impl Failure {
                 "the version before was ordered again; what serves now is not known: look at the service"
             }
             Self::SmokeTest { returned: None, .. } => "the new version serves",
-            Self::Deployment { verdict: Verdict::RolledBack, .. } => "the old version serves",
+            Self::Deployment { verdict: Verdict::RolledBack, reason, .. } => {
+                let known = reason.serving.as_ref().and_then(|serving| serving.digest.as_ref());
+                return match known {
+                    Some(digest) => format!("the old version serves, {}", digest.short()),
+                    None => "the old version serves".to_owned(),
+                };
+            }
             Self::Deployment { create_failed: true, .. } => {
                 "the service is in CREATE_FAILED: it holds its name and serves nothing"
             }
@@ -99,6 +115,12 @@ impl Failure {
             Self::Cancelled { .. } => {
                 return match progress.operation() {
                     Some(operation) => format!("operation {operation} goes on in App Runner, which cannot be stopped"),
+                    None if progress.order_is_given() => {
+                        "a deployment may be running: the order for it was given, and not answered".to_owned()
+                    }
+                    None if progress.tag_is_moving() => {
+                        "nothing was deployed; where the tag points is not known".to_owned()
+                    }
                     None if progress.push_is_unseen() => {
                         "the deployment that the push of the tag begins may be running".to_owned()
                     }
@@ -123,18 +145,12 @@ impl Failure {
             Self::Unverifiable(error) => error.hint(),
             Self::Promote(error) => error.hint(),
             Self::Unhealthy { hint, .. } => hint.clone(),
-            Self::Deployment { verdict: Verdict::RolledBack, .. } => Some(
-                "mend the cause, then deploy again; what only the service is given can be given to the local check too \
-                 (`verify.environment`)"
-                    .to_owned(),
-            ),
-            Self::Deployment { create_failed: true, .. } => {
-                Some(
-                    "mend the cause, then run the same command again: it rebuilds the service in place. With --recreate it \
-                     deletes the service and creates it anew: its URL, ARN and log groups change"
-                        .to_owned(),
-                )
-            }
+            Self::Deployment { create_failed: true, reason, .. } => Some(format!(
+                "{}\nthen run the same command again: it rebuilds the service in place. With --recreate it deletes the service and \
+                 creates it anew: its URL, ARN and log groups change",
+                reason.next
+            )),
+            Self::Deployment { reason, .. } => Some(format!("{}\nthen deploy again", reason.next)),
             Self::GateLost(source) if source.is_not_found() => None,
             Self::Prepare(PrepareError::StillBusy { .. }) => Some(
                 "run the same command again when the service is free, or wait longer: --busy-timeout".to_owned(),
@@ -143,6 +159,9 @@ impl Failure {
                 Some("look at the service's log of events, then run the same command again".to_owned())
             }
             Self::Release(ReleaseError::NoPush) => Some(
+                "run the same command again: it follows the deployment if it has begun, and orders it if it has not".to_owned(),
+            ),
+            Self::Cancelled { .. } if progress.order_is_given() => Some(
                 "run the same command again: it follows the deployment if it has begun, and orders it if it has not".to_owned(),
             ),
             Self::Prepare(_) | Self::GateTimeout { .. } | Self::GateLost(_) | Self::Cancelled { .. } => {
@@ -170,6 +189,9 @@ impl Failure {
             Self::CopyStopped { .. } => {
                 Some("run the same command again: what has been copied is kept and will be skipped".to_owned())
             }
+            Self::NoConsent { .. } => Some("pass --yes, or answer y on a terminal".to_owned()),
+            Self::FileExists { .. } => Some("name another file, or pass --force to replace it".to_owned()),
+            Self::File { .. } => Some("name a file in a folder that exists and can be written".to_owned()),
             Self::SmokeTest { returned: None, .. } => {
                 Some("look at the application's logs; to have the version before deployed again by itself: `smoke_test.on_failure: return`".to_owned())
             }
@@ -179,8 +201,9 @@ impl Failure {
             Self::SmokeTest { returned: Some(_), .. } => Some("look at the application's logs of the version that failed".to_owned()),
             Self::Aws { .. }
             | Self::Service { .. }
-            | Self::Release(_)
-            | Self::Deployment { .. } => None,
+            | Self::Services(_)
+            | Self::Stopped { .. }
+            | Self::Release(_) => None,
         }
     }
 
@@ -205,9 +228,9 @@ impl Failure {
                     causes.extend(why(error));
                 }
             }
-            Self::Deployment { reason, last_line, .. } => {
-                causes.push(reason.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));
-                causes.extend(last_line.as_ref().map(|line| format!("the application's last line: {line}")));
+            Self::Deployment { reason, .. } => {
+                causes.push(reason.said.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));
+                causes.extend(reason.last_lines.last().map(|line| format!("the application's last line: {line}")));
             }
             Self::SmokeTest { returned, .. } => {
                 if let Some(Returned::Not(reason) | Returned::Unclear(reason)) = returned {
@@ -236,6 +259,11 @@ impl Failure {
             | Self::GateTimeout { .. }
             | Self::GateLost(_)
             | Self::CopyStopped { .. }
+            | Self::Services(_)
+            | Self::NoConsent { .. }
+            | Self::FileExists { .. }
+            | Self::File { .. }
+            | Self::Stopped { .. }
             | Self::Cancelled { .. } => {
                 causes.extend(sources(self));
             }

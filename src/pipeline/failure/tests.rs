@@ -9,6 +9,7 @@ use crate::{
         event::Stage,
         exit_code::ExitCode,
         operation::{OperationId, OperationStatus, Verdict},
+        reason::{Cause, Evidence, Finding, Output, Reason},
     },
     pipeline::progress::{MovedTag, Progress},
     stages::{prepare::PrepareError, release::ReleaseError},
@@ -24,7 +25,9 @@ fn refused(code: &str, message: &str) -> Failure {
 }
 
 fn deployment(verdict: Verdict, create_failed: bool) -> Failure {
-    Failure::Deployment { verdict, create_failed, reason: None, last_line: None }
+    let found = Finding { cause: Cause::Unknown, said: None, exit_code: None };
+    let evidence = Evidence { found, output: Output::Unknown, last_lines: Vec::new() };
+    Failure::Deployment { verdict, create_failed, reason: Box::new(Reason::of(evidence, None, None)) }
 }
 
 fn taken(deployed: bool) -> Failure {

@@ -1,7 +1,7 @@
 //! What the logs tell of our operation: App Runner's own lines as they appear, and the new version's last ones when it
 //! failed. Every page is kept as it comes, so giving up a reading loses nothing.
 
-use std::{fmt, time::Duration};
+use std::{cmp::Ordering, fmt, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
@@ -14,7 +14,7 @@ use crate::{
     domain::{
         event::{Emitter, Event, LogSource},
         mask::Mask,
-        reason::{self, Chapter},
+        reason::{self, Chapter, Evidence, Finding, Outlook, Output},
     },
     target::{ObservedOperation, Started},
 };
@@ -34,6 +34,12 @@ const SEARCHES_FOR_OUTPUT: usize = 2;
 /// ours is told by the ids in them, so this may be generous.
 const SPARE_SECONDS: i64 = 60;
 
+/// So many pages are read from both streams in turn; after that, from the one that told more.
+const TRIALS: u32 = 4;
+
+/// So many faults in a row, and the logs count as unreadable for now.
+const FAULTS: u32 = 2;
+
 /// What is known of our operation from the logs.
 pub(super) struct Story<'a, L> {
     pub(super) started: &'a Started,
@@ -51,6 +57,11 @@ pub(super) struct Story<'a, L> {
     told_unreadable: bool,
     /// The logs are closed to us: reading them again will not help.
     is_denied: bool,
+    outlook: Outlook,
+    /// Lines of ours that each stream told, and how many pages were read while the operation ran.
+    told: [usize; 2],
+    pages: u32,
+    faults: u32,
 }
 
 /// App Runner's two streams on a deployment.
@@ -93,7 +104,21 @@ impl<'a, L: LogReader> Story<'a, L> {
             application: Application::Unread(None),
             told_unreadable: false,
             is_denied: false,
+            outlook: Outlook::Open,
+            told: [0, 0],
+            pages: 0,
+            faults: 0,
         }
+    }
+
+    /// What the lines so far say of the end.
+    pub(super) fn outlook(&self) -> Outlook {
+        self.outlook
+    }
+
+    /// Whether the logs can be read, as far as is known.
+    pub(super) fn is_readable(&self) -> bool {
+        !self.is_denied && self.faults < FAULTS
     }
 
     /// Takes note of when the operation ran: that bounds what can be its.
@@ -107,24 +132,47 @@ impl<'a, L: LogReader> Story<'a, L> {
         }
     }
 
-    /// Reads what is new in both streams, each for itself.
+    /// Reads a page of one stream, while the operation runs: one call. Which of the two tells how far it is differs, so
+    /// it is found out.
+    pub(super) async fn read_page(&mut self) {
+        if self.is_denied {
+            return;
+        }
+        let turn = if self.pages % 2 == 0 { Stream::Deployment } else { Stream::Service };
+        let stream = match (self.window, self.told[0].cmp(&self.told[1])) {
+            (None, _) => Stream::Deployment,
+            (Some(_), _) if self.pages < TRIALS => turn,
+            (Some(_), Ordering::Greater) => Stream::Deployment,
+            (Some(_), Ordering::Less) => Stream::Service,
+            (Some(_), Ordering::Equal) => turn,
+        };
+        self.pages += 1;
+        self.read_or_tell(stream, false).await;
+    }
+
+    /// Reads what is new in both streams to their ends, each for itself.
     pub(super) async fn read_on(&mut self) {
         for stream in [Stream::Deployment, Stream::Service] {
-            let read = match timeout(READING_LIMIT, self.read(stream)).await {
-                Ok(read) => read.map_err(Unread::Fault),
-                Err(_) => Err(Unread::Late),
-            };
-            if let Err(unread) = read {
-                self.is_denied |= matches!(&unread, Unread::Fault(fault) if fault.is_denied());
-                if !std::mem::replace(&mut self.told_unreadable, true) {
-                    let message = format!("the service's logs cannot be read: {unread}");
-                    self.events.emit(Event::Warning { message });
-                }
+            self.read_or_tell(stream, true).await;
+        }
+    }
+
+    async fn read_or_tell(&mut self, stream: Stream, to_the_end: bool) {
+        let read = match timeout(READING_LIMIT, self.read(stream, to_the_end)).await {
+            Ok(read) => read.map_err(Unread::Fault),
+            Err(_) => Err(Unread::Late),
+        };
+        self.faults = if read.is_ok() { 0 } else { self.faults + 1 };
+        if let Err(unread) = read {
+            self.is_denied |= matches!(&unread, Unread::Fault(fault) if fault.is_denied());
+            if !std::mem::replace(&mut self.told_unreadable, true) {
+                let message = format!("the service's logs cannot be read: {unread}");
+                self.events.emit(Event::Warning { message });
             }
         }
     }
 
-    async fn read(&mut self, stream: Stream) -> Result<(), AwsFault> {
+    async fn read(&mut self, stream: Stream, to_the_end: bool) -> Result<(), AwsFault> {
         let group = self.started.service.service_log_group();
         let (name, window) = match stream {
             Stream::Deployment => {
@@ -149,7 +197,7 @@ impl<'a, L: LogReader> Story<'a, L> {
             for line in page.lines {
                 self.take(stream, line);
             }
-            if page.is_last {
+            if page.is_last || !to_the_end {
                 return Ok(());
             }
         }
@@ -162,14 +210,18 @@ impl<'a, L: LogReader> Story<'a, L> {
             Stream::Service => self.chapter.takes(&line),
         };
         let line = self.mask.apply(line);
+        if is_ours {
+            self.told[stream as usize] += 1;
+            self.outlook = self.outlook.max(reason::foretold(&line));
+        }
         if is_ours && !self.lines.contains(&line) {
             self.events.emit(Event::LogLine { source: LogSource::Service, line: line.clone() });
             self.lines.push(line);
         }
     }
 
-    fn reason(&self) -> Option<String> {
-        reason::most_telling(self.lines.iter().map(String::as_str))
+    fn found(&self) -> Finding {
+        reason::find(self.lines.iter().map(String::as_str))
     }
 
     /// Looks for a reason and for the application's last lines, a few times if need be.
@@ -192,7 +244,7 @@ impl<'a, L: LogReader> Story<'a, L> {
             Application::Unknown => true,
             Application::Read(lines) => !lines.is_empty() || searches >= SEARCHES_FOR_OUTPUT,
         };
-        has_output && self.reason().is_some()
+        has_output && self.found().said.is_some()
     }
 
     async fn read_application(&mut self) {
@@ -206,26 +258,27 @@ impl<'a, L: LogReader> Story<'a, L> {
         }
     }
 
-    /// The reason, and the application's last lines; tells the lines.
-    pub(super) fn tell_evidence(&mut self) -> (Option<String>, Vec<String>) {
-        let lines = match std::mem::replace(&mut self.application, Application::Unknown) {
-            Application::Read(lines) => lines,
-            Application::Unknown | Application::Unread(None) => Vec::new(),
+    /// What was found; tells the application's lines.
+    pub(super) fn tell_evidence(&mut self) -> Evidence {
+        let (output, last_lines) = match std::mem::replace(&mut self.application, Application::Unknown) {
+            Application::Read(lines) if lines.is_empty() => (Output::Silent, lines),
+            Application::Read(lines) => (Output::Written, lines),
+            Application::Unknown | Application::Unread(None) => (Output::Unknown, Vec::new()),
             Application::NoGroup => {
                 let group = self.started.service.application_log_group();
-                let message = format!("{group} was never created: the container never wrote a line");
+                let message = format!("{group} was never created: the container never started");
                 self.events.emit(Event::Notice { message });
-                Vec::new()
+                (Output::NeverCreated, Vec::new())
             }
             Application::Unread(Some(fault)) => {
                 let message = format!("the application's logs cannot be read: {fault}");
                 self.events.emit(Event::Warning { message });
-                Vec::new()
+                (Output::Unknown, Vec::new())
             }
         };
-        for line in &lines {
+        for line in &last_lines {
             self.events.emit(Event::LogLine { source: LogSource::Application, line: line.clone() });
         }
-        (self.reason(), lines)
+        Evidence { found: self.found(), output, last_lines }
     }
 }

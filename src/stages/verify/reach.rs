@@ -285,20 +285,36 @@ impl<'a> Reach<'a> {
         Sidecar::greet(conversation).await.map_err(|error| error.to_string())
     }
 
-    /// Removes what was made for the reaching, the newest first. The container itself must be gone by then.
+    /// Removes the sidecars. They go before the container that they are beside: Podman does not part with one that others
+    /// share the network of.
+    pub(super) async fn leave(&self, events: &Emitter, cancel: &CancellationToken) {
+        let is_sidecar = |one: &mut Made| matches!(one, Made::Sidecar(_));
+        let sidecars: Vec<Made> = {
+            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            made.extract_if(.., is_sidecar).collect()
+        };
+        for one in sidecars {
+            clean_up(events, cancel, self.remove(one)).await;
+        }
+    }
+
+    /// Removes what was made for the reaching, the newest first. The container itself must be gone by then, unless it is kept:
+    /// then the network that it is on is kept too.
     pub(super) async fn clean_up(self, events: &Emitter, cancel: &CancellationToken, keeps_network: bool) {
-        let made = self.made.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         for one in made.into_iter().rev() {
-            match one {
-                Made::Sidecar(name) => clean_up(events, cancel, self.engine.remove_container(&name)).await,
-                Made::Image(name) => clean_up(events, cancel, self.engine.remove_image(&name)).await,
-                Made::Attachment { network, own } => {
-                    clean_up(events, cancel, self.engine.detach_from_network(&network, &own)).await;
-                }
-                // What is kept is on it.
-                Made::Network(_) if keeps_network => (),
-                Made::Network(name) => clean_up(events, cancel, self.engine.remove_network(&name)).await,
+            if !(keeps_network && matches!(one, Made::Network(_))) {
+                clean_up(events, cancel, self.remove(one)).await;
             }
+        }
+    }
+
+    async fn remove(&self, made: Made) -> Result<(), EngineError> {
+        match made {
+            Made::Sidecar(name) => self.engine.remove_container(&name).await,
+            Made::Image(name) => self.engine.remove_image(&name).await,
+            Made::Attachment { network, own } => self.engine.detach_from_network(&network, &own).await,
+            Made::Network(name) => self.engine.remove_network(&name).await,
         }
     }
 }

@@ -206,6 +206,7 @@ async fn a_pulled_image_is_forgotten_and_the_password_stays_secret() {
         let reference = registry.reference();
         let pull = |password: &str| VerifyImage::Pull {
             reference: reference.clone(),
+            known_as: Vec::new(),
             credentials: Some(Credentials::Basic { username: "AWS".to_owned(), password: Secret::new(password) }),
             always: false,
         };

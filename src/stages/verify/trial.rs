@@ -121,6 +121,7 @@ impl Trial<'_> {
                 verification.finding = self.after_sigterm(&container).await;
             }
         }
+        reach.leave(self.events, self.cancel).await;
         let keeps = self.keep && !matches!(judged, Err(VerifyError::Cancelled));
         if keeps {
             self.tell_the_way_in(&spec.name).await;

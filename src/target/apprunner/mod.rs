@@ -12,6 +12,7 @@ use crate::{
     domain::{arn::ServiceArn, operation::OperationId, release::PastOperation, service::LiveService},
 };
 
+mod look;
 mod read;
 mod write;
 
@@ -125,9 +126,10 @@ impl DeployTarget for AppRunner {
                 .send()
                 .await
                 .map_err(|error| AwsFault::new("apprunner:ListOperations", &error))?;
-            let ours = |listed: &&OperationSummary| listed.id().is_some_and(|id| OperationId::new(id) == *operation);
-            if let Some(listed) = page.operation_summary_list().iter().find(ours) {
-                return Ok(Some(read::operation(listed)));
+            let listed = page.operation_summary_list();
+            let ours = |listed: &OperationSummary| listed.id().is_some_and(|id| OperationId::new(id) == *operation);
+            if let Some(at) = listed.iter().position(ours) {
+                return Ok(read::operation_among(listed, at));
             }
             token = page.next_token().map(str::to_owned);
             if token.is_none() {

@@ -1,5 +1,7 @@
 //! App Runner's answers, read into the domain's types.
 
+use std::time::Duration;
+
 use aws_sdk_apprunner::types::{
     HealthCheckConfiguration, HealthCheckProtocol, ImageConfiguration, InstanceConfiguration, OperationSummary,
     OperationType, Service,
@@ -40,6 +42,9 @@ pub(super) fn live_service(service: &Service) -> Result<LiveService, TargetError
     })
 }
 
+/// How many deployments of a service tell how long the next may take: older ones were of other versions.
+const LAST_FEW: usize = 5;
+
 /// An operation as `ListOperations` gives it.
 pub(super) fn operation(listed: &OperationSummary) -> ObservedOperation {
     let status = listed.status().map_or("", |status| status.as_str());
@@ -47,7 +52,28 @@ pub(super) fn operation(listed: &OperationSummary) -> ObservedOperation {
         status: OperationStatus::from(status.to_owned()),
         started_at: listed.started_at().and_then(timestamp),
         ended_at: listed.ended_at().and_then(timestamp),
+        usual: None,
     }
+}
+
+/// An operation as `ListOperations` gives it among others, with how long those before it took.
+pub(super) fn operation_among(listed: &[OperationSummary], at: usize) -> Option<ObservedOperation> {
+    let (ours, before) = listed.get(at..)?.split_first()?;
+    let usual = before.iter().filter(|before| is_good_deployment(before)).take(LAST_FEW).filter_map(duration).min();
+    Some(ObservedOperation { usual, ..operation(ours) })
+}
+
+fn is_good_deployment(listed: &OperationSummary) -> bool {
+    let deploys = matches!(
+        listed.r#type(),
+        Some(OperationType::CreateService | OperationType::StartDeployment | OperationType::UpdateService)
+    );
+    deploys && operation(listed).status == OperationStatus::Succeeded
+}
+
+fn duration(listed: &OperationSummary) -> Option<Duration> {
+    let seen = operation(listed);
+    seen.ended_at?.duration_since(seen.started_at?).try_into().ok()
 }
 
 /// An operation of the list; one without an id cannot be told from others.
@@ -64,7 +90,7 @@ pub(super) fn past_operation(listed: &OperationSummary) -> Option<PastOperation>
     Some(PastOperation { id, kind, status: operation(listed).status })
 }
 
-fn timestamp(time: &DateTime) -> Option<Timestamp> {
+pub(super) fn timestamp(time: &DateTime) -> Option<Timestamp> {
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 
@@ -136,7 +162,9 @@ fn health_check(check: &HealthCheckConfiguration) -> HealthCheck {
 mod tests {
     use aws_sdk_apprunner::types::OperationStatus as SdkStatus;
 
-    use super::{DateTime, OperationStatus, OperationSummary, cpu_units, memory_mib, operation, run_settings};
+    use super::{
+        DateTime, Duration, OperationStatus, OperationSummary, cpu_units, memory_mib, operation, run_settings,
+    };
     use crate::domain::service::RunSettings;
 
     #[test]
@@ -165,5 +193,27 @@ mod tests {
         assert_eq!(seen.status, OperationStatus::InProgress);
         assert_eq!(seen.started_at.unwrap().as_nanosecond(), 1_700_000_000_000_000_005);
         assert_eq!(seen.ended_at, None);
+    }
+
+    #[test]
+    fn the_deployments_before_tell_how_long_it_may_take() {
+        use aws_sdk_apprunner::types::OperationType::{ResumeService, StartDeployment, UpdateService};
+        let listed = |kind, status, seconds: Option<i64>| {
+            let began = OperationSummary::builder().r#type(kind).status(status).started_at(DateTime::from_secs(1_000));
+            began.set_ended_at(seconds.map(|seconds| DateTime::from_secs(1_000 + seconds))).build()
+        };
+        let mut page = vec![
+            listed(StartDeployment, SdkStatus::Succeeded, Some(1)),
+            listed(StartDeployment, SdkStatus::InProgress, None),
+            listed(StartDeployment, SdkStatus::RollbackSucceeded, Some(20)),
+            listed(ResumeService, SdkStatus::Succeeded, Some(30)),
+            listed(StartDeployment, SdkStatus::Succeeded, Some(320)),
+            listed(UpdateService, SdkStatus::Succeeded, Some(290)),
+        ];
+        let usual = |page: &[OperationSummary]| super::operation_among(page, 1).unwrap().usual;
+        assert_eq!(usual(&page), Some(Duration::from_secs(290)), "not what failed, is no deployment or came later");
+        page.extend((0..9).map(|age| listed(StartDeployment, SdkStatus::Succeeded, Some(300 - age))));
+        assert_eq!(usual(&page), Some(Duration::from_secs(290)), "the last five");
+        assert_eq!(usual(&page[..4]), None);
     }
 }

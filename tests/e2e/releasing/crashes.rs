@@ -71,6 +71,23 @@ fn an_operation_that_outlives_its_run_is_followed_and_not_ordered_again() {
 }
 
 #[test]
+fn a_first_deployment_that_outlives_its_run_is_followed_too() {
+    let world = World::new();
+    world.push("v1", &[]);
+    world.control(Some(&json!({"kind": "script", "operation": "CREATE_SERVICE", "stuck": true})));
+    let mut first = Running::deploy(&world, "v1", &[]);
+    first.until_event("released");
+    first.kill();
+    let id = ids(&world).remove(0);
+    let mut second = Running::deploy(&world, "v1", &[]);
+    second.until_stage("gate");
+    world.control(Some(&json!({"kind": "release", "operation": id})));
+    let ran = second.end();
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    assert_eq!((world.orders(), world.answer().as_str()), (vec!["CreateService".to_owned()], "200 v1"));
+}
+
+#[test]
 fn a_run_that_another_one_follows_fails_for_both() {
     let (world, _, _) = serving();
     world.push("v3", &[("DEMO_FAIL_WITH_SECRET", "DATABASE_URL")]);

@@ -85,11 +85,7 @@ fn what_serves_and_what_served_before_it() {
             "v2 v1",
         ),
         // A record of what never began says nothing.
-        (
-            &["start:SUCCEEDED", "create:SUCCEEDED"],
-            &["next-create=v1", "next-1=v2", "next-2=v3"],
-            "v2 v1",
-        ),
+        (&["start:SUCCEEDED", "create:SUCCEEDED"], &["next-create=v1", "next-1=v2", "next-2=v3"], "v2 v1"),
         // The same image twice is one version.
         (
             &["start:SUCCEEDED", "start:SUCCEEDED", "create:SUCCEEDED"],
@@ -108,11 +104,7 @@ fn what_serves_and_what_served_before_it() {
         (&["start:SUCCEEDED", "create:SUCCEEDED"], &["next-1=v2", "was-1=v1", "next-create=v3"], "v2 v3"),
         (&["start:SUCCEEDED", "create:SUCCEEDED"], &["was-2=v2", "was-1=v1"], "v2 v1"),
         // Others deployed in between, and nobody knows what.
-        (
-            &["start:SUCCEEDED", "start:SUCCEEDED", "create:SUCCEEDED"],
-            &["next-create=v1", "next-2=v3"],
-            "v3 v1 2",
-        ),
+        (&["start:SUCCEEDED", "start:SUCCEEDED", "create:SUCCEEDED"], &["next-create=v1", "next-2=v3"], "v3 v1 2"),
         (&["start:SUCCEEDED", "create:SUCCEEDED"], &["next-1=v2"], "v2 - 1"),
         // Nobody knows what serves: so nobody knows what is before it.
         (&["start:SUCCEEDED", "create:SUCCEEDED"], &["next-create=v1"], "- -"),

@@ -44,7 +44,7 @@ pub(super) fn deployment() -> String {
 }
 
 pub(super) fn running() -> ObservedOperation {
-    ObservedOperation { status: OperationStatus::InProgress, started_at: Some(at(1_000)), ended_at: None }
+    ObservedOperation { status: OperationStatus::InProgress, started_at: Some(at(1_000)), ended_at: None, usual: None }
 }
 
 pub(super) fn ended(status: &str) -> ObservedOperation {
@@ -52,6 +52,7 @@ pub(super) fn ended(status: &str) -> ObservedOperation {
         status: OperationStatus::from(status.to_owned()),
         started_at: Some(at(1_000)),
         ended_at: Some(at(1_100)),
+        usual: None,
     }
 }
 
@@ -63,7 +64,7 @@ fn throttled(code: &str) -> AwsFault {
     AwsFault { action: "service:Action", code: Some(code.to_owned()), message: "no".to_owned() }
 }
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
