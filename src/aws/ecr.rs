@@ -6,8 +6,8 @@ use aws_sdk_ecr::{
     Client,
     error::BuildError,
     types::{
-        EncryptionConfiguration, EncryptionType, ImageIdentifier, ImageScanningConfiguration, ImageTagMutability,
-        LayerAvailability, PullThroughCacheRule, Repository, Tag,
+        EncryptionConfiguration, EncryptionType, ImageDetail, ImageIdentifier, ImageScanningConfiguration,
+        ImageTagMutability, LayerAvailability, PullThroughCacheRule, Repository, Tag,
     },
 };
 use base64::Engine as _;
@@ -128,7 +128,7 @@ impl Ecr {
         let image = ImageIdentifier::builder().image_digest(digest.as_str()).build();
         let answer = self.client.describe_images().repository_name(repository).image_ids(image).send().await;
         match answer.map_err(|error| AwsFault::new("ecr:DescribeImages", &error)) {
-            Ok(answer) => Ok(answer.image_details().iter().flat_map(|image| image.image_tags()).cloned().collect()),
+            Ok(answer) => Ok(answer.image_details().iter().flat_map(ImageDetail::image_tags).cloned().collect()),
             Err(fault) if fault.has_code("ImageNotFoundException") => Ok(Vec::new()),
             Err(fault) => Err(fault),
         }

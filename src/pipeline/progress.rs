@@ -20,9 +20,20 @@ struct State {
     under_way: Option<UnderWay>,
     wait_arguments: String,
     only_reads: bool,
-    deployed: bool,
-    goes_back: bool,
+    turn: Turn,
     deleted_log_groups: usize,
+}
+
+/// Which way a run goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Turn {
+    /// To the new version.
+    #[default]
+    Forth,
+    /// No further: that one serves.
+    Arrived,
+    /// From there to the version before.
+    Back,
 }
 
 /// A call that changes something and has not been answered: what it came to is not known.
@@ -129,25 +140,28 @@ impl Progress {
     /// The deployment that was followed has succeeded: what was deployed serves.
     pub fn deployment_succeeded(&self) {
         let mut state = self.state();
-        (state.deployed, state.push_deploys, state.started) = (true, false, None);
+        (state.push_deploys, state.started) = (false, None);
+        if state.turn == Turn::Forth {
+            state.turn = Turn::Arrived;
+        }
     }
 
     /// Whether that is so.
     #[must_use]
     pub fn has_deployed(&self) -> bool {
-        self.state().deployed
+        self.state().turn != Turn::Forth
     }
 
     /// The version before is to be deployed again: what has been moved until now stays so, whatever comes of that.
     pub fn goes_back(&self) {
         let mut state = self.state();
-        (state.goes_back, state.tag) = (true, None);
+        (state.turn, state.tag) = (Turn::Back, None);
     }
 
     /// Whether that is so.
     #[must_use]
     pub fn is_going_back(&self) -> bool {
-        self.state().goes_back
+        self.state().turn == Turn::Back
     }
 
     /// The service took the order.

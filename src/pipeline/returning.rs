@@ -72,14 +72,13 @@ async fn find<T: DeployTarget>(
     let adapters = connecting.await?;
     let live = live_service(&adapters, target).await?;
     takes_versions(target, &live)?;
-    let (digest, detail) = match to {
-        Some(digest) => (digest.clone(), format!("to {}, as ordered", digest.short())),
-        None => {
-            let history = read_history(&adapters, target, &live, None).await?;
-            let (serving, before) = both_of(target, &history)?;
-            tell(run, serving, before, &history.unknown);
-            (before.clone(), format!("from {} back to {}", serving.short(), before.short()))
-        }
+    let (digest, detail) = if let Some(digest) = to {
+        (digest.clone(), format!("to {}, as ordered", digest.short()))
+    } else {
+        let history = read_history(&adapters, target, &live, None).await?;
+        let (serving, before) = both_of(target, &history)?;
+        tell(run, serving, before, &history.unknown);
+        (before.clone(), format!("from {} back to {}", serving.short(), before.short()))
     };
     // Someone who goes back is not to be taken forth again by what went wrong before.
     let smoke_test = target.smoke_test.clone().map(|test| SmokeTest { on_failure: OnFailure::Report, ..test });
@@ -291,4 +290,45 @@ fn not_returned(failure: &Failure) -> Returned {
             | Failure::TagUnseen { deployed: true, .. }
     );
     if unclear && !rolled_back { Returned::Unclear(why) } else { Returned::Not(why) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, PromoteError, ReleaseError, Returned, Verdict, not_returned};
+    use crate::{
+        domain::{
+            digest::Digest,
+            reason::{Cause, Evidence, Finding, Output, Reason},
+        },
+        target::TargetError,
+    };
+
+    fn ended(verdict: Verdict) -> Failure {
+        let found = Finding { cause: Cause::Unknown, said: None, exit_code: None };
+        let evidence = Evidence { found, output: Output::Unknown, last_lines: Vec::new() };
+        Failure::Deployment { verdict, create_failed: false, reason: Box::new(Reason::of(evidence, None, None)) }
+    }
+
+    #[test]
+    fn a_return_that_came_to_nothing_leaves_the_new_version_and_any_other_a_doubt() {
+        let lost = || TargetError::Answer { action: "apprunner:StartDeployment", reason: "empty".to_owned() };
+        let unknown = PromoteError::Unknown { place: "a:b".to_owned(), digest: Digest::of(b"a"), source: None };
+        let table = [
+            (Failure::NothingBefore { service: "shop".to_owned(), known: "none".to_owned() }, false),
+            (Failure::Changed("paused".to_owned()), false),
+            (Failure::Release(ReleaseError::Refused(lost())), false),
+            (ended(Verdict::RolledBack), false),
+            (ended(Verdict::Failed), true),
+            (ended(Verdict::RollbackFailed), true),
+            (Failure::Release(ReleaseError::Unknown(lost())), true),
+            (Failure::Release(ReleaseError::NoPush), true),
+            (Failure::Promote(unknown), true),
+            (Failure::GateTimeout { last: None }, true),
+            (Failure::GateLost(lost()), true),
+        ];
+        for (failure, expected) in table {
+            let returned = not_returned(&failure);
+            assert_eq!(matches!(returned, Returned::Unclear(_)), expected, "{failure}: {returned:?}");
+        }
+    }
 }
