@@ -4,6 +4,8 @@
 pub mod ecr;
 pub mod fault;
 pub mod identity;
+pub mod log_groups;
+pub mod log_lines;
 pub mod logs;
 pub mod secrets;
 pub mod session;

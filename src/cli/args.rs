@@ -1,12 +1,16 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
-mod place;
+mod checking;
+mod reading;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::place::{PlaceArgs, SecretsArgs};
+pub use self::{
+    checking::{PlaceArgs, SecretsArgs, VerifyArgs},
+    reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
+};
 use crate::domain::secret::Secret;
 
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
@@ -28,8 +32,18 @@ pub struct Cli {
 pub enum Command {
     /// Copy, verify, promote, release and follow one image to one service
     Deploy(DeployArgs),
+    /// Tell what deploy would do, and what would be different afterwards; nothing is changed
+    Plan(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
+    /// Tell how a service stands: what it deploys from, what is deployed, what ran, what has drifted
+    Status(StatusArgs),
+    /// Show the lines of a service's log groups, or the groups that deleted services have left
+    Logs(LogsArgs),
+    /// Print what other tools are to declare of a service
+    Export(ExportArgs),
+    /// Write a configuration for a service that exists
+    Init(InitArgs),
     /// Check one image in a local container under App Runner's rules; without AWS, or with a service's settings
     Verify(VerifyArgs),
     /// Copy one image from any registry to any others
@@ -84,38 +98,6 @@ pub struct WaitArgs {
     /// Which service it is of
     #[command(flatten)]
     pub target: TargetArgs,
-    /// How to tell
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-/// Arguments of `verify`.
-#[derive(Debug, Args)]
-pub struct VerifyArgs {
-    /// The image: a name or id that the engine has, or a reference to pull [default for a target: the configuration's]
-    #[arg(required_unless_present_any = ["file", "target", "service"])]
-    pub image: Option<String>,
-    /// What the container is run with, and how it is probed
-    #[command(flatten)]
-    pub settings: SettingsArgs,
-    /// Whose settings those are otherwise
-    #[command(flatten)]
-    pub place: PlaceArgs,
-    /// What it is given for the secrets of that service
-    #[command(flatten)]
-    pub secrets: SecretsArgs,
-    /// Whether the image is pulled: always, missing or never [default: missing]
-    #[arg(long, value_name = "WHEN")]
-    pub pull: Option<String>,
-    /// Watch it on for so long once it is healthy, such as 10s [default: 0s]
-    #[arg(long, value_name = "DURATION")]
-    pub stay: Option<String>,
-    /// How the container is reached: auto, own-address, same-network, sidecar, or a host [default: auto]
-    #[arg(long, value_name = "WAY")]
-    pub reach: Option<String>,
-    /// Leave the container running once it is judged, and tell how to enter it
-    #[arg(long)]
-    pub keep: bool,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,

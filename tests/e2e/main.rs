@@ -7,12 +7,14 @@
 )]
 
 mod architecture;
+mod at_hand;
 mod clients;
 mod copying;
 mod corpus;
 mod documents;
 mod evidence;
 mod exit_codes;
+mod for_target;
 mod identity;
 mod images;
 mod judges;
@@ -24,6 +26,7 @@ mod page;
 mod pointing;
 mod pull_through;
 mod reach;
+mod reading;
 mod refusals;
 mod releasing;
 mod roles;
