@@ -22,7 +22,7 @@ use crate::{
         release::{self, ReleaseError},
         resolve::ResolvedImage,
     },
-    target::{DeployTarget, Started},
+    target::{DeployTarget, Started, TargetError},
 };
 
 /// What is released: the image, to a service that takes the call.
@@ -91,9 +91,9 @@ impl<T: DeployTarget> Release<'_, T> {
                 self.assert_tag(false).await?;
                 self.assert_nothing_came_between().await?;
                 self.run.progress.begins(UnderWay::Order);
-                let given = release::order(target, &order, &seen.operations, self.run.events()).await;
+                let given = release::order(target, &order, &seen.operations, self.run.events(), cancel).await;
                 self.run.progress.answered();
-                let given = given?;
+                let given = given.map_err(|error| self.unless_cancelled(error))?;
                 given.ok_or(ReleaseError::Nothing { order: order.name() })?
             }
         };
@@ -105,6 +105,16 @@ impl<T: DeployTarget> Release<'_, T> {
         self.run.progress.deployment_started(&started);
         let detail = format!("{}, operation {}", self.ready.verb.name(), started.operation);
         Ok(Told::done(started, detail))
+    }
+
+    /// A refusal that was to be waited out, had no signal come.
+    fn unless_cancelled(&self, error: ReleaseError) -> Failure {
+        match (self.run.narrator.cancellation.signal(), error) {
+            (signal @ Some(_), ReleaseError::Refused(TargetError::Call(fault))) if release::is_for_now(&fault) => {
+                Failure::cancelled(signal, Stage::Release)
+            }
+            (_, error) => error.into(),
+        }
     }
 
     /// The record says what the *next* operation deploys: one of somebody else's that began since would be taken for ours.

@@ -22,6 +22,7 @@ mod mirror;
 mod output;
 mod page;
 mod pointing;
+mod proof;
 mod pull_through;
 mod reach;
 mod refusals;
