@@ -163,7 +163,11 @@ impl<T: DeployTarget> Release<'_, T> {
         let message = match promote::restore(self.place(&tag), &previous).await {
             Ok(()) => {
                 self.run.progress.tag_restored();
-                self.record_next(&previous).await;
+                // An operation of somebody else's may have pulled either image: then no record may say which it was. Left as it is,
+                // it names the one that the tag does not point at, which nobody believes.
+                if self.assert_nothing_came_between().await.is_ok() {
+                    self.record_next(&previous).await;
+                }
                 format!("tag {tag} points at {} again", previous.digest.short())
             }
             Err(error) => format!("tag {tag} could not be pointed back at {}: {error}", previous.digest.short()),

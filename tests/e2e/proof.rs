@@ -18,7 +18,7 @@ use std::{
 use serde_json::{Value, json};
 use shipgate::{domain::digest::Digest, packing::SelfLayer};
 
-use crate::world::{CONFIGURATION, LIVE, Ran, SEED, World};
+use crate::world::{LIVE, Ran, SEED, World};
 
 /// A world for many deployments, one after the other: each version is another image, and each is proven on what the last
 /// has left serving.
@@ -189,10 +189,4 @@ fn side_by_side<C: Sync>(
 fn message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
-}
-
-/// The configuration with other words in it.
-fn configured(world: &World, old: &str, new: &str) {
-    assert!(CONFIGURATION.contains(old));
-    world.write("shipgate.yaml", &CONFIGURATION.replace(old, new));
 }
