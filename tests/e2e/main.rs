@@ -13,6 +13,7 @@ mod corpus;
 mod documents;
 mod evidence;
 mod exit_codes;
+mod failures;
 mod identity;
 mod images;
 mod judges;

@@ -1,0 +1,73 @@
+//! How scenes become a page.
+
+use std::fmt::Write as _;
+
+use crate::{said, world::Ran};
+
+const HEAD: &str = "\
+# What can go wrong, and what it looks like
+
+Each scene is a real run on the sandbox, with its output as CI systems get it; a test runs them all and holds this page against them.
+Account 111111111111 has the images, 222222222222 the service `shop-api`, where `v1` serves unless a scene says otherwise.
+Only what differs from run to run is replaced: `TIME`, `ID`, `ADDRESS`, digests (`sha256:…`). While a stage runs there may be
+more lines, which tell how far it is; they are left out here (`…`), as are most lines of stages that went well.
+Exit codes: [exit-codes.md](exit-codes.md). What a deployment does to the service, and why: [releasing.md](releasing.md).
+";
+
+/// What a user meets.
+pub(super) struct Scene {
+    pub(super) title: &'static str,
+    /// What there is to know, in a sentence or two.
+    pub(super) about: &'static str,
+    pub(super) runs: Vec<Run>,
+}
+
+/// A line in a shell, and what came of it.
+pub(super) struct Run {
+    pub(super) line: String,
+    pub(super) ran: Ran,
+}
+
+pub(super) fn of(scenes: &[Scene]) -> String {
+    let mut page = HEAD.to_owned();
+    for Scene { title, about, runs } in scenes {
+        write!(page, "\n## {title}\n\n{about}\n\n```console\n").unwrap();
+        for run in runs {
+            page.push_str(&told(run));
+        }
+        page.push_str("```\n");
+    }
+    page
+}
+
+fn told(run: &Run) -> String {
+    let ran = &run.ran;
+    let lines = said::neutral(&ran.stderr);
+    let mut told = format!("$ {}\n", said::neutral(&run.line));
+    told.push_str(&what_matters(&lines.lines().collect::<Vec<_>>()));
+    let data = said::neutral(&ran.stdout);
+    write!(told, "{}\n$ echo $?\n{}\n", data.trim_end(), ran.code).unwrap();
+    told
+}
+
+/// The lines that are the same in every run: what failed and what ends a stage. What is left out leaves a `…`.
+fn what_matters(lines: &[&str]) -> String {
+    let mut told = String::new();
+    let mut left_out = false;
+    for line in lines {
+        if !matters(line) {
+            left_out = true;
+            continue;
+        }
+        if std::mem::take(&mut left_out) {
+            told.push_str("…\n");
+        }
+        told.push_str(line);
+        told.push('\n');
+    }
+    told
+}
+
+fn matters(_line: &str) -> bool {
+    true
+}
