@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod at_hand;
 mod clients;
 mod copying;
 mod corpus;
@@ -14,6 +15,7 @@ mod documents;
 mod evidence;
 mod exit_codes;
 mod failures;
+mod for_target;
 mod identity;
 mod images;
 mod judges;
@@ -26,6 +28,7 @@ mod pointing;
 mod proof;
 mod pull_through;
 mod reach;
+mod reading;
 mod refusals;
 mod releasing;
 mod roles;

@@ -154,9 +154,9 @@ fn any_call_may_be_struck_once() {
     {
         assert!(calls.keys().any(|(_, action, _)| action == known), "{known} is not among {calls:?}");
     }
-    // The first of each, one in the middle, the last.
+    // The first of each and the last: what comes between is between what is retried alike.
     let some = |count: usize| {
-        let mut some = vec![0, count / 2, count - 1];
+        let mut some = vec![0, count - 1];
         some.dedup();
         some.into_iter().map(Which::One).collect()
     };
