@@ -42,15 +42,30 @@ pub(super) fn of(scenes: &[Scene]) -> String {
 
 fn told(run: &Run) -> String {
     let ran = &run.ran;
-    let lines = said::neutral(&ran.stderr);
+    let talk = said::neutral(&ran.stderr);
     let mut told = format!("$ {}\n", said::neutral(&run.line));
-    told.push_str(&what_matters(&lines.lines().collect::<Vec<_>>()));
+    told.push_str(&what_matters(&in_order(talk.lines().collect())));
     let data = said::neutral(&ran.stdout);
     write!(told, "{}\n$ echo $?\n{}\n", data.trim_end(), ran.code).unwrap();
     told
 }
 
-/// The lines that are the same in every run: what failed and what ends a stage. What is left out leaves a `…`.
+/// The stage that a line is of.
+fn stage(line: &str) -> &str {
+    line.split_whitespace().nth(1).unwrap_or_default()
+}
+
+/// The copy and the local check run side by side: the lines of the one, then those of the other.
+fn in_order(lines: Vec<&str>) -> Vec<&str> {
+    let is_beside = |line: &&str| matches!(stage(line), "copy" | "verify");
+    let first = lines.iter().position(is_beside).unwrap_or(lines.len());
+    let (before, after) = lines.split_at(first);
+    let (mut beside, rest): (Vec<&str>, Vec<&str>) = after.iter().copied().partition(is_beside);
+    beside.sort_by_key(|line| stage(line) == "verify");
+    before.iter().copied().chain(beside).chain(rest).collect()
+}
+
+/// The lines that are the same in every run: what went wrong, what ends a stage, the summary. What is left out leaves a `…`.
 fn what_matters(lines: &[&str]) -> String {
     let mut told = String::new();
     let mut left_out = false;
@@ -68,6 +83,9 @@ fn what_matters(lines: &[&str]) -> String {
     told
 }
 
-fn matters(_line: &str) -> bool {
-    true
+/// Progress begins with a dot and the name of its stage; what is told beside the summary begins with a dot too, and stays.
+fn matters(line: &str) -> bool {
+    const STAGES: [&str; 10] =
+        ["resolve", "copy", "verify", "prepare", "promote", "release", "gate", "smoke", "aftercare", "return"];
+    !(line.starts_with('·') && STAGES.contains(&stage(line)))
 }

@@ -88,13 +88,15 @@ impl Case {
                 (Way::LostBefore | Way::Failing, _) | (Way::Throttled, Which::All) => &[9],
             },
             (_, _) if matches!(self.which, Which::One(_)) => &[0],
-            ("sts", _) | ("ecr", "GetAuthorizationToken") => &[3],
-            ("ecr", "DescribeRepositories") => &[4],
+            ("sts", _) => &[3],
+            ("ecr", "GetAuthorizationToken" | "DescribeRepositories") => &[4],
+            // Then blobs are asked for one by one.
+            ("ecr", "BatchCheckLayerAvailability") => &[0],
             ("apprunner", "ListServices" | "DescribeService" | "ListOperations") => &[4],
-            ("registry", "HEAD manifest") if account == "222222222222" => &[0, 11],
-            ("registry", "GET manifest") if account == "222222222222" => &[0],
-            ("registry", "HEAD manifest" | "GET manifest") => &[4],
-            ("registry" | "layers", _) => &[5],
+            ("registry", "PUT upload") if self.way == Way::LostAfter => &[0],
+            ("registry", _) if account == "222222222222" => &[5],
+            // The image's configuration is a blob too, and without it nothing is begun.
+            ("registry" | "layers", _) => &[4],
             // What the log says is not what decides, and how long it is kept is no part of the deployment.
             ("logs", _) => &[0],
             _ => &[],
