@@ -9,8 +9,9 @@ const HEAD: &str = "\
 
 Each scene is a real run on the sandbox, with its output as CI systems get it; a test runs them all and holds this page against them.
 Account 111111111111 has the images, 222222222222 the service `shop-api`, where `v1` serves unless a scene says otherwise.
-Only what differs from run to run is replaced: `TIME`, `ID`, `ADDRESS`, digests (`sha256:…`). While a stage runs there may be
-more lines, which tell how far it is; they are left out here (`…`), as are most lines of stages that went well.
+Only what differs from run to run is replaced: `TIME`, `ID`, `ADDRESS`, `SIZE`, digests (`sha256:…`). While a stage runs there are more
+lines, which tell how far it is; they are left out here, as are the checks that passed. Copy and local check run side by side; their
+lines are put one after the other.
 Exit codes: [exit-codes.md](exit-codes.md). What a deployment does to the service, and why: [releasing.md](releasing.md).
 ";
 
@@ -65,27 +66,25 @@ fn in_order(lines: Vec<&str>) -> Vec<&str> {
     before.iter().copied().chain(beside).chain(rest).collect()
 }
 
-/// The lines that are the same in every run: what went wrong, what ends a stage, the summary. What is left out leaves a `…`.
+/// The lines that are the same in every run: what went wrong, what ends a stage, the summary.
 fn what_matters(lines: &[&str]) -> String {
-    let mut told = String::new();
-    let mut left_out = false;
-    for line in lines {
-        if !matters(line) {
-            left_out = true;
-            continue;
-        }
-        if std::mem::take(&mut left_out) {
-            told.push_str("…\n");
-        }
-        told.push_str(line);
-        told.push('\n');
-    }
-    told
+    lines.iter().filter(|line| matters(line)).map(|line| format!("{}\n", without_sizes(line))).collect()
 }
 
-/// Progress begins with a dot and the name of its stage; what is told beside the summary begins with a dot too, and stays.
+/// How much was sent is the size of an executable that every build changes.
+fn without_sizes(line: &str) -> String {
+    match line.split_once(" (").filter(|_| stage(line) == "copy") {
+        Some((told, numbers)) if numbers.contains(" sent, ") => format!("{told} (SIZE sent, RATE, TIME)"),
+        Some(_) | None => line.to_owned(),
+    }
+}
+
+/// Progress begins with a dot and the name of its stage; what is told beside the summary begins with a dot too, and stays. Of what
+/// preflight found in order, the last line is enough.
 fn matters(line: &str) -> bool {
     const STAGES: [&str; 10] =
         ["resolve", "copy", "verify", "prepare", "promote", "release", "gate", "smoke", "aftercare", "return"];
-    !(line.starts_with('·') && STAGES.contains(&stage(line)))
+    let is_progress = line.starts_with("·  ") || (line.starts_with('·') && STAGES.contains(&stage(line)));
+    let is_in_order = line.starts_with(['✓', '–']) && stage(line) == "preflight" && !line.contains("checks passed");
+    !is_progress && !is_in_order
 }

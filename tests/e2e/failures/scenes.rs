@@ -72,7 +72,11 @@ pub(super) fn before_anything() -> Vec<Scene> {
             "Every hop of the chain is told. Nothing has been changed, here and wherever the summary says so.",
             vec![run(&world, "VERSION=v2 shipgate deploy --role arn:aws:iam::222222222222:role/closed", 3)],
         ),
-        scene("There is no such tag", "", vec![run(&world, "VERSION=v9 shipgate deploy", 4)]),
+        scene(
+            "There is no such tag",
+            "Mostly the job that builds the image has failed, or runs later.",
+            vec![run(&world, "VERSION=v9 shipgate deploy", 4)],
+        ),
         scene(
             "An image for another processor",
             "App Runner runs linux/amd64 alone, and says of others no more than that the health check failed.",
@@ -90,7 +94,10 @@ pub(super) fn before_anything() -> Vec<Scene> {
             vec![run(&world, "VERSION=v3 shipgate deploy", 6)],
         ),
     ];
-    assert_eq!((world.tag(LIVE), world.orders(), world.answer()), (old, vec!["CreateService".to_owned()], "200 v1".to_owned()));
+    assert_eq!(
+        (world.tag(LIVE), world.orders(), world.answer()),
+        (old, vec!["CreateService".to_owned()], "200 v1".to_owned())
+    );
     scenes
 }
 
@@ -158,7 +165,11 @@ pub(super) fn of_the_service() -> Vec<Scene> {
              `shipgate deploy`: it begins no second deployment.",
             vec![late, waited],
         ),
-        scene("It is deployed already", "No call that changes anything, no copy, no check: not even an engine is needed.", vec![again]),
+        scene(
+            "It is deployed already",
+            "No call that changes anything, no copy, no check: not even an engine is needed.",
+            vec![again],
+        ),
         scene(
             "The service is busy",
             "By default it is waited for, for 20 minutes; with `--if-busy fail` it is not.",
@@ -218,7 +229,7 @@ pub(super) fn around_it() -> Vec<Scene> {
             "The repository's tags are immutable. Without `--tag`, the service is given the image's own tag or its digest.",
             vec![taken],
         ),
-        scene("The service is paused", "", vec![paused]),
+        scene("The service is paused", "It is not resumed unasked: whoever paused it had a reason.", vec![paused]),
         scene(
             "The smoke test failed",
             "The deployment succeeded and stays; what the service's URL answers is not what the configuration's `smoke_test` wants.",

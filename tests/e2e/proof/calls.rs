@@ -137,7 +137,13 @@ fn strike(ground: &mut Ground, case: &Case) {
     let (version, what) = (ground.push(), case.what());
     ground.world.fault(&case.fault());
     let ran = ground.run(&version);
-    assert!(case.codes().contains(&ran.code), "{what}: exit code {} and not {:?}: {}", ran.code, case.codes(), ran.said());
+    assert!(
+        case.codes().contains(&ran.code),
+        "{what}: exit code {} and not {:?}: {}",
+        ran.code,
+        case.codes(),
+        ran.said()
+    );
     ground.world.fault(&super::no_fault());
     ground.assert_sound(&version, &what);
     if ran.code == 0 {
@@ -150,10 +156,23 @@ fn strike(ground: &mut Ground, case: &Case) {
 fn any_call_may_be_struck_once() {
     let mut ground = Ground::new(&[]);
     let calls = calls_of(&mut ground);
-    for known in ["AssumeRole", "GetCallerIdentity", "GetAuthorizationToken", "DescribeRepositories", "HEAD manifest",
-        "GET manifest", "PUT manifest", "GET blob", "PUT upload", "ListServices", "DescribeService", "ListOperations",
-        "StartDeployment", "GetLogEvents", "PutRetentionPolicy"]
-    {
+    for known in [
+        "AssumeRole",
+        "GetCallerIdentity",
+        "GetAuthorizationToken",
+        "DescribeRepositories",
+        "HEAD manifest",
+        "GET manifest",
+        "PUT manifest",
+        "GET blob",
+        "PUT upload",
+        "ListServices",
+        "DescribeService",
+        "ListOperations",
+        "StartDeployment",
+        "GetLogEvents",
+        "PutRetentionPolicy",
+    ] {
         assert!(calls.keys().any(|(_, action, _)| action == known), "{known} is not among {calls:?}");
     }
     // The first of each and the last: what comes between is between what is retried alike.
@@ -196,7 +215,11 @@ fn strike_creation(case: &Case) {
     let services = world.control(None)["services"].as_array().unwrap().len();
     let now = service(&world);
     assert_eq!((services, now["Operations"].as_array().unwrap().len()), (1, 1), "{what}: {now:#}");
-    assert_eq!((&now["Service"]["Status"], &now["Blue"]), (&"RUNNING".into(), &version.digest.as_str().into()), "{what}");
+    assert_eq!(
+        (&now["Service"]["Status"], &now["Blue"]),
+        (&"RUNNING".into(), &version.digest.as_str().into()),
+        "{what}"
+    );
 }
 
 #[test]

@@ -59,14 +59,19 @@ fn a_run_that_is_killed_at_any_boundary_of_a_stage_is_finished_by_the_next() {
     let (boundaries, _) = undisturbed();
     assert!(boundaries >= 14, "resolve, preflight, copy, verify, promote, release, gate: {boundaries}");
     let cases: Vec<usize> = (0..boundaries).collect();
-    side_by_side(WORKERS, &cases, || Ground::new(&[]), |ground, number| {
-        let version = ground.push();
-        take_time(ground);
-        let what = format!("killed at boundary {number}");
-        assert!(killed_at(ground.command(&version), *number), "{what}: it never came");
-        ground.assert_sound(&version, &what);
-        ground.assert_converges(version, &what);
-    });
+    side_by_side(
+        WORKERS,
+        &cases,
+        || Ground::new(&[]),
+        |ground, number| {
+            let version = ground.push();
+            take_time(ground);
+            let what = format!("killed at boundary {number}");
+            assert!(killed_at(ground.command(&version), *number), "{what}: it never came");
+            ground.assert_sound(&version, &what);
+            ground.assert_converges(version, &what);
+        },
+    );
 }
 
 #[test]
@@ -76,15 +81,20 @@ fn a_run_that_is_killed_at_any_moment_is_finished_by_the_next() {
     let mut random = fastrand::Rng::with_seed(seed);
     let longest = u64::try_from(took.as_micros()).unwrap();
     let moments: Vec<u64> = (0..RANDOM_MOMENTS).map(|_| random.u64(..longest)).collect();
-    side_by_side(WORKERS, &moments, || Ground::new(&[]), |ground, moment| {
-        let version = ground.push();
-        take_time(ground);
-        let what = format!("seed {seed}: killed after {moment} µs of {longest}");
-        let mut child = ground.command(&version).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(Duration::from_micros(*moment));
-        signal(&child, "KILL");
-        child.wait().unwrap();
-        ground.assert_sound(&version, &what);
-        ground.assert_converges(version, &what);
-    });
+    side_by_side(
+        WORKERS,
+        &moments,
+        || Ground::new(&[]),
+        |ground, moment| {
+            let version = ground.push();
+            take_time(ground);
+            let what = format!("seed {seed}: killed after {moment} µs of {longest}");
+            let mut child = ground.command(&version).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            thread::sleep(Duration::from_micros(*moment));
+            signal(&child, "KILL");
+            child.wait().unwrap();
+            ground.assert_sound(&version, &what);
+            ground.assert_converges(version, &what);
+        },
+    );
 }

@@ -185,7 +185,8 @@ fn a_foreign_deployment_in_between_is_no_deployment_of_ours_and_nothing_is_belie
             assert_eq!(ground.world.tag(LIVE).as_ref(), Some(&before), "{what}: the tag went back");
             ground.world.fault(&super::no_fault());
             until_free(&ground);
-            let (name, wanted) = if again == "the new version" { (&*version.name, &version.digest) } else { ("v0", &before) };
+            let (name, wanted) =
+                if again == "the new version" { (&*version.name, &version.digest) } else { ("v0", &before) };
             let ran: Ran = deploy(&ground.world, name, &[]).output().unwrap().into();
             assert_eq!(ran.code, 0, "{what}: {}", ran.said());
             assert_eq!(ground.blue(), wanted.as_str(), "{what}: it says that it serves: {}", ran.said());
