@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Ground, deploy, service, side_by_side};
 use crate::world::{Ran, World};
 
-const WORKERS: usize = 8;
+const WORKERS: usize = 12;
 
 /// How a call is struck.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
