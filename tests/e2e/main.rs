@@ -34,6 +34,7 @@ mod releasing;
 mod roles;
 mod said;
 mod scenes;
+mod secrets;
 mod signals;
 mod smoke;
 mod state;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Exit, Verification, VerifyError,
     cleaning::{clean_up, container_name, made, way_in},
-    command::missing_secrets,
+    command::{missing_secrets, stubbed_secrets},
     conclusion::{Ending, Gathered, Late},
     finding::Finding,
     judge::{Decision, EARLY_PAUSE, Watch, allowed, longest_watch, seconds, whole_seconds},
@@ -31,6 +31,7 @@ use crate::{
         reach::ReachChoice,
         secret::Secret,
         service::RunSettings,
+        service_secret::is_stand_in,
     },
 };
 
@@ -78,7 +79,8 @@ impl Trial<'_> {
         command: Option<Vec<String>>,
         environment: Vec<(String, Secret)>,
     ) -> Result<Verification, VerifyError> {
-        let mask = Mask::new(environment.iter().map(|(name, value)| (name, value)));
+        let confidential = environment.iter().filter(|(name, value)| !is_stand_in(name, value));
+        let mask = Mask::new(confidential.map(|(name, value)| (name, value)));
         let lifetime = longest_watch(&self.settings.health_check, self.stay) + SPARE_LIFETIME;
         let labels = labels(run_id, Timestamp::now(), lifetime);
         let reach = Reach::new(self.engine, self.reach, self.sidecar, run_id, labels.clone());
@@ -265,6 +267,7 @@ impl Trial<'_> {
             not_used: reach.tried().iter().map(Tried::to_string).collect(),
             health_check: self.settings.health_check.clone(),
             missing_secrets: missing_secrets(self.settings),
+            stubbed_secrets: stubbed_secrets(self.settings),
         });
     }
 
