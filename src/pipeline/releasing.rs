@@ -23,7 +23,7 @@ use crate::{
         release::{self, ReleaseError},
         resolve::ResolvedImage,
     },
-    target::{DeployTarget, Started},
+    target::{DeployTarget, Started, TargetError},
 };
 
 /// What is released: the image, to a service that takes the call.
@@ -92,9 +92,9 @@ impl<T: DeployTarget> Release<'_, T> {
                 self.assert_tag(false).await?;
                 self.assert_nothing_came_between().await?;
                 self.run.progress.begins(UnderWay::Order);
-                let given = release::order(target, &order, &seen.operations, self.run.events()).await;
+                let given = release::order(target, &order, &seen.operations, self.run.events(), cancel).await;
                 self.run.progress.answered();
-                let given = given?;
+                let given = given.map_err(|error| self.unless_cancelled(error))?;
                 given.ok_or(ReleaseError::Nothing { order: order.name() })?
             }
         };
@@ -106,6 +106,16 @@ impl<T: DeployTarget> Release<'_, T> {
         self.run.progress.deployment_started(&started);
         let detail = format!("{}, operation {}", self.ready.verb.name(), started.operation);
         Ok(Told::done(started, detail))
+    }
+
+    /// A refusal that was to be waited out, had no signal come.
+    fn unless_cancelled(&self, error: ReleaseError) -> Failure {
+        match (self.run.narrator.cancellation.signal(), error) {
+            (signal @ Some(_), ReleaseError::Refused(TargetError::Call(fault))) if release::is_for_now(&fault) => {
+                Failure::cancelled(signal, Stage::Release)
+            }
+            (_, error) => error.into(),
+        }
     }
 
     /// The record says what the *next* operation deploys: one of somebody else's that began since would be taken for ours.
@@ -154,7 +164,11 @@ impl<T: DeployTarget> Release<'_, T> {
         let message = match promote::restore(self.place(&tag), &previous).await {
             Ok(()) => {
                 self.run.progress.tag_restored();
-                self.record_next(&previous).await;
+                // An operation of somebody else's may have pulled either image: then no record may say which it was. Left as it is,
+                // it names the one that the tag does not point at, which nobody believes.
+                if self.assert_nothing_came_between().await.is_ok() {
+                    self.record_next(&previous).await;
+                }
                 format!("tag {tag} points at {} again", previous.digest.short())
             }
             Err(error) => format!("tag {tag} could not be pointed back at {}: {error}", previous.digest.short()),
