@@ -269,11 +269,14 @@ pub fn docker_environment(environment: &Environment) -> DockerEnvironment {
     DockerEnvironment {
         docker_host: environment.docker_host().map(str::to_owned),
         docker_tls: environment.docker_tls(),
+        docker_tls_verify: environment.docker_tls_verify(),
+        docker_cert_path: environment.docker_cert_path().map(Into::into),
         docker_context: environment.docker_context().map(str::to_owned),
         docker_config: environment.docker_config().map(Into::into),
         container_host: environment.container_host().map(str::to_owned),
         colima_home: environment.colima_home().map(Into::into),
         home: environment.home().map(Into::into),
         xdg_runtime_dir: environment.xdg_runtime_dir().map(Into::into),
+        path: environment.path().map(Into::into),
     }
 }
