@@ -127,6 +127,7 @@ fn of_the_system() -> RootCertStore {
 }
 
 /// What the TLS library says, in words a user can act on.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors are many, and more with every version")]
 pub(super) fn words(error: &TlsError) -> String {
     match error {
         TlsError::InvalidMessage(_) => {
@@ -157,6 +158,7 @@ fn wants_certificate(verb: &str) -> String {
     )
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors are many, and more with every version")]
 fn of_certificate(error: &CertificateError) -> String {
     match error {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
