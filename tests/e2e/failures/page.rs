@@ -45,7 +45,7 @@ fn told(run: &Run) -> String {
     let ran = &run.ran;
     let talk = said::neutral(&ran.stderr);
     let mut told = format!("$ {}\n", said::neutral(&run.line));
-    told.push_str(&what_matters(&in_order(talk.lines().collect())));
+    told.push_str(&what_matters(&in_order(&talk.lines().collect::<Vec<_>>())));
     let data = said::neutral(&ran.stdout);
     write!(told, "{}\n$ echo $?\n{}\n", data.trim_end(), ran.code).unwrap();
     told
@@ -57,18 +57,19 @@ fn stage(line: &str) -> &str {
 }
 
 /// The copy and the local check run side by side: the lines of the one, then those of the other.
-fn in_order(lines: Vec<&str>) -> Vec<&str> {
+fn in_order<'a>(lines: &[&'a str]) -> Vec<&'a str> {
     let is_beside = |line: &&str| matches!(stage(line), "copy" | "verify");
     let first = lines.iter().position(is_beside).unwrap_or(lines.len());
     let (before, after) = lines.split_at(first);
-    let (mut beside, rest): (Vec<&str>, Vec<&str>) = after.iter().copied().partition(is_beside);
+    let (mut beside, rest): (Vec<&'a str>, Vec<&'a str>) = after.iter().copied().partition(is_beside);
     beside.sort_by_key(|line| stage(line) == "verify");
     before.iter().copied().chain(beside).chain(rest).collect()
 }
 
 /// The lines that are the same in every run: what went wrong, what ends a stage, the summary.
 fn what_matters(lines: &[&str]) -> String {
-    lines.iter().filter(|line| matters(line)).map(|line| format!("{}\n", without_sizes(line))).collect()
+    let kept: Vec<String> = lines.iter().filter(|line| matters(line)).map(|line| without_sizes(line) + "\n").collect();
+    kept.concat()
 }
 
 /// How much was sent is the size of an executable that every build changes.

@@ -53,7 +53,7 @@ fn scripted() -> World {
     world
 }
 
-fn script(world: &World, script: serde_json::Value) {
+fn script(world: &World, script: &serde_json::Value) {
     let mut order = json!({"kind": "script", "operation": "START_DEPLOYMENT"});
     order.as_object_mut().unwrap().extend(script.as_object().unwrap().clone());
     world.control(Some(&order));
@@ -134,9 +134,9 @@ pub(super) fn from_nothing() -> Vec<Scene> {
 /// What becomes of a deployment, and states that take none.
 pub(super) fn of_the_service() -> Vec<Scene> {
     let world = scripted();
-    script(&world, json!({"outcome": "ROLLBACK_SUCCEEDED", "hold_ms": 1500}));
+    script(&world, &json!({"outcome": "ROLLBACK_SUCCEEDED", "hold_ms": 1500}));
     let unhealthy = run(&world, "VERSION=v2 shipgate deploy --no-verify", 8);
-    script(&world, json!({"stuck": true}));
+    script(&world, &json!({"stuck": true}));
     let late = run(&world, "VERSION=v2 shipgate deploy --no-verify --gate-timeout 3s", 10);
     let operation = world.control(None)["services"][0]["Operations"][0]["Id"].as_str().unwrap().to_owned();
     world.control(Some(&json!({"kind": "release", "operation": operation})));
@@ -147,7 +147,7 @@ pub(super) fn of_the_service() -> Vec<Scene> {
     let busy = run(&world, "VERSION=v3 shipgate deploy --no-verify --if-busy fail", 11);
     let still = run(&world, "VERSION=v3 shipgate deploy --no-verify --busy-timeout 1s", 11);
     world.control(Some(&json!({"kind": "end-maintenance", "arn": arn})));
-    script(&world, json!({"stuck": true}));
+    script(&world, &json!({"stuck": true}));
     let cancelled = cancelled(&world, "VERSION=v3 shipgate deploy --no-verify");
     let operation = world.control(None)["services"][0]["Operations"][0]["Id"].as_str().unwrap().to_owned();
     world.control(Some(&json!({"kind": "release", "operation": operation})));

@@ -50,7 +50,7 @@ impl Running {
     }
 }
 
-fn script(ground: &Ground, members: Value) {
+fn script(ground: &Ground, members: &Value) {
     let mut script = json!({"kind": "script", "operation": "START_DEPLOYMENT", "times": 1});
     script.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     ground.world.control(Some(&script));
@@ -94,14 +94,14 @@ fn an_operation_that_is_listed_late_and_a_status_of_before_are_seen_through() {
     let mut ground = Ground::new(&[]);
     for (unlisted, stale) in [(4, 0), (0, 4), (4, 4)] {
         let version = ground.push();
-        script(&ground, json!({"unlisted_reads": unlisted, "stale_reads": stale, "hold_ms": 500}));
+        script(&ground, &json!({"unlisted_reads": unlisted, "stale_reads": stale, "hold_ms": 500}));
         let ran = ground.run(&version);
         assert_eq!(ran.code, 0, "{}", ran.said());
         let what = format!("unlisted {unlisted}, stale {stale}");
         ground.assert_deployed(version, &what);
     }
     let version = ground.push();
-    script(&ground, json!({"unlisted_reads": 2}));
+    script(&ground, &json!({"unlisted_reads": 2}));
     ground.world.fault(&json!({
         "kind": "cut", "service": "apprunner", "action": "StartDeployment", "times": 1, "after_bytes": 0,
     }));
@@ -115,7 +115,7 @@ fn an_operation_that_is_listed_late_and_a_status_of_before_are_seen_through() {
 fn a_killed_run_whose_operation_is_not_listed_yet_is_not_followed_by_a_second_order() {
     let mut ground = Ground::new(&[]);
     let version = ground.push();
-    script(&ground, json!({"unlisted_reads": 3, "hold_ms": 1500}));
+    script(&ground, &json!({"unlisted_reads": 3, "hold_ms": 1500}));
     let mut first = Running::begin(&ground, &version);
     first.until("released");
     signal(&first.child, "KILL");
@@ -149,7 +149,7 @@ fn maintenance_is_waited_for_and_one_that_begins_at_the_last_moment_costs_nothin
 fn a_stuck_operation_is_followed_by_every_run_and_ordered_by_one() {
     let mut ground = Ground::new(&[]);
     let version = ground.push();
-    script(&ground, json!({"stuck": true}));
+    script(&ground, &json!({"stuck": true}));
     for run in ["the first", "the second"] {
         let ran: Ran = ground.command(&version).args(["--gate-timeout", "2s"]).output().unwrap().into();
         assert_eq!(ran.code, 10, "{run}: {}", ran.said());
@@ -172,7 +172,7 @@ fn a_foreign_deployment_in_between_is_no_deployment_of_ours_and_nothing_is_belie
             let mut ground = Ground::new(&[]);
             let (before, version) = (ground.serving.clone(), ground.push());
             let hold = if pulls_late { 2 * LATE } else { 0 };
-            script(&ground, json!({"at": "pulling", "hold_ms": hold}));
+            script(&ground, &json!({"at": "pulling", "hold_ms": hold}));
             // Of the looks at the operations, the third is the one right before the order.
             ground.world.fault(&late("ListOperations", 2));
             let running = Running::begin(&ground, &version);
@@ -200,7 +200,7 @@ fn a_foreign_deployment_in_between_is_no_deployment_of_ours_and_nothing_is_belie
 fn an_order_that_meets_a_foreign_deployment_is_refused_and_taken_back() {
     let mut ground = Ground::new(&[]);
     let version = ground.push();
-    script(&ground, json!({"at": "pulling", "hold_ms": 2 * LATE}));
+    script(&ground, &json!({"at": "pulling", "hold_ms": 2 * LATE}));
     ground.world.fault(&late("StartDeployment", 0));
     let running = Running::begin(&ground, &version);
     until_struck(&ground);
@@ -218,7 +218,7 @@ fn an_order_that_meets_a_foreign_deployment_is_refused_and_taken_back() {
 fn a_registry_token_that_expires_during_the_gate_is_renewed() {
     let mut ground = Ground::new(&[]);
     let version = ground.push();
-    script(&ground, json!({"stuck": true}));
+    script(&ground, &json!({"stuck": true}));
     let mut running = Running::begin(&ground, &version);
     running.until("gate");
     ground.world.fault(&json!({"kind": "expire-tokens"}));
@@ -233,7 +233,7 @@ fn a_registry_token_that_expires_during_the_gate_is_renewed() {
 fn a_session_that_is_revoked_during_the_gate_is_an_operation_that_still_runs() {
     let mut ground = Ground::new(&[]);
     let version = ground.push();
-    script(&ground, json!({"stuck": true}));
+    script(&ground, &json!({"stuck": true}));
     let mut running = Running::begin(&ground, &version);
     running.until("gate");
     ground.world.fault(&json!({"kind": "expire-sessions"}));
