@@ -32,6 +32,7 @@ mod scenes;
 mod signals;
 mod smoke;
 mod state;
+mod stopping;
 mod trouble;
 mod verifying;
 mod world;

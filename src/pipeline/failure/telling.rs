@@ -98,6 +98,9 @@ impl Failure {
             Self::Cancelled { .. } => {
                 return match progress.operation() {
                     Some(operation) => format!("operation {operation} goes on in App Runner, which cannot be stopped"),
+                    None if progress.verdict() == Some(Verdict::Deployed) => "the new version serves".to_owned(),
+                    None if progress.verdict() == Some(Verdict::RolledBack) => "the old version serves".to_owned(),
+                    None if progress.verdict().is_some() => "the deployment failed; look at the service".to_owned(),
                     None if progress.order_is_given() => {
                         "a deployment may be running: the order for it was given, and not answered".to_owned()
                     }
