@@ -14,7 +14,7 @@ use super::{fault::AwsFault, session::Session};
 /// The log groups of an account in a region.
 #[derive(Clone, Debug)]
 pub struct Logs {
-    client: Client,
+    pub(super) client: Client,
 }
 
 /// A place in a stream, to go on reading from.
@@ -131,7 +131,10 @@ impl Logs {
 }
 
 /// An answer, or `None` when the group or stream it is about does not exist.
-fn unless_missing<T, E, R>(action: &'static str, answer: Result<T, SdkError<E, R>>) -> Result<Option<T>, AwsFault>
+pub(super) fn unless_missing<T, E, R>(
+    action: &'static str,
+    answer: Result<T, SdkError<E, R>>,
+) -> Result<Option<T>, AwsFault>
 where
     E: ProvideErrorMetadata + Error + 'static,
     R: Debug,

@@ -4,5 +4,7 @@
 pub mod ecr;
 pub mod fault;
 pub mod identity;
+pub mod log_groups;
+pub mod log_lines;
 pub mod logs;
 pub mod session;

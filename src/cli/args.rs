@@ -1,9 +1,12 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
+mod reading;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs};
 use crate::domain::secret::Secret;
 
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
@@ -25,8 +28,18 @@ pub struct Cli {
 pub enum Command {
     /// Copy, verify, promote, release and follow one image to one service
     Deploy(DeployArgs),
+    /// Tell what deploy would do, and what would be different afterwards; nothing is changed
+    Plan(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
+    /// Tell how a service stands: what it deploys from, what is deployed, what ran, what has drifted
+    Status(StatusArgs),
+    /// Show the lines of a service's log groups, or the groups that deleted services have left
+    Logs(LogsArgs),
+    /// Print what other tools are to declare of a service
+    Export(ExportArgs),
+    /// Write a configuration for a service that exists
+    Init(InitArgs),
     /// Check one image in a local container under App Runner's rules; without AWS, or with a service's settings
     Verify(VerifyArgs),
     /// Copy one image from any registry to any others

@@ -187,12 +187,33 @@ fn style(color: Color, environment: &Environment) -> Style {
     let set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty());
     let forced = environment.get("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
     let dumb = environment.get("TERM") == Some("dumb");
-    let color = match color {
+    let colors = |is_terminal: bool| match color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => !set("NO_COLOR") && (forced || (io::stderr().is_terminal() && !dumb)),
+        Color::Auto => !set("NO_COLOR") && (forced || (is_terminal && !dumb)),
     };
-    Style { color, interactive: interactive && !dumb }
+    Style {
+        color: colors(io::stderr().is_terminal()),
+        interactive: interactive && !dumb,
+        data_color: colors(io::stdout().is_terminal()),
+    }
+}
+
+/// Asks a question that is answered with y or n. Where nobody sits at a terminal, the answer is no.
+pub(super) async fn ask(question: &str) -> bool {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return false;
+    }
+    write!(io::stderr().lock(), "{question} [y/N] ").ok();
+    let answered = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    answered.await.is_ok_and(|answer| answer.is_ok_and(|answer| is_yes(&answer)))
+}
+
+fn is_yes(answer: &str) -> bool {
+    ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
 }
 
 /// Data, to standard output. A reader that has gone away ends the run without a word, as `head` expects.
@@ -213,4 +234,18 @@ pub(super) fn say(text: &str) {
 pub(super) fn complain(text: &str) -> ExitCode {
     say(&format!("error: {text}"));
     ExitCode::Internal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_yes;
+
+    #[test]
+    fn only_a_clear_yes_is_one() {
+        for (answer, yes) in
+            [("y\n", true), ("Yes\r\n", true), ("", false), ("\n", false), ("no", false), ("yy", false)]
+        {
+            assert_eq!(is_yes(answer), yes, "{answer:?}");
+        }
+    }
 }

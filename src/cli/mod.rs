@@ -33,6 +33,11 @@ fn in_runtime(command: Command) -> ProcessExitCode {
         Command::Completions { shell } => commands::completions::run(shell).into(),
         Command::Deploy(_)
         | Command::Wait(_)
+        | Command::Plan(_)
+        | Command::Status(_)
+        | Command::Logs(_)
+        | Command::Export(_)
+        | Command::Init(_)
         | Command::Verify(_)
         | Command::Copy(_)
         | Command::Mirror(_)
@@ -50,6 +55,11 @@ async fn dispatch(command: Command) -> ProcessExitCode {
     match command {
         Command::Deploy(args) => Box::pin(commands::deploy::run(args)).await.into(),
         Command::Wait(args) => Box::pin(commands::wait::run(args)).await.into(),
+        Command::Plan(args) => Box::pin(commands::plan::run(args)).await.into(),
+        Command::Status(args) => Box::pin(commands::status::run(args)).await.into(),
+        Command::Logs(args) => Box::pin(commands::logs::run(args)).await.into(),
+        Command::Export(args) => Box::pin(commands::export::run(args)).await.into(),
+        Command::Init(args) => Box::pin(commands::init::run(args)).await.into(),
         Command::Verify(args) => Box::pin(commands::verify::run(args)).await.into(),
         Command::Copy(args) => Box::pin(commands::copy::run(args)).await.into(),
         Command::Mirror(args) => Box::pin(commands::mirror::run(args)).await.into(),

@@ -4,7 +4,7 @@ mod copying;
 mod mirror;
 mod registries;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, future::Future};
 
 use aws_config::SdkConfig;
 
@@ -23,7 +23,7 @@ use crate::{
         deployment::{Deployment, Target},
         environment::Environment,
     },
-    docker::{DockerEnvironment, Engine},
+    docker::{DockerEnvironment, Engine, EngineError},
     domain::{
         access::Access,
         credentials::Credentials,
@@ -60,13 +60,34 @@ pub async fn connect(
     environment: &Environment,
     events: &Emitter,
 ) -> Result<Adapters<AppRunner>, Failure> {
-    let base = session::base(&deployment.registry.region, None).await;
     let engine = async {
         if deployment.target.verify.skip { None } else { Some(Engine::connect(&docker_environment(environment)).await) }
     };
+    Box::pin(connect_all(deployment, environment, events, engine)).await
+}
+
+/// The same without a Docker engine, for a run that starts no container.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_without_engine(
+    deployment: &Deployment,
+    environment: &Environment,
+    events: &Emitter,
+) -> Result<Adapters<AppRunner>, Failure> {
+    Box::pin(connect_all(deployment, environment, events, std::future::ready(None))).await
+}
+
+async fn connect_all(
+    deployment: &Deployment,
+    environment: &Environment,
+    events: &Emitter,
+    engine: impl Future<Output = Option<Result<Engine, EngineError>>>,
+) -> Result<Adapters<AppRunner>, Failure> {
+    let base = session::base(&deployment.registry.region, None).await;
     let (source, workload, engine) = tokio::join!(
         connect_source(&base, &deployment.image, Some(&deployment.registry), environment),
-        connect_destination(&base, deployment),
+        connect_destination(&base, &deployment.target),
         engine
     );
     let ((source, session), (workload, ecr, destination)) = both(source, workload)?;
@@ -96,6 +117,17 @@ pub async fn connect_workload(target: &Target, events: &Emitter) -> Result<Workl
     let workload = open_workload(&base, target).await?;
     tell(&target.name, &workload.session, events);
     Ok(workload)
+}
+
+/// Opens the workload account's session, and its registry.
+///
+/// # Errors
+/// [`Failure::Identity`] when a role cannot be assumed, [`Failure::Aws`] when ECR gives no token.
+pub async fn connect_workload_and_registry(target: &Target, events: &Emitter) -> Result<(Workload, Registry), Failure> {
+    let base = session::base(&target.access.region, None).await;
+    let (workload, _, registry) = connect_destination(&base, target).await?;
+    tell(&target.name, &workload.session, events);
+    Ok((workload, registry))
 }
 
 async fn open_workload(base: &SdkConfig, target: &Target) -> Result<Workload, Failure> {
@@ -184,10 +216,10 @@ pub async fn open_source(
     Ok(source)
 }
 
-async fn connect_destination(base: &SdkConfig, deployment: &Deployment) -> Result<(Workload, Ecr, Registry), Failure> {
-    let workload = open_workload(base, &deployment.target).await?;
+async fn connect_destination(base: &SdkConfig, target: &Target) -> Result<(Workload, Ecr, Registry), Failure> {
+    let workload = open_workload(base, target).await?;
     let ecr = Ecr::new(&workload.session);
-    let host = EcrHost::host_of(workload.session.account(), &deployment.target.access.region);
+    let host = EcrHost::host_of(workload.session.account(), &target.access.region);
     let account = workload.session.account().clone();
     let login = log_in(&ecr, &account, &host).await?;
     let registry = ecr_registry(&host, &login, &ecr, account).map_err(Failure::Registry)?;

@@ -10,6 +10,7 @@ mod create;
 pub mod deployment;
 mod dotenv;
 pub mod environment;
+pub mod initial;
 mod interpolate;
 pub mod mirror;
 pub mod overrides;
@@ -21,6 +22,7 @@ mod role;
 mod scalars;
 pub mod schema;
 mod shape;
+pub mod since;
 mod sizes;
 mod suggest;
 #[cfg(test)]
@@ -64,7 +66,17 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Deployme
 /// [`ConfigError`] with every problem.
 pub fn load_target(overrides: &Overrides, environment: &Environment) -> Result<Target, ConfigError> {
     let (root, problems) = find_tree(overrides);
-    let mut root = root.ok_or_else(|| ConfigError::new(problems.clone()))?;
+    let root = root.ok_or_else(|| ConfigError::new(problems.clone()))?;
+    target_in(root, problems, overrides, environment)
+}
+
+/// Reads what a tree, in which `problems` have been found already, says of the target alone.
+fn target_in(
+    mut root: Node,
+    problems: Vec<Problem>,
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<Target, ConfigError> {
     root.forget(&["image", "registry_role"]);
     let overrides = Overrides { image: None, registry_role: None, registry_external_id: None, ..overrides.clone() };
     let (file, name, mut problems) = read_tree(&mut root, problems, &overrides, environment);

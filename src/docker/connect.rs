@@ -31,8 +31,6 @@ pub struct EngineFacts {
     pub context: Option<String>,
     /// `Docker` or `Podman`.
     pub name: String,
-    /// The architecture of its machine, as the kernel names it: `x86_64`, `aarch64`.
-    pub architecture: Option<String>,
     /// Its machine's system in words: `Docker Desktop`, `Debian GNU/Linux 12 (bookworm)`.
     pub operating_system: Option<String>,
     /// The version of the kernel's control groups: 1 or 2.
@@ -96,7 +94,6 @@ impl Engine {
             address,
             context,
             name: if is_podman { "Podman" } else { "Docker" }.to_owned(),
-            architecture: info.architecture,
             operating_system: info.operating_system,
             cgroup_version: info.cgroup_version.and_then(|version| version.to_string().parse().ok()),
             api_version: docker.client_version().to_string(),

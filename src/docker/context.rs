@@ -3,9 +3,9 @@
 use std::{fs, io, path::Path};
 
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use super::error::EngineError;
+use crate::domain::digest::Digest;
 
 /// The context that is none: the engine of the environment.
 const DEFAULT: &str = "default";
@@ -64,7 +64,7 @@ fn current(directory: &Path) -> Option<String> {
 }
 
 fn read(directory: &Path, name: String) -> Result<Context, EngineError> {
-    let id: String = Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = folder_of(&name);
     let contexts = directory.join("contexts");
     let meta = match fs::read(contexts.join("meta").join(&id).join("meta.json")) {
         Ok(meta) => meta,
@@ -85,6 +85,12 @@ fn read(directory: &Path, name: String) -> Result<Context, EngineError> {
     Ok(Context { name, host: endpoint.host, tls })
 }
 
+/// The name of a context's folders: the SHA-256 of its own, in hexadecimal.
+fn folder_of(name: &str) -> String {
+    let digest = Digest::of(name.as_bytes());
+    digest.as_str().trim_start_matches("sha256:").to_owned()
+}
+
 /// The names of the contexts there are, sorted, the default one first.
 fn known(contexts: &Path) -> Vec<String> {
     let metas = fs::read_dir(contexts.join("meta")).into_iter().flatten().flatten();
@@ -102,13 +108,10 @@ fn known(contexts: &Path) -> Vec<String> {
 mod tests {
     use std::{fs, path::Path};
 
-    use sha2::{Digest as _, Sha256};
-
-    use super::{Context, EngineError, chosen};
+    use super::{Context, EngineError, chosen, folder_of};
 
     fn write(directory: &Path, name: &str, meta: &str) {
-        let id: String = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect();
-        let folder = directory.join("contexts/meta").join(id);
+        let folder = directory.join("contexts/meta").join(folder_of(name));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("meta.json"), meta).unwrap();
     }
@@ -117,6 +120,12 @@ mod tests {
         format!(
             r#"{{"Name":"{name}","Metadata":{{}},"Endpoints":{{"docker":{{"Host":"{host}","SkipTLSVerify":false}}}}}}"#
         )
+    }
+
+    #[test]
+    fn a_contexts_folder_is_named_as_the_docker_command_names_it() {
+        let of_desktop = "fe9c6bd7a66301f49ca9b6a70b217107cd1284598bfc254700c989b916da791e";
+        assert_eq!(folder_of("desktop-linux"), of_desktop);
     }
 
     #[test]

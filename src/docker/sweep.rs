@@ -153,34 +153,35 @@ impl Engine {
     }
 
     pub(super) async fn labelled_containers(&self, label: &str) -> Result<Vec<Labelled>, EngineError> {
-        let options = ListContainersOptions { all: true, filters: filter(label), ..ListContainersOptions::default() };
+        let options =
+            ListContainersOptions { all: true, filters: Some(filter(label)), ..ListContainersOptions::default() };
         let all = self.docker.list_containers(Some(options)).await;
         let all = all.map_err(|error| EngineError::call("list containers", &error))?;
         Ok(all.into_iter().filter_map(|one| Some((one.id?, one.labels.unwrap_or_default()))).collect())
     }
 
     async fn labelled_networks(&self, label: &str) -> Result<Vec<Labelled>, EngineError> {
-        let all = self.docker.list_networks(Some(ListNetworksOptions { filters: filter(label) })).await;
+        let all = self.docker.list_networks(Some(ListNetworksOptions { filters: Some(filter(label)) })).await;
         let all = all.map_err(|error| EngineError::call("list networks", &error))?;
         Ok(all.into_iter().filter_map(|one| Some((one.id?, one.labels.unwrap_or_default()))).collect())
     }
 
     async fn labelled_images(&self, label: &str) -> Result<Vec<Labelled>, EngineError> {
-        let options = ListImagesOptions { filters: filter(label), ..ListImagesOptions::default() };
+        let options = ListImagesOptions { filters: Some(filter(label)), ..ListImagesOptions::default() };
         let all = self.docker.list_images(Some(options)).await;
         let all = all.map_err(|error| EngineError::call("list images", &error))?;
         Ok(all.into_iter().map(|one| (one.id, one.labels)).collect())
     }
 
     async fn labelled_volumes(&self, label: &str) -> Result<Vec<Labelled>, EngineError> {
-        let all = self.docker.list_volumes(Some(ListVolumesOptions { filters: filter(label) })).await;
+        let all = self.docker.list_volumes(Some(ListVolumesOptions { filters: Some(filter(label)) })).await;
         let all = all.map_err(|error| EngineError::call("list volumes", &error))?;
         Ok(all.volumes.unwrap_or_default().into_iter().map(|one| (one.name, one.labels)).collect())
     }
 }
 
-fn filter(label: &str) -> Option<HashMap<String, Vec<String>>> {
-    Some(HashMap::from([("label".to_owned(), vec![label.to_owned()])]))
+fn filter(label: &str) -> HashMap<String, Vec<String>> {
+    HashMap::from([("label".to_owned(), vec![label.to_owned()])])
 }
 
 /// The result of removing something: that it is gone already is as good.

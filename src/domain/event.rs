@@ -4,12 +4,15 @@
 //! know anything that is not here.
 
 mod emitter;
+mod origin;
 mod stage;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub use self::{
     emitter::{Emitter, milliseconds},
+    origin::{BlobArrival, LogSource},
     stage::{Outcome, Stage},
 };
 use super::{
@@ -17,37 +20,13 @@ use super::{
     digest::Digest,
     exit_code::ExitCode,
     finding::FindingReport,
+    forecast::Forecast,
     health::HealthCheck,
+    log_group::LogGroup,
     operation::{OperationId, OperationStatus, Verdict},
     reason::Reason,
+    status::StatusReport,
 };
-
-/// Where log lines come from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogSource {
-    /// The container that verify runs here.
-    LocalContainer,
-    /// App Runner's own words on the service and its deployments.
-    Service,
-    /// The application's output in App Runner.
-    Application,
-}
-
-/// How a blob came to a destination.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BlobArrival {
-    /// Byte by byte.
-    Sent,
-    /// Taken over from another repository of the same registry.
-    Mounted,
-    /// Fetched by the registry itself, through its pull-through cache.
-    Fetched,
-    /// It was found there when it was to be sent again: the answer that it had arrived had been lost, or somebody else
-    /// sent it.
-    Found,
-}
 
 /// Something that happened.
 #[derive(Clone, Debug, Serialize)]
@@ -318,6 +297,35 @@ pub enum Event {
         source: LogSource,
         /// The line, without its end.
         line: String,
+    },
+    /// What a deployment would do.
+    Planned(Box<Forecast>),
+    /// How a service stands.
+    Status(Box<StatusReport>),
+    /// A line that a service's log groups hold: untrusted text.
+    LoggedLine {
+        /// When it was written.
+        logged_at: Timestamp,
+        /// Whose.
+        source: LogSource,
+        /// The stream it is in.
+        stream: String,
+        /// The line, without its end.
+        line: String,
+    },
+    /// A log group of a service that is no more.
+    OrphanFound(LogGroup),
+    /// A log group was deleted, with all its lines.
+    LogGroupDeleted {
+        /// Its name.
+        name: String,
+    },
+    /// Text that was asked for: to be piped into a file.
+    Printed {
+        /// What it is: `terraform`, `configuration`.
+        what: &'static str,
+        /// The text, lines ended.
+        text: String,
     },
     /// The operation ended.
     Gated {

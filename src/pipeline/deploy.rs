@@ -80,10 +80,10 @@ impl Run {
 }
 
 /// What resolve found out.
-struct Resolved<T> {
+pub(super) struct Resolved<T> {
     adapters: Adapters<T>,
-    image: ResolvedImage,
-    look: Look,
+    pub(super) image: ResolvedImage,
+    pub(super) look: Look,
 }
 
 /// Deploys. `connecting` opens the sessions and builds the adapters; it is part of resolve.
@@ -173,7 +173,8 @@ async fn conclude<T: DeployTarget>(
     Ok(Deployed { digest: Some(image.digest().clone()), service_url, summary })
 }
 
-async fn resolve<T: DeployTarget>(
+/// Connects, and finds out what is to be deployed and what there is.
+pub(super) async fn resolve<T: DeployTarget>(
     run: &Run,
     deployment: &Deployment,
     connecting: impl Future<Output = Result<Adapters<T>, Failure>>,
@@ -191,7 +192,12 @@ async fn resolve<T: DeployTarget>(
     Ok(Told::done(Resolved { adapters, image, look }, detail))
 }
 
-async fn check<T>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) -> Result<Told<Course>, Failure> {
+/// Makes the checks that come before any change.
+pub(super) async fn check<T>(
+    run: &Run,
+    deployment: &Deployment,
+    resolved: &Resolved<T>,
+) -> Result<Told<Course>, Failure> {
     let (adapters, Look { seen, plan }) = (&resolved.adapters, &resolved.look);
     let is_begun = plan.course.as_ref().is_ok_and(is_begun);
     let checks = preflight::preflight(
@@ -211,7 +217,13 @@ async fn check<T>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) ->
                 source: &adapters.source,
                 ecr: Some(&adapters.ecr),
             }),
-            engine: adapters.engine.as_ref().filter(|_| !is_begun),
+            engine: adapters.engine.as_ref().filter(|_| !is_begun).ok_or(
+                match (is_begun, deployment.target.verify.skip) {
+                    (true, _) => "an earlier run has had the image checked",
+                    (false, true) => "the local check is switched off",
+                    (false, false) => "the deployment would ask for it",
+                },
+            ),
         },
         run.events(),
     )

@@ -4,6 +4,8 @@ mod telling;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+
 use super::{cancellation::Signal, copying::DestinationsFailure, mirror::MirrorFailure};
 use crate::{
     aws::{fault::AwsFault, identity::IdentityError},
@@ -176,6 +178,36 @@ pub enum Failure {
         /// Where things are now.
         world: String,
     },
+    /// The services of the account cannot be listed.
+    #[error("cannot list the services")]
+    Services(#[source] TargetError),
+    /// Something was to be deleted, and nobody has agreed.
+    #[error("{what}, and that was not agreed to")]
+    NoConsent {
+        /// What would happen.
+        what: String,
+    },
+    /// A file was to be written that is there.
+    #[error("{} exists already", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A run without stages was stopped by a signal.
+    #[error("stopped")]
+    Stopped {
+        /// Which signal.
+        signal: Signal,
+    },
     /// Stopped by a signal.
     #[error("cancelled during {stage}")]
     Cancelled {
@@ -209,11 +241,21 @@ impl Failure {
         if let Self::Deployment { reason, .. } = self { Some(reason) } else { None }
     }
 
+    /// A run without stages that was stopped; without a signal as [`Self::cancelled`] is.
+    #[must_use]
+    pub fn stopped(signal: Option<Signal>) -> Self {
+        Self::Stopped { signal: signal.unwrap_or(Signal::Interrupt) }
+    }
+
     /// The exit code.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Configuration(_) | Self::Registry(_) => ExitCode::Usage,
+            Self::Configuration(_)
+            | Self::Registry(_)
+            | Self::NoConsent { .. }
+            | Self::FileExists { .. }
+            | Self::File { .. } => ExitCode::Usage,
             Self::Identity(_) | Self::Credentials(_) => ExitCode::Identity,
             Self::Aws { source, .. } => {
                 if source.is_denied() {
@@ -222,7 +264,7 @@ impl Failure {
                     ExitCode::Preflight
                 }
             }
-            Self::Service { source, .. } => {
+            Self::Service { source, .. } | Self::Services(source) => {
                 if source.is_denied() {
                     ExitCode::Identity
                 } else {
@@ -258,7 +300,9 @@ impl Failure {
             Self::GateTimeout { .. }
             | Self::GateLost(_)
             | Self::Prepare(PrepareError::Late { .. } | PrepareError::Unseen(_)) => ExitCode::GateTimeout,
-            Self::Cancelled { signal, .. } | Self::CopyStopped { signal, .. } => signal.exit_code(),
+            Self::Cancelled { signal, .. } | Self::CopyStopped { signal, .. } | Self::Stopped { signal } => {
+                signal.exit_code()
+            }
         }
     }
 }

@@ -1,17 +1,23 @@
 //! The pipeline: what is going to happen (`plan`), the order it happens in (`deploy`), how it can fail (`failure`), how
 //! it is told (`narrator`), how it is stopped (`cancellation`). `copying`, `mirror` and `verifying` are orders of
-//! their own.
+//! their own; `planning`, `status`, `logs`, `orphans`, `export` and `init` read.
 
 pub mod cancellation;
 pub mod checking;
 pub mod copying;
 pub mod deploy;
+pub mod export;
 pub mod failure;
+pub mod init;
+pub mod logs;
 pub mod mirror;
 pub mod narrator;
+pub mod orphans;
 pub mod plan;
+pub mod planning;
 mod preparing;
 pub mod progress;
 mod releasing;
+pub mod status;
 pub mod verifying;
 pub mod wait;

@@ -1,6 +1,8 @@
 //! The plan: what a deployment is going to do, decided from what was asked for and what was observed, before anything is
 //! changed. Pure.
 
+pub mod forecast;
+
 use crate::{
     config::deployment::Target,
     domain::{
@@ -29,6 +31,8 @@ pub struct Plan {
     pub identifier: Identifier,
     /// Whose the tag is that it deploys from, where that is another image's and cannot be moved.
     pub taken_by: Option<Digest>,
+    /// Where the tag that it deploys from points now; absent too where that is not known, or there is no tag.
+    pub points_at: Option<Digest>,
     /// How it is released, or why it cannot be.
     pub course: Result<Course, Unreleasable>,
     /// What the service is created with, or rebuilt; where the file says so.
@@ -121,8 +125,10 @@ pub fn plan(
     let course = release::decide(&facts, target.release.consent)
         .map_err(Unreleasable::from)
         .and_then(|course| allowed(course, target, anew.is_some()));
+    let is_looked_at = identifier.tag().is_some() && identifier.tag() == destination.tag();
     Plan {
         taken_by: taken_by(&identifier, digest, destination, seen),
+        points_at: seen.points_at.clone().filter(|_| is_looked_at),
         course,
         anew,
         settings: settings(target, live),

@@ -24,6 +24,7 @@ struct State {
     verdict: Option<Verdict>,
     wait_arguments: String,
     only_reads: bool,
+    deleted_log_groups: usize,
 }
 
 /// A call that changes something and has not been answered: what it came to is not known.
@@ -58,6 +59,17 @@ impl Progress {
     #[must_use]
     pub fn is_reading(&self) -> bool {
         self.state().only_reads
+    }
+
+    /// A log group was deleted.
+    pub fn log_group_deleted(&self) {
+        self.state().deleted_log_groups += 1;
+    }
+
+    /// How many log groups were deleted.
+    #[must_use]
+    pub fn deleted_log_groups(&self) -> usize {
+        self.state().deleted_log_groups
     }
 
     /// The tag was moved.

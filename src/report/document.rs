@@ -1,14 +1,18 @@
 //! What `--report FILE` holds: the run as one document, put together from its events.
 
+mod reading;
 mod shape;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
-use self::shape::{
-    Check, Copy, Exit, Identity, LogEntry, Mirror, Operation, Probe, Promotion, Request, Resumption, Retry, StageEntry,
-    StatusEntry, Verification,
+use self::{
+    reading::Reading,
+    shape::{
+        Check, Copy, Exit, Identity, LogEntry, Mirror, Operation, Probe, Promotion, Request, Resumption, Retry,
+        StageEntry, StatusEntry, Verification,
+    },
 };
 use super::{Moment, verdict};
 use crate::domain::{
@@ -57,6 +61,8 @@ pub(super) struct Document {
     logs: VecDeque<LogEntry>,
     notices: Vec<String>,
     warnings: Vec<String>,
+    #[serde(flatten)]
+    reading: Reading,
 }
 
 impl Document {
@@ -93,6 +99,7 @@ impl Document {
             logs: VecDeque::new(),
             notices: Vec::new(),
             warnings: Vec::new(),
+            reading: Reading::default(),
         }
     }
 
@@ -125,7 +132,14 @@ impl Document {
             Event::Promoted { repository, tag, previous, digest } => {
                 self.promotions.push(Promotion { repository, tag, previous, digest });
             }
-            Event::LogLine { source, line } => self.log(LogEntry { source, line }),
+            Event::LogLine { source, line } | Event::LoggedLine { source, line, .. } => {
+                self.log(LogEntry { source, line });
+            }
+            read @ (Event::Planned(_)
+            | Event::Status(_)
+            | Event::OrphanFound(_)
+            | Event::LogGroupDeleted { .. }
+            | Event::Printed { .. }) => self.reading.add(read),
             Event::Heartbeat { .. } | Event::BlobSkipped { .. } => (),
             Event::Notice { message } => self.notices.push(message),
             Event::Warning { message } => self.warnings.push(message),

@@ -94,6 +94,12 @@ impl Junit {
             | Event::Released { .. }
             | Event::OperationObserved { .. }
             | Event::LogLine { .. }
+            | Event::Planned(_)
+            | Event::Status(_)
+            | Event::LoggedLine { .. }
+            | Event::OrphanFound(_)
+            | Event::LogGroupDeleted { .. }
+            | Event::Printed { .. }
             | Event::Gated { .. }
             | Event::SmokeTested { .. }
             | Event::Heartbeat { .. }

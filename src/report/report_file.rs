@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(report["operation"]["service_arn"], samples::ARN);
         assert_eq!(report["operation"]["statuses"], json!([{"status": "IN_PROGRESS", "at_ms": 900}]));
         assert_eq!(report["operation"]["verdict"], "rolled-back");
-        assert_eq!(report["logs"].as_array().unwrap().len(), 3);
+        assert_eq!(report["logs"].as_array().unwrap().len(), 4);
         assert_eq!(report["warnings"], json!(["the log group cannot be read"]));
         assert_eq!(report["identities"][0]["account"], "222222222222");
     }

@@ -1,5 +1,7 @@
 //! Events for the tests of the renderers.
 
+pub(super) mod reading;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -224,6 +226,12 @@ pub(super) fn one_of_each() -> Vec<Event> {
         Event::LogLine { source: LogSource::Service, line: "[AppRunner] Health check failed".to_owned() },
         Event::LogLine { source: LogSource::Application, line: "missing DATABASE_URL".to_owned() },
         gated(Verdict::RolledBack, Some("missing DATABASE_URL")),
+        Event::Planned(Box::new(reading::planned())),
+        Event::Status(Box::new(reading::status())),
+        reading::logged(LogSource::Application, "listening on 8080"),
+        Event::OrphanFound(reading::orphan()),
+        Event::LogGroupDeleted { name: reading::orphan().name },
+        Event::Printed { what: "terraform", text: "import {\n}\n".to_owned() },
         Event::SmokeTested {
             url: "https://abc.eu-west-1.awsapprunner.com/health".to_owned(),
             passed: true,
@@ -269,12 +277,18 @@ fn ordinal(event: &Event) -> usize {
         Event::CopyFailed { .. } => 26,
         Event::RepositoryCreated { .. } => 27,
         Event::Mirrored { .. } => 28,
-        Event::SmokeTested { .. } => 29,
+        Event::Status(_) => 29,
+        Event::LoggedLine { .. } => 30,
+        Event::OrphanFound(_) => 31,
+        Event::LogGroupDeleted { .. } => 32,
+        Event::Printed { .. } => 33,
+        Event::Planned(_) => 34,
+        Event::SmokeTested { .. } => 35,
     }
 }
 
 #[test]
 fn the_samples_have_every_variant() {
     let seen: std::collections::BTreeSet<usize> = one_of_each().iter().map(ordinal).collect();
-    assert_eq!(seen, (0..30).collect());
+    assert_eq!(seen, (0..36).collect());
 }

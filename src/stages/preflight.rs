@@ -76,8 +76,8 @@ pub struct Subject<'a> {
     pub create_repository: bool,
     /// How ECR fetches the image, where it does that itself.
     pub pull_through: Option<PullThrough<'a>>,
-    /// The Docker engine; `None` when the local check is skipped, or nothing is left to check.
-    pub engine: Option<&'a Result<Engine, EngineError>>,
+    /// The Docker engine; or why none is needed.
+    pub engine: Result<&'a Result<Engine, EngineError>, &'static str>,
 }
 
 /// Makes every check, of what was observed, and tells each.
@@ -229,12 +229,12 @@ fn repository(subject: &Subject<'_>) -> Check {
     }
 }
 
-fn docker(engine: Option<&Result<Engine, EngineError>>) -> Check {
+fn docker(engine: Result<&Result<Engine, EngineError>, &'static str>) -> Check {
     const NAME: &str = "docker-engine";
     match engine {
-        None => Check::skipped(NAME, "the local check is switched off"),
-        Some(Ok(_)) => Check::passed(NAME, "the engine answers"),
-        Some(Err(error)) => Check::failed(NAME, error.to_string(), Trouble::Unverifiable, error.hint()),
+        Err(why) => Check::skipped(NAME, why),
+        Ok(Ok(_)) => Check::passed(NAME, "the engine answers"),
+        Ok(Err(error)) => Check::failed(NAME, error.to_string(), Trouble::Unverifiable, error.hint()),
     }
 }
 

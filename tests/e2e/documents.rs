@@ -9,15 +9,22 @@ use shipgate::{
 pub(crate) const README: &str = include_str!("../../README.md");
 const MAKEFILE: &str = include_str!("../../Makefile");
 
-/// The fenced blocks of a language.
+/// What each command is for.
+const COMMANDS: &str = include_str!("../../docs/commands.md");
+
+/// The fenced blocks of a language, in the README.
 pub(crate) fn blocks(language: &str) -> Vec<&'static str> {
+    blocks_of(README, language)
+}
+
+fn blocks_of(document: &'static str, language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
-    README.split(fence.as_str()).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+    document.split(fence.as_str()).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
 }
 
 /// The words of each command: continuations joined, comments and variables before it left out.
-fn commands() -> Vec<Vec<String>> {
-    let joined = blocks("sh").join("\n").replace("\\\n", " ");
+fn commands(document: &'static str) -> Vec<Vec<String>> {
+    let joined = blocks_of(document, "sh").join("\n").replace("\\\n", " ");
     let words = |line: &str| {
         let line = line.split(" #").next().unwrap();
         line.split_whitespace().skip_while(|word| word.contains('=')).map(str::to_owned).collect::<Vec<_>>()
@@ -27,7 +34,7 @@ fn commands() -> Vec<Vec<String>> {
 
 #[test]
 fn every_command_of_the_readme_is_one() {
-    let commands = commands();
+    let commands = commands(README);
     assert!(commands.len() > 10, "{commands:?}");
     for words in commands {
         match words[0].as_str() {
@@ -36,6 +43,19 @@ fn every_command_of_the_readme_is_one() {
             "cargo" => assert_eq!(words[1], "install"),
             _ => panic!("what is {words:?}?"),
         }
+    }
+}
+
+#[test]
+fn every_command_of_the_page_is_one_and_every_command_is_on_it() {
+    let told = commands(COMMANDS);
+    for words in &told {
+        drop(Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{words:?}: {error}")));
+    }
+    for command in <Cli as clap::CommandFactory>::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        let name = command.get_name();
+        let elsewhere = ["schema", "completions"].contains(&name);
+        assert!(elsewhere || told.iter().any(|words| words[1] == name), "{name} is not on the page");
     }
 }
 

@@ -24,6 +24,7 @@ mod page;
 mod pointing;
 mod pull_through;
 mod reach;
+mod reading;
 mod refusals;
 mod releasing;
 mod roles;

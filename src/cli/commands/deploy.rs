@@ -41,7 +41,8 @@ pub async fn run(args: DeployArgs) -> ExitCode {
         .await
 }
 
-fn image_of(args: &TargetArgs, deployment: Option<&Deployment>) -> String {
+/// The image that a run is about, as far as it is known.
+pub(super) fn image_of(args: &TargetArgs, deployment: Option<&Deployment>) -> String {
     deployment.map(|deployment| deployment.image.to_string()).or_else(|| args.image.clone()).unwrap_or_default()
 }
 

@@ -19,8 +19,11 @@ impl Failure {
     /// What the world looks like now, in one line. `progress` is how far the run came.
     #[must_use]
     pub fn world(&self, progress: &Progress) -> String {
-        if progress.is_reading() {
-            return "nothing was changed".to_owned();
+        match progress.deleted_log_groups() {
+            0 if progress.is_reading() => return "nothing was changed".to_owned(),
+            0 => {}
+            1 => return "1 log group was deleted; nothing else was changed".to_owned(),
+            count => return format!("{count} log groups were deleted; nothing else was changed"),
         }
         let serving = self.what_serves(progress);
         match progress.moved_tag() {
@@ -49,6 +52,11 @@ impl Failure {
             | Self::Service { .. }
             | Self::NoService { .. }
             | Self::NoOperation { .. }
+            | Self::Services(_)
+            | Self::NoConsent { .. }
+            | Self::FileExists { .. }
+            | Self::File { .. }
+            | Self::Stopped { .. }
             | Self::Resolve(_)
             | Self::Preflight(_) => "nothing was changed",
             Self::Copy(_) => {
@@ -172,12 +180,17 @@ impl Failure {
             Self::CopyStopped { .. } => {
                 Some("run the same command again: what has been copied is kept and will be skipped".to_owned())
             }
+            Self::NoConsent { .. } => Some("pass --yes, or answer y on a terminal".to_owned()),
+            Self::FileExists { .. } => Some("name another file, or pass --force to replace it".to_owned()),
+            Self::File { .. } => Some("name a file in a folder that exists and can be written".to_owned()),
             Self::SmokeTest { returned: None, .. } => {
                 Some("look at the application's logs; to have the version before deployed again by itself: `smoke_test.on_failure: return`".to_owned())
             }
             Self::SmokeTest { returned: Some(_), .. } => Some("look at the application's logs of the version that failed".to_owned()),
             Self::Aws { .. }
             | Self::Service { .. }
+            | Self::Services(_)
+            | Self::Stopped { .. }
             | Self::Release(_) => None,
         }
     }
@@ -232,6 +245,11 @@ impl Failure {
             | Self::GateTimeout { .. }
             | Self::GateLost(_)
             | Self::CopyStopped { .. }
+            | Self::Services(_)
+            | Self::NoConsent { .. }
+            | Self::FileExists { .. }
+            | Self::File { .. }
+            | Self::Stopped { .. }
             | Self::Cancelled { .. } => {
                 causes.extend(sources(self));
             }

@@ -1,5 +1,7 @@
 //! What is decided before anything is changed, by tables.
 
+mod forecast;
+
 use std::time::Duration;
 
 use super::{Observation, Plan, destination, plan};

@@ -97,6 +97,11 @@ impl Line {
         Self { mark, stage: None, column: false, words: Vec::new() }
     }
 
+    /// A line of data: its words alone are shown.
+    pub(super) fn data() -> Self {
+        Self::whole(Mark::Going)
+    }
+
     /// With these words more.
     pub(super) fn say(self, words: impl Into<String>) -> Self {
         self.with(Role::Plain, words)
@@ -122,9 +127,16 @@ impl Line {
             text.push_str(&self.stage.map_or_else(|| " ".repeat(STAGE_WIDTH), |stage| stage_column(stage, color)));
             text.push_str("  ");
         }
+        text.push_str(&self.render_words(color));
+        text.trim_end().to_owned()
+    }
+
+    /// The words without mark and stage: for data, whose first words are shipgate's own.
+    pub(super) fn render_words(&self, color: bool) -> String {
+        let mut text = String::new();
         for (role, words) in &self.words {
             // Spaces between words of two roles are meant; those at the end of the line are not.
-            let kept = if words.ends_with(' ') { " " } else { "" };
+            let kept = &words[words.trim_end_matches(' ').len()..];
             text.push_str(&painted(&format!("{}{kept}", untrusted::cleaned(words)), *role, color));
         }
         text.trim_end().to_owned()

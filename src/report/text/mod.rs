@@ -1,6 +1,7 @@
 //! The terminal: talk on stderr, one data line on stdout at the end. Interactive, it moves; otherwise it prints a
 //! plain line for each step, and a heartbeat while nothing happens.
 
+mod data;
 mod gauge;
 mod line;
 mod live;
@@ -35,6 +36,8 @@ pub struct Style {
     pub color: bool,
     /// Whether standard error is a terminal that somebody watches.
     pub interactive: bool,
+    /// Whether to use colours on standard output, for the verbs whose result is to be read.
+    pub data_color: bool,
 }
 
 /// The renderer for people.
@@ -49,6 +52,7 @@ pub struct Terminal<O, E> {
     last_probe: Option<(bool, String)>,
     container_was_heard: bool,
     finding_was_told: bool,
+    gives_data: bool,
     last_print: Duration,
     failure: Option<ReportError>,
 }
@@ -67,6 +71,7 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
             last_probe: None,
             container_was_heard: false,
             finding_was_told: false,
+            gives_data: false,
             last_print: Duration::ZERO,
             failure: None,
         }
@@ -86,6 +91,23 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
             None => print(),
         };
         self.keep_failure("stderr", printed);
+    }
+
+    /// Gives what was asked for, on standard output.
+    fn give_data(&mut self, now: Duration, event: &Event) {
+        let lines = if self.gives_data { data::lines(event) } else { Vec::new() };
+        if lines.is_empty() {
+            return;
+        }
+        self.last_print = now;
+        let text: String = lines.iter().map(|line| line.render_words(self.style.data_color) + "\n").collect();
+        let out = &mut self.out;
+        let mut write = || out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let written = match &self.live {
+            Some(live) => live.above(write),
+            None => write(),
+        };
+        self.keep_failure("stdout", written);
     }
 
     fn keep_failure(&mut self, stream: &'static str, written: io::Result<()>) {
@@ -207,13 +229,19 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
 impl<O: Write + Send, E: Write + Send> Renderer for Terminal<O, E> {
     fn take(&mut self, moment: Moment, event: &Event) {
         let now = moment.since_start;
+        if let Event::RunStarted { verb, .. } = event {
+            self.gives_data = data::is_given_by(verb);
+        }
+        self.give_data(now, event);
         let lines = self.lines(event);
         self.remember(now, event);
         if let Event::RunFinished { exit_code, service_url, .. } = event {
             self.live.iter_mut().for_each(Live::clear);
             self.running.clear();
             self.print(now, &lines);
-            self.give_result(*exit_code, service_url.as_deref());
+            if !self.gives_data {
+                self.give_result(*exit_code, service_url.as_deref());
+            }
         } else {
             self.print(now, &lines);
             self.heartbeat_if_due(now);

@@ -26,6 +26,12 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         | Event::Promoted { .. }
         | Event::Released { .. }
         | Event::Gated { .. }
+        // Data: `data` has them.
+        | Event::Planned(_)
+        | Event::Status(_)
+        | Event::LoggedLine { .. }
+        | Event::OrphanFound(_)
+        | Event::Printed { .. }
         | Event::StageFinished { stage: Stage::Copy, outcome: Outcome::Ok | Outcome::Skip, .. } => return Vec::new(),
         Event::RunStarted { verb, version, image, target } => {
             return vec![run_started(verb, version, image, target.as_deref())];
@@ -67,6 +73,7 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         }
         Event::OperationObserved { status, at_ms, .. } => observed(status.as_ref(), *at_ms),
         Event::LogLine { source, line } => log_line(*source, line),
+        Event::LogGroupDeleted { name } => Line::new(Mark::Good, running).say(format!("deleted {name}")),
         Event::Notice { message } => Line::new(Mark::Going, running).say(message),
         Event::Warning { message } => Line::new(Mark::Odd, running).with(Role::Odd, "warning: ").say(message),
         Event::RunFinished { exit_code, summary, causes, hint, reason, elapsed_ms, .. } => {

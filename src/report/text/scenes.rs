@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-const PLAIN: Style = Style { color: false, interactive: false };
+const PLAIN: Style = Style { color: false, interactive: false, data_color: false };
 const MIB: u64 = 1 << 20;
 
 /// What was written, kept where the test can see it while the terminal holds the other end.
@@ -198,7 +198,7 @@ fn nothing_is_silent_for_half_a_minute() {
 
 #[test]
 fn colours_are_all_that_colours_add() {
-    let colored = Style { color: true, interactive: false };
+    let colored = Style { color: true, ..PLAIN };
     for events in [good_deployment(), unhealthy_image(), rollback()] {
         let (out, talk) = play(PLAIN, &events);
         assert!(!talk.contains('\u{1b}'));
@@ -211,7 +211,7 @@ fn colours_are_all_that_colours_add() {
 #[test]
 fn the_permanent_lines_are_the_same_when_something_moves() {
     let events = unhealthy_image();
-    assert_eq!(play(Style { color: false, interactive: true }, &events), play(PLAIN, &events));
+    assert_eq!(play(Style { interactive: true, ..PLAIN }, &events), play(PLAIN, &events));
 }
 
 #[test]

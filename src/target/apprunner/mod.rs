@@ -12,6 +12,7 @@ use crate::{
     domain::{arn::ServiceArn, operation::OperationId, release::PastOperation, service::LiveService},
 };
 
+mod look;
 mod read;
 mod write;
 

@@ -90,7 +90,7 @@ pub(super) fn past_operation(listed: &OperationSummary) -> Option<PastOperation>
     Some(PastOperation { id, kind, status: operation(listed).status })
 }
 
-fn timestamp(time: &DateTime) -> Option<Timestamp> {
+pub(super) fn timestamp(time: &DateTime) -> Option<Timestamp> {
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 

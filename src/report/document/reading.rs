@@ -1,0 +1,43 @@
+//! What the verbs that read have found, as the report holds it.
+
+use serde::Serialize;
+
+use crate::domain::{event::Event, forecast::Forecast, log_group::LogGroup, status::StatusReport};
+
+/// What was read. Its fields are the report's own; absent where nothing of the kind was asked for.
+#[derive(Default, Serialize)]
+pub(super) struct Reading {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Forecast>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<StatusReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    orphans: Vec<LogGroup>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log_groups_deleted: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    printed: Vec<Printed>,
+}
+
+#[derive(Serialize)]
+struct Printed {
+    what: &'static str,
+    text: String,
+}
+
+impl Reading {
+    /// Adds what an event says; events of other verbs say nothing here.
+    pub(super) fn add(&mut self, event: Event) {
+        if let Event::Planned(plan) = event {
+            self.plan = Some(*plan);
+        } else if let Event::Status(status) = event {
+            self.status = Some(*status);
+        } else if let Event::OrphanFound(group) = event {
+            self.orphans.push(group);
+        } else if let Event::LogGroupDeleted { name } = event {
+            self.log_groups_deleted.push(name);
+        } else if let Event::Printed { what, text } = event {
+            self.printed.push(Printed { what, text });
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What only the reading verbs look at: every service there is, and a service's operations with their times.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_apprunner::types::ServiceStatus as SdkStatus;
+
+use super::{AppRunner, PAGE, read};
+use crate::{
+    aws::fault::AwsFault,
+    domain::{
+        arn::ServiceArn,
+        log_group::plain,
+        operation::{OperationId, OperationStatus},
+        status::RanOperation,
+    },
+    target::TargetError,
+};
+
+impl AppRunner {
+    /// The ids of all services of the account and region, whatever state they are in, without dashes and in lower case. A
+    /// service that is deleted is none.
+    ///
+    /// # Errors
+    /// [`TargetError`] when they cannot be listed in full.
+    pub async fn living_services(&self) -> Result<BTreeSet<String>, TargetError> {
+        const ACTION: &str = "apprunner:ListServices";
+        let (mut living, mut token) = (BTreeSet::new(), None);
+        loop {
+            let asked = self.client.list_services().max_results(PAGE).set_next_token(token).send().await;
+            let page = asked.map_err(|error| AwsFault::new(ACTION, &error))?;
+            for listed in page.service_summary_list() {
+                if listed.status() == Some(&SdkStatus::Deleted) {
+                    continue;
+                }
+                // A service that cannot be told from others must not be taken for one that is not there.
+                let arn = listed.service_arn().unwrap_or_default().parse::<ServiceArn>();
+                living.insert(plain(arn.map_err(|error| read::unusable(ACTION, &error.to_string()))?.id()));
+            }
+            token = page.next_token().map(str::to_owned);
+            if token.is_none() {
+                return Ok(living);
+            }
+        }
+    }
+
+    /// A service's last operations, the newest first: the first page of them.
+    ///
+    /// # Errors
+    /// [`TargetError`] when they cannot be listed.
+    pub async fn history(&self, service: &ServiceArn) -> Result<Vec<RanOperation>, TargetError> {
+        let asked = self.client.list_operations().service_arn(service.as_str()).max_results(PAGE).send().await;
+        let page = asked.map_err(|error| AwsFault::new("apprunner:ListOperations", &error))?;
+        let ran = page.operation_summary_list().iter().filter_map(|listed| {
+            Some(RanOperation {
+                operation: OperationId::new(listed.id()?),
+                kind: listed.r#type().map_or("", |kind| kind.as_str()).to_owned(),
+                status: OperationStatus::from(listed.status().map_or("", |status| status.as_str()).to_owned()),
+                began: listed.started_at().and_then(read::timestamp),
+                ended: listed.ended_at().and_then(read::timestamp),
+            })
+        });
+        Ok(ran.collect())
+    }
+}
