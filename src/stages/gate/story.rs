@@ -266,7 +266,7 @@ impl<'a, L: LogReader> Story<'a, L> {
             Application::Unknown | Application::Unread(None) => (Output::Unknown, Vec::new()),
             Application::NoGroup => {
                 let group = self.started.service.application_log_group();
-                let message = format!("{group} was never created: the container never started");
+                let message = reason::never_created(&group, self.found().exit_code);
                 self.events.emit(Event::Notice { message });
                 (Output::NeverCreated, Vec::new())
             }
