@@ -1,12 +1,18 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
+mod place;
 mod reading;
+mod sandbox;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs};
+pub use self::{
+    place::{PlaceArgs, SecretsArgs},
+    reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
+    sandbox::{DemoArgs, SandboxArgs},
+};
 use crate::domain::secret::Secret;
 
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
@@ -78,6 +84,9 @@ pub struct DeployArgs {
     /// What it may do to the service
     #[command(flatten)]
     pub release: ReleaseArgs,
+    /// What the local check is given
+    #[command(flatten)]
+    pub secrets: SecretsArgs,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
@@ -108,6 +117,9 @@ pub struct VerifyArgs {
     /// Whose settings those are otherwise
     #[command(flatten)]
     pub place: PlaceArgs,
+    /// What it is given for the secrets of that service
+    #[command(flatten)]
+    pub secrets: SecretsArgs,
     /// Whether the image is pulled: always, missing or never [default: missing]
     #[arg(long, value_name = "WHEN")]
     pub pull: Option<String>,
@@ -165,36 +177,6 @@ pub struct SettingsArgs {
     /// A file of variables, NAME=VALUE a line
     #[arg(long = "env-file", value_name = "FILE")]
     pub variable_files: Vec<PathBuf>,
-}
-
-/// The target whose service's settings count, as the configuration has it. Any of these makes it a check for a target.
-#[derive(Clone, Default, Debug, Args)]
-#[command(next_help_heading = "Settings of a live service")]
-pub struct PlaceArgs {
-    /// The configuration [default: shipgate.yaml, if it is there]
-    #[arg(short, long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// The target in the file: its service's settings count where no flag says otherwise
-    #[arg(long, value_name = "NAME")]
-    pub target: Option<String>,
-    /// The App Runner service
-    #[arg(long, value_name = "NAME")]
-    pub service: Option<String>,
-    /// The service's region [default: the image's]
-    #[arg(long, value_name = "REGION")]
-    pub region: Option<String>,
-    /// The role in the workload account
-    #[arg(long, value_name = "ARN")]
-    pub role: Option<String>,
-    /// The external id that role asks for
-    #[arg(long, value_name = "ID")]
-    pub external_id: Option<String>,
-    /// The role that may pull the image
-    #[arg(long, value_name = "ARN")]
-    pub registry_role: Option<String>,
-    /// The external id that role asks for
-    #[arg(long, value_name = "ID")]
-    pub registry_external_id: Option<String>,
 }
 
 /// Arguments of `copy`.
@@ -382,40 +364,7 @@ pub enum Color {
     Never,
 }
 
-/// Arguments of `sandbox`.
-#[derive(Debug, Args)]
-pub struct SandboxArgs {
-    /// The address to listen on
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4566")]
-    pub listen: SocketAddr,
-    /// How much faster than App Runner: 1 is its real minutes [default: as fast as containers start]
-    #[arg(long, value_name = "X", value_parser = positive)]
-    pub time_scale: Option<f64>,
-    /// What it holds at the start: accounts, roles, repositories, services (YAML) [default: two accounts to play with]
-    #[arg(long, value_name = "FILE")]
-    pub seed: Option<PathBuf>,
-    /// Keep everything in this directory, and go on from it at the next start
-    #[arg(long, value_name = "DIR")]
-    pub state: Option<PathBuf>,
-    /// Whom the output is for
-    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
-    pub output: OutputFormat,
-}
-
-/// Arguments of `demo`.
-#[derive(Debug, Args)]
-pub struct DemoArgs {
-    /// Leave the sandbox and its services running at the end, until Ctrl-C
-    #[arg(long)]
-    pub keep: bool,
-}
-
 #[expect(clippy::unnecessary_wraps, reason = "clap's parsers may fail")]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "it must be a number".to_owned())?;
-    if number > 0.0 && number.is_finite() { Ok(number) } else { Err("it must be more than 0".to_owned()) }
 }

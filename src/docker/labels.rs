@@ -63,10 +63,11 @@ mod tests {
 
     use super::{EXPIRES, Fate, KEPT, OWNER, RUN, is_left, kept, labels};
 
+    type Pairs = &'static [(&'static str, &'static str)];
+
     #[test]
     fn left_is_what_an_ended_owner_had_and_what_expired_of_an_unknown_one() {
         let now = Timestamp::from_second(1_000).unwrap();
-        type Pairs = &'static [(&'static str, &'static str)];
         let table: [(Pairs, Fate, bool); 12] = [
             (&[(RUN, "r"), (EXPIRES, "999")], Fate::Gone, true),
             (&[(RUN, "r"), (EXPIRES, "1000")], Fate::Gone, false),

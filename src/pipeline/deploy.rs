@@ -1,6 +1,6 @@
 //! The whole pipeline, in order: resolve → preflight → copy beside verify → prepare → promote → release → gate → aftercare.
 
-use std::future::Future;
+use std::{collections::BTreeMap, future::Future};
 
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +15,7 @@ use super::{
     wait::{self, Followed},
 };
 use crate::{
-    aws::{ecr::Ecr, fault::AwsFault, logs::Logs},
+    aws::{ecr::Ecr, fault::AwsFault, logs::Logs, secrets::Secrets},
     config::deployment::{Deployment, VerifySettings},
     docker::{Engine, EngineError},
     domain::{
@@ -25,7 +25,9 @@ use crate::{
         pull_through::{Passage, Via},
         release::{Course, ReleaseVerb},
         repository::RepositorySettings,
+        secret::Secret,
         service::LiveService,
+        service_secret::SecretsWay,
     },
     registry::Registry,
     stages::{
@@ -34,6 +36,7 @@ use crate::{
         preflight::{self, Subject},
         pull_through::PullThrough,
         resolve::{self, ResolvedImage},
+        secrets,
         verify::{self, VerifyRequest},
     },
     target::{DeployTarget, Started},
@@ -54,6 +57,8 @@ pub struct Adapters<T> {
     pub ecr: Ecr,
     /// Log groups of the workload account.
     pub logs: Logs,
+    /// Secrets and parameters, as the workload account's identity may read them.
+    pub secrets: Secrets,
     /// Where services run.
     pub target: T,
     /// The local Docker engine; `None` when the local check is skipped.
@@ -97,11 +102,14 @@ pub async fn deploy<T: DeployTarget>(
 ) -> Result<Deployed, Failure> {
     let narrator = &run.narrator;
     let resolved = narrator.reading_stage(Stage::Resolve, resolve(run, deployment, connecting)).await?;
-    let course = narrator.reading_stage(Stage::Preflight, check(run, deployment, &resolved)).await?;
-    let Resolved { adapters, image, look } = &resolved;
+    let (course, given) = narrator.reading_stage(Stage::Preflight, check(run, deployment, &resolved)).await?;
+    let Resolved { adapters, image, mut look } = resolved;
+    let (adapters, image) = (&adapters, &image);
+    look.plan.settings.environment.extend(given.clone());
     if is_begun(&course) {
         skip(run, &[Stage::Copy, Stage::Verify]).await?;
-        return conclude(run, deployment, adapters, image, &Ready { look: look.clone(), verb: course.verb }).await;
+        let ready = Ready { look, verb: course.verb };
+        return conclude(run, deployment, adapters, image, &ready, &given).await;
     }
     let engine = match &adapters.engine {
         None => None,
@@ -111,7 +119,7 @@ pub async fn deploy<T: DeployTarget>(
     };
     copy_and_verify(run, deployment, adapters, engine, image, &look.plan).await?;
     let ready = preparing::make_ready(run, deployment, adapters, image, &look.plan).await?;
-    conclude(run, deployment, adapters, image, &ready).await
+    conclude(run, deployment, adapters, image, &ready, &given).await
 }
 
 /// Whether an earlier run has done all that comes before the gate.
@@ -127,13 +135,14 @@ async fn skip(run: &Run, stages: &[Stage]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Promote, release and gate, as far as they are still to be done.
+/// Promote, release and gate, as far as they are still to be done. `given` are the secrets that this run knows.
 async fn conclude<T: DeployTarget>(
     run: &Run,
     deployment: &Deployment,
     adapters: &Adapters<T>,
     image: &ResolvedImage,
     ready: &Ready,
+    given: &BTreeMap<String, Secret>,
 ) -> Result<Deployed, Failure> {
     let service = deployment.target.service.as_str();
     let release = Release { run, adapters, service, image, ready };
@@ -161,7 +170,7 @@ async fn conclude<T: DeployTarget>(
     let followed = Followed {
         started,
         // Both: what the local check alone is given may stand in the place of a live value.
-        mask: Mask::new(live.iter().flat_map(|live| &live.settings.environment).chain(checked_under)),
+        mask: Mask::new(live.iter().flat_map(|live| &live.settings.environment).chain(checked_under).chain(given)),
         rules: GateRules { timeout, unlisted_grace: timeout },
         log_retention_days: deployment.target.log_retention_days,
     };
@@ -192,15 +201,18 @@ pub(super) async fn resolve<T: DeployTarget>(
     Ok(Told::done(Resolved { adapters, image, look }, detail))
 }
 
+/// What is to be done, and the secrets that the local check is given.
+pub(super) type Checked = (Course, BTreeMap<String, Secret>);
+
 /// Makes the checks that come before any change.
 pub(super) async fn check<T>(
     run: &Run,
     deployment: &Deployment,
     resolved: &Resolved<T>,
-) -> Result<Told<Course>, Failure> {
+) -> Result<Told<Checked>, Failure> {
     let (adapters, Look { seen, plan }) = (&resolved.adapters, &resolved.look);
     let is_begun = plan.course.as_ref().is_ok_and(is_begun);
-    let checks = preflight::preflight(
+    let mut checks = preflight::preflight(
         &Subject {
             image: &resolved.image,
             service: deployment.target.service.as_str(),
@@ -228,9 +240,15 @@ pub(super) async fn check<T>(
         run.events(),
     )
     .await;
+    // Nothing is given, and so nothing fetched, where no container is made.
+    let makes_none = adapters.engine.is_none() || is_begun;
+    let way = if makes_none { &SecretsWay::Skip } else { &deployment.target.verify.secrets };
+    let given = secrets::give(way, &plan.settings, &adapters.secrets).await;
+    preflight::tell(given.check.as_slice(), run.events());
+    checks.extend(given.check);
     match &plan.course {
         Ok(course) if preflight::exit_code(&checks).is_none() => {
-            Ok(Told::done(course.clone(), format!("{} checks passed", checks.len())))
+            Ok(Told::done((course.clone(), given.values), format!("{} checks passed", checks.len())))
         }
         Ok(_) | Err(_) => Err(Failure::Preflight(checks)),
     }

@@ -1,7 +1,7 @@
 //! Trouble on demand: `POST /_sandbox/faults` replaces the list of faults, `GET` shows what is left of it, and the seed's
 //! `faults` is the list at the start. Nothing is left to chance: a fault strikes the next calls that it fits, in their order.
 //!
-//! The list is JSON. Most kinds choose calls, by `service` (`sts`, `ecr`, `apprunner`, `logs`, `registry` for the OCI side,
+//! The list is JSON. Most kinds choose calls, by `service` (`sts`, `ecr`, `apprunner`, `logs`, `secretsmanager`, `ssm`, `registry` for the OCI side,
 //! `layers` for the second address that blobs come from), `action` (as `GET /_sandbox/calls` names it: `PutImage`,
 //! `PUT manifest`, `GET layer`; every action when absent), `account` (the caller's; on the registry its own; every account when
 //! absent) and `times` (how many calls; without end when absent):

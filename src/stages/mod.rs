@@ -14,5 +14,6 @@ pub mod pull_through;
 pub mod record;
 pub mod release;
 pub mod resolve;
+pub mod secrets;
 pub mod smoke;
 pub mod verify;

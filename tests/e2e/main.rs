@@ -7,12 +7,14 @@
 )]
 
 mod architecture;
+mod at_hand;
 mod clients;
 mod copying;
 mod corpus;
 mod documents;
 mod evidence;
 mod exit_codes;
+mod for_target;
 mod identity;
 mod images;
 mod judges;
@@ -30,6 +32,7 @@ mod releasing;
 mod roles;
 mod said;
 mod scenes;
+mod secrets;
 mod signals;
 mod smoke;
 mod state;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     command, disk, driver::Run, engine::ContainerSpec, failure::Failure, health, instance::Instance, journal,
-    word::OperationKind,
+    source::SecretRequest, word::OperationKind,
 };
 use crate::{domain::digest::Digest, sandbox::ecr::store::StoredImage};
 
@@ -92,14 +92,21 @@ impl Run<'_> {
         let mut pairs: Vec<String> =
             self.spec.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
         for (name, arn) in &self.spec.secrets {
-            let value = self.app.options.secrets.get(arn);
-            let value = value.ok_or_else(|| Failure::Secret { name: name.clone(), arn: arn.clone() })?;
+            let value = self.secret(arn).map_err(|reason| Failure::Secret { name: name.clone(), reason })?;
             pairs.push(format!("{name}={value}"));
         }
         if !self.spec.variables.contains_key("PORT") && !self.spec.secrets.contains_key("PORT") {
             pairs.push(format!("PORT={}", self.spec.port));
         }
         Ok(pairs)
+    }
+
+    fn secret(&self, source: &str) -> Result<String, String> {
+        let place =
+            self.app.book.with_service(&self.job.arn, |service| (service.account.clone(), service.region.clone()));
+        let (account, region) = place.ok_or("the service is gone")?;
+        let role = self.spec.instance_role.as_deref();
+        self.app.secrets.read(SecretRequest { account: &account, region: &region, role, source })
     }
 
     fn keep_green(&mut self, green: &Arc<Instance>) -> Result<(), Failure> {
