@@ -89,13 +89,7 @@ impl Failure {
                 "the new version serves; the version before could not be deployed again"
             }
             Self::SmokeTest { returned: None, .. } => "the new version serves",
-            Self::Deployment { verdict: Verdict::RolledBack, reason, .. } => {
-                let known = reason.serving.as_ref().and_then(|serving| serving.digest.as_ref());
-                return match known {
-                    Some(digest) => format!("the old version serves, {}", digest.short()),
-                    None => "the old version serves".to_owned(),
-                };
-            }
+            Self::Deployment { verdict: Verdict::RolledBack, .. } => "the old version serves",
             Self::Deployment { create_failed: true, .. } => {
                 "the service is in CREATE_FAILED: it holds its name and serves nothing"
             }

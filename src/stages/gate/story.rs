@@ -138,13 +138,17 @@ impl<'a, L: LogReader> Story<'a, L> {
         if self.is_denied {
             return;
         }
-        let turn = if self.pages % 2 == 0 { Stream::Deployment } else { Stream::Service };
-        let stream = match (self.window, self.told[0].cmp(&self.told[1])) {
-            (None, _) => Stream::Deployment,
-            (Some(_), _) if self.pages < TRIALS => turn,
-            (Some(_), Ordering::Greater) => Stream::Deployment,
-            (Some(_), Ordering::Less) => Stream::Service,
-            (Some(_), Ordering::Equal) => turn,
+        let turn = if self.pages.is_multiple_of(2) { Stream::Deployment } else { Stream::Service };
+        let stream = if self.window.is_none() {
+            Stream::Deployment
+        } else if self.pages < TRIALS {
+            turn
+        } else {
+            match self.told[0].cmp(&self.told[1]) {
+                Ordering::Greater => Stream::Deployment,
+                Ordering::Less => Stream::Service,
+                Ordering::Equal => turn,
+            }
         };
         self.pages += 1;
         self.read_or_tell(stream, false).await;

@@ -133,7 +133,7 @@ impl Timeline {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         let code = match self.told {
             Told::Denied => Some("AccessDeniedException"),
-            Told::Throttled if call % 2 == 0 => Some("ThrottlingException"),
+            Told::Throttled if call.is_multiple_of(2) => Some("ThrottlingException"),
             Told::Throttled | Told::InBoth | Told::InEvents | Told::InDeployment => None,
         };
         if let Some(code) = code {
