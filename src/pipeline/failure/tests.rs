@@ -192,15 +192,13 @@ fn failed(verdict: Verdict, create_failed: bool, lines: &[&str], last_lines: &[&
 }
 
 fn told(name: &str, failure: &Failure, progress: &Progress) -> String {
-    let mut text = format!("{name}: exit code {}\n  {}\n", failure.exit_code().number(), failure.world(progress));
-    for cause in failure.causes() {
-        text += &format!("  because: {cause}\n");
-    }
-    for hint in failure.hint(progress).iter().flat_map(|hint| hint.lines()) {
-        text += &format!("  hint: {hint}\n");
-    }
-    for detail in failure.reason().iter().flat_map(|reason| reason.details()) {
-        text += &format!("  - {detail}\n");
-    }
-    text
+    let head =
+        [format!("{name}: exit code {}", failure.exit_code().number()), format!("  {}", failure.world(progress))];
+    let causes = failure.causes().into_iter().map(|cause| format!("  because: {cause}"));
+    let hint = failure.hint(progress).unwrap_or_default();
+    let hints = hint.lines().map(|hint| format!("  hint: {hint}"));
+    let details = failure.reason().map(Reason::details).unwrap_or_default();
+    let details = details.iter().map(|detail| format!("  - {detail}"));
+    let lines: Vec<String> = head.into_iter().chain(causes).chain(hints).chain(details).collect();
+    lines.join("\n") + "\n"
 }
