@@ -110,6 +110,28 @@ async fn connect_all(
     })
 }
 
+/// Opens the workload account's session and its registry, for a run whose image is there.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_destination_alone(target: &Target, events: &Emitter) -> Result<Adapters<AppRunner>, Failure> {
+    let base = session::base(&target.access.region, None).await;
+    let (workload, ecr, destination) = connect_destination(&base, target).await?;
+    tell(&target.name, &workload.session, events);
+    Ok(Adapters {
+        source: destination.clone(),
+        // Nobody pulls it here: nothing is checked locally.
+        source_pull: PullAccess { host: destination.host().to_owned(), credentials: None },
+        account: workload.session.account().clone(),
+        destination,
+        ecr,
+        logs: workload.logs,
+        secrets: Secrets::new(&workload.session),
+        target: workload.target,
+        engine: None,
+    })
+}
+
 /// Opens the workload account's session alone.
 ///
 /// # Errors
@@ -247,11 +269,14 @@ pub fn docker_environment(environment: &Environment) -> DockerEnvironment {
     DockerEnvironment {
         docker_host: environment.docker_host().map(str::to_owned),
         docker_tls: environment.docker_tls(),
+        docker_tls_verify: environment.docker_tls_verify(),
+        docker_cert_path: environment.docker_cert_path().map(Into::into),
         docker_context: environment.docker_context().map(str::to_owned),
         docker_config: environment.docker_config().map(Into::into),
         container_host: environment.container_host().map(str::to_owned),
         colima_home: environment.colima_home().map(Into::into),
         home: environment.home().map(Into::into),
         xdg_runtime_dir: environment.xdg_runtime_dir().map(Into::into),
+        path: environment.path().map(Into::into),
     }
 }

@@ -67,10 +67,22 @@ impl Environment {
         self.filled("DOCKER_CONTEXT")
     }
 
-    /// Whether the docker command is to speak TLS to the engine of `DOCKER_HOST`.
+    /// Whether the docker command is to speak TLS to the engine of `DOCKER_HOST`, whoever it is.
     #[must_use]
     pub fn docker_tls(&self) -> bool {
-        self.filled("DOCKER_TLS").or_else(|| self.filled("DOCKER_TLS_VERIFY")).is_some()
+        self.filled("DOCKER_TLS").is_some()
+    }
+
+    /// Whether it is to speak TLS to it, and to verify who it is.
+    #[must_use]
+    pub fn docker_tls_verify(&self) -> bool {
+        self.filled("DOCKER_TLS_VERIFY").is_some()
+    }
+
+    /// The directory of the files for TLS with it, if `DOCKER_CERT_PATH` says so.
+    #[must_use]
+    pub fn docker_cert_path(&self) -> Option<&Path> {
+        self.filled("DOCKER_CERT_PATH").map(Path::new)
     }
 
     /// Where Podman listens, if `CONTAINER_HOST` says so.

@@ -1,16 +1,23 @@
 //! Finds an engine that answers, and learns of it what the rest must know.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bollard::{API_DEFAULT_VERSION, Docker};
 
 use super::{
+    address::{Address, port_or_default},
     candidates::{Candidates, DEFAULT_ADDRESS, DockerEnvironment},
     error::{EngineError, Tried, reason_of},
+    ssh::Ssh,
+    tls::TlsFiles,
+    transport::{Dialler, client},
 };
 
 /// How long a socket may take to answer a ping before the next is tried.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a host behind ssh may take: with its handshake, perhaps through another host, and no next to be tried.
+const SSH_PING_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long the engine may take to begin an answer. Stopping and creating can take it a while on a loaded machine.
 const ANSWER_TIMEOUT_SECONDS: u64 = 120;
@@ -62,14 +69,17 @@ impl Engine {
     /// Finds the engine: the first address that answers a ping.
     ///
     /// # Errors
-    /// [`EngineError::UnsupportedHost`] for an address other than unix:// or tcp://; [`EngineError::Context`] for a
-    /// context that cannot be used; [`EngineError::NotFound`] with every address tried and the reason for each.
+    /// [`EngineError::UnsupportedHost`] and [`EngineError::Address`] for an address that cannot be used; [`EngineError::Tls`]
+    /// for files that cannot; [`EngineError::Context`] for a context that cannot; [`EngineError::NotFound`] with every address
+    /// tried and the reason for each.
     pub async fn connect(environment: &DockerEnvironment) -> Result<Self, EngineError> {
         let mut tried = Vec::new();
-        let Candidates { addresses, context } = environment.candidates()?;
+        let Candidates { addresses, context, tls } = environment.candidates()?;
         for address in addresses {
-            let client = client_for(&address)?;
-            match answering(client).await {
+            let parsed = Address::parse(&address)?;
+            let timeout = if matches!(parsed, Address::Ssh(_)) { SSH_PING_TIMEOUT } else { PING_TIMEOUT };
+            let client = client_for(&address, parsed, tls.as_ref(), environment)?;
+            match answering(client, timeout).await {
                 Ok(docker) => return Self::learn(docker, address, context).await,
                 Err(reason) => tried.push(Tried { address, reason }),
             }
@@ -115,27 +125,50 @@ fn architecture(machine: &str) -> &str {
 }
 
 /// A client for the address; the inner error is a reason not to use it.
-fn client_for(address: &str) -> Result<Result<Docker, String>, EngineError> {
-    let client = if address.starts_with("unix://") {
-        Docker::connect_with_socket(address, ANSWER_TIMEOUT_SECONDS, API_DEFAULT_VERSION)
-    } else if address.starts_with("tcp://") {
-        Docker::connect_with_http(address, ANSWER_TIMEOUT_SECONDS, API_DEFAULT_VERSION)
-    } else {
-        return Err(EngineError::UnsupportedHost { host: address.to_owned() });
+fn client_for(
+    address: &str,
+    parsed: Address,
+    tls: Option<&TlsFiles>,
+    environment: &DockerEnvironment,
+) -> Result<Result<Docker, String>, EngineError> {
+    let made = match parsed {
+        Address::Socket => Docker::connect_with_socket(address, ANSWER_TIMEOUT_SECONDS, API_DEFAULT_VERSION),
+        Address::Ssh(host) => {
+            // As the docker command does it: the name in the requests is nobody's, and the engine does not look at it.
+            client(
+                Dialler::Ssh(Ssh { host, path: environment.path.clone() }),
+                "docker.example.com",
+                ANSWER_TIMEOUT_SECONDS,
+            )
+        }
+        Address::Tcp { host, port } => {
+            if let Some(files) = tls {
+                let (port, config) = (port_or_default(port, true), Arc::new(files.config()?));
+                let authority = authority(&host, port);
+                client(Dialler::Tls { host, port, config }, &authority, ANSWER_TIMEOUT_SECONDS)
+            } else {
+                let plain = format!("tcp://{}", authority(&host, port_or_default(port, false)));
+                Docker::connect_with_http(&plain, ANSWER_TIMEOUT_SECONDS, API_DEFAULT_VERSION)
+            }
+        }
     };
-    Ok(client.map_err(|error| reason_of(&error)))
+    Ok(made.map_err(|error| reason_of(&error)))
+}
+
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// The client, once the engine behind it has answered a ping and agreed on a version.
-async fn answering(client: Result<Docker, String>) -> Result<Docker, String> {
+async fn answering(client: Result<Docker, String>, timeout: Duration) -> Result<Docker, String> {
     let docker = client?;
     let greeting = async {
         docker.ping().await?;
         docker.negotiate_version().await
     };
-    match tokio::time::timeout(PING_TIMEOUT, greeting).await {
+    match tokio::time::timeout(timeout, greeting).await {
         Ok(answer) => answer.map_err(|error| reason_of(&error)),
-        Err(_) => Err(format!("no answer within {} s", PING_TIMEOUT.as_secs())),
+        Err(_) => Err(format!("no answer within {} s", timeout.as_secs())),
     }
 }
 
@@ -145,13 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_transport_that_is_not_spoken_is_named() {
-        for host in [
-            "ssh://build-host",
-            "fd://3",
-            "https://build-host:2376",
-            "npipe:////./pipe/docker_engine",
-            "/var/run/docker.sock",
-        ] {
+        for host in ["fd://3", "npipe:////./pipe/docker_engine", "/var/run/docker.sock"] {
             let environment = DockerEnvironment { docker_host: Some(host.to_owned()), ..DockerEnvironment::default() };
             let error = Engine::connect(&environment).await.unwrap_err();
             assert!(matches!(&error, EngineError::UnsupportedHost { host: named } if named == host), "{error}");

@@ -4,7 +4,10 @@ use std::{fs, io, path::Path};
 
 use serde::Deserialize;
 
-use super::error::EngineError;
+use super::{
+    error::EngineError,
+    tls::{TlsFiles, Trust},
+};
 use crate::domain::digest::Digest;
 
 /// The context that is none: the engine of the environment.
@@ -36,6 +39,8 @@ struct Endpoints {
 struct Endpoint {
     #[serde(default)]
     host: String,
+    #[serde(default, rename = "SkipTLSVerify")]
+    skip_tls_verify: bool,
 }
 
 /// A context that names an engine.
@@ -44,8 +49,8 @@ pub(super) struct Context {
     pub(super) name: String,
     /// Where the engine is, as in `DOCKER_HOST`.
     pub(super) host: String,
-    /// Whether there are files for TLS with it.
-    pub(super) tls: bool,
+    /// TLS, if there are files for it, or it is to be unverified.
+    pub(super) tls: Option<TlsFiles>,
 }
 
 /// The context to use: the named one, else the configuration's current one; `None` if that is the default one.
@@ -81,7 +86,12 @@ fn read(directory: &Path, name: String) -> Result<Context, EngineError> {
     let Some(endpoint) = endpoint.filter(|endpoint| !endpoint.host.is_empty()) else {
         return Err(EngineError::Context { name, reason: "it names no engine".to_owned() });
     };
-    let tls = contexts.join("tls").join(&id).join("docker").is_dir();
+    let directory = contexts.join("tls").join(&id).join("docker");
+    let tls = match (endpoint.skip_tls_verify, directory.is_dir()) {
+        (true, _) => Some(TlsFiles { directory, trust: Trust::Anybody }),
+        (false, true) => Some(TlsFiles { directory, trust: Trust::AuthorityFileOrSystem }),
+        (false, false) => None,
+    };
     Ok(Context { name, host: endpoint.host, tls })
 }
 
@@ -108,7 +118,7 @@ fn known(contexts: &Path) -> Vec<String> {
 mod tests {
     use std::{fs, path::Path};
 
-    use super::{Context, EngineError, chosen, folder_of};
+    use super::{Context, EngineError, TlsFiles, Trust, chosen, folder_of};
 
     fn write(directory: &Path, name: &str, meta: &str) {
         let folder = directory.join("contexts/meta").join(folder_of(name));
@@ -138,12 +148,19 @@ mod tests {
         write(directory, "build", &meta("build", "tcp://build:2375"));
         write(directory, "odd", r#"{"Name":"odd","Endpoints":{}}"#);
         write(directory, "broken", "{");
-        let context = |name: &str, host: &str| Context { name: name.to_owned(), host: host.to_owned(), tls: false };
+        let context = |name: &str, host: &str| Context { name: name.to_owned(), host: host.to_owned(), tls: None };
         assert_eq!(choose(None).unwrap(), None);
         fs::write(directory.join("config.json"), r#"{"auths":{},"currentContext":"colima"}"#).unwrap();
         assert_eq!(choose(None).unwrap(), Some(context("colima", "unix:///home/dev/.colima/docker.sock")));
         assert_eq!(choose(Some("build")).unwrap(), Some(context("build", "tcp://build:2375")));
         assert_eq!(choose(Some("default")).unwrap(), None);
+        let tls = directory.join("contexts/tls").join(folder_of("build")).join("docker");
+        fs::create_dir_all(&tls).unwrap();
+        let verified = TlsFiles { directory: tls.clone(), trust: Trust::AuthorityFileOrSystem };
+        assert_eq!(choose(Some("build")).unwrap().unwrap().tls, Some(verified));
+        write(directory, "build", &meta("build", "tcp://build:2375").replace("false", "true"));
+        let unverified = TlsFiles { directory: tls, trust: Trust::Anybody };
+        assert_eq!(choose(Some("build")).unwrap().unwrap().tls, Some(unverified));
         for (name, words) in [("none", "only default, build, colima, odd"), ("odd", "no engine"), ("broken", "EOF")] {
             let error = choose(Some(name)).unwrap_err();
             assert!(matches!(&error, EngineError::Context { reason, .. } if reason.contains(words)), "{error}");

@@ -1,8 +1,11 @@
 //! What can go wrong with the engine, in words a user can act on.
 
-use std::{error::Error as _, fmt, io};
+use std::{error::Error as _, fmt, io, path::PathBuf};
 
 use bollard::errors::Error as BollardError;
+use tokio_rustls::rustls;
+
+use super::tls;
 
 /// A socket that was tried, and why it did not serve.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,16 +32,26 @@ pub enum EngineError {
         tried: Vec<Tried>,
     },
     /// The engine's address names a transport this program does not speak.
-    #[error("the engine is to be reached at `{host}`, and only unix:// and tcp:// without TLS are supported")]
+    #[error("the engine is to be reached at `{host}`, and only unix://, tcp://, https:// and ssh:// are supported")]
     UnsupportedHost {
         /// As it is set.
         host: String,
     },
-    /// The variables ask for TLS, which this program does not speak to an engine.
-    #[error("DOCKER_TLS or DOCKER_TLS_VERIFY is set, and {host} cannot be spoken to with TLS")]
-    UnsupportedTls {
-        /// `DOCKER_HOST`, or the context's.
-        host: String,
+    /// The engine's address makes no sense.
+    #[error("the engine's address `{address}` cannot be used: {reason}")]
+    Address {
+        /// As it is set, without a password.
+        address: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A file for TLS with the engine cannot be used.
+    #[error("TLS with the engine: {}: {reason}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
     },
     /// The context of the docker command cannot be used.
     #[error("the docker context `{name}` cannot be used: {reason}")]
@@ -84,6 +97,12 @@ impl EngineError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::NotFound { tried } if tried.iter().any(|one| one.address.starts_with("ssh://")) => Some(
+                "what must work by itself: ssh -o BatchMode=yes HOST docker version".to_owned(),
+            ),
+            Self::NotFound { tried } if tried.iter().any(|one| one.reason.contains("TLS") || one.reason.contains("certificate")) => Some(
+                "docs/engines.md says which variables and files count; docker version, with the same variables, must work too".to_owned(),
+            ),
             Self::NotFound { tried } if tried.iter().any(|one| one.reason.contains("permission denied")) => Some(
                 "let this user use Docker (sudo usermod -aG docker \"$USER\", then log in again), or run as root".to_owned(),
             ),
@@ -94,8 +113,11 @@ impl EngineError {
             Self::Context { .. } => Some(
                 "docker context ls shows what there is; set DOCKER_CONTEXT, or DOCKER_HOST, which counts before it".to_owned(),
             ),
-            Self::UnsupportedHost { .. } | Self::UnsupportedTls { .. } => Some(
-                "forward the engine's socket (ssh -L /tmp/docker.sock:/var/run/docker.sock HOST) and set DOCKER_HOST=unix:///tmp/docker.sock"
+            Self::UnsupportedHost { .. } | Self::Address { .. } => Some(
+                "set DOCKER_HOST to unix:///PATH, tcp://HOST:PORT, https://HOST:PORT or ssh://USER@HOST".to_owned(),
+            ),
+            Self::Tls { .. } => Some(
+                "the files are ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH, else in ~/.docker, or those of the context"
                     .to_owned(),
             ),
             Self::Pull { reason, .. } if speaks_https_to_http(reason) => Some(
@@ -123,9 +145,16 @@ pub(super) fn status_of(error: &BollardError) -> Option<u16> {
     if let BollardError::DockerResponseServerError { status_code, .. } = error { Some(*status_code) } else { None }
 }
 
+/// What is said of a port with TLS that was spoken to without. Whatever is there, it does not speak HTTP.
+const WITHOUT_TLS: &str =
+    "it does not speak plain HTTP; if it speaks TLS, set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH";
+
 /// One line on why a call failed: the engine's own message, or the innermost cause of a broken transport.
 pub(super) fn reason_of(error: &BollardError) -> String {
     if let BollardError::DockerResponseServerError { message, status_code } = error {
+        if message.contains("HTTP request to an HTTPS server") {
+            return WITHOUT_TLS.to_owned();
+        }
         return if message.is_empty() { format!("status {status_code}") } else { one_line(message) };
     }
     if let BollardError::DockerStreamError { error } = error {
@@ -133,6 +162,9 @@ pub(super) fn reason_of(error: &BollardError) -> String {
     }
     if matches!(error, BollardError::SocketNotFoundError(_)) {
         return "no such socket".to_owned();
+    }
+    if spoken_to_without_tls(error) {
+        return WITHOUT_TLS.to_owned();
     }
     let mut innermost = error.source();
     while let Some(deeper) = innermost.and_then(std::error::Error::source) {
@@ -142,8 +174,23 @@ pub(super) fn reason_of(error: &BollardError) -> String {
     cause.downcast_ref::<io::Error>().map_or_else(|| one_line(&cause.to_string()), io_reason)
 }
 
+/// Whether an engine behind TLS was spoken to without: Go's servers say so, others answer with a record of TLS or hang up.
+fn spoken_to_without_tls(error: &BollardError) -> bool {
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        if one.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return true;
+        }
+        cause = one.source();
+    }
+    false
+}
+
 /// The plain words for a failed connection.
 fn io_reason(error: &io::Error) -> String {
+    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return tls::words(error);
+    }
     let kind = error.kind();
     if kind == io::ErrorKind::NotFound {
         "no such socket".to_owned()

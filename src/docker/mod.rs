@@ -2,6 +2,7 @@
 //!
 //! Nothing here judges an application; `stages::verify` does.
 
+mod address;
 pub mod candidates;
 pub mod connect;
 pub mod container;
@@ -17,7 +18,11 @@ mod owner;
 pub mod reach;
 pub mod sidecar;
 pub mod sockets;
+mod ssh;
 mod sweep;
+mod tls;
+mod transport;
+mod unverified;
 pub mod whereabouts;
 
 pub use candidates::DockerEnvironment;

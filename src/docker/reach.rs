@@ -47,7 +47,12 @@ pub fn own_address(engine: &EngineFacts, here: &Here, addresses: &[NetworkAddres
 /// Why an engine's bridge is not on this machine, if it is not.
 #[must_use]
 pub fn elsewhere(engine: &EngineFacts, here: &Here) -> Option<String> {
-    if let Some(host) = engine.address.strip_prefix("tcp://").map(host_of)
+    if engine.address.starts_with("ssh://") {
+        // Even `localhost` may be another machine's port: ssh's own settings say, and tunnels.
+        return Some(format!("the engine is behind ssh ({})", engine.address));
+    }
+    let authority = engine.address.strip_prefix("tcp://").or_else(|| engine.address.strip_prefix("https://"));
+    if let Some(host) = authority.map(host_of)
         && !(host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
     {
         return Some(format!("the engine is on another host ({host})"));
@@ -128,6 +133,9 @@ mod tests {
             ("tcp://localhost:2375", "6.1", false, true),
             ("tcp://[::1]:2375/", "6.1", false, true),
             ("tcp://docker:2375", "6.1", false, false),
+            ("https://127.0.0.1:2376", "6.1", false, true),
+            ("https://docker:2376", "6.1", false, false),
+            ("ssh://dev@localhost", "6.1", false, false),
             ("tcp://10.0.0.7:2375", "6.1", false, false),
             ("unix:///home/dev/.colima/default/docker.sock", "6.8-linuxkit", false, false),
             ("unix:///run/user/1000/docker.sock", "6.1", true, false),

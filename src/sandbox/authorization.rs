@@ -157,12 +157,12 @@ fn secret_resource(cloud: &Cloud, caller: &Caller, action: &str, input: &Value) 
 fn parameter_resources(caller: &Caller, input: &Value) -> Vec<String> {
     let many = input["Names"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let one = ["Name", "Path"].into_iter().filter_map(|member| input[member].as_str());
-    let arn = |name: &str| match name.strip_prefix("arn:") {
-        Some(_) => name.split(':').take(6).collect::<Vec<_>>().join(":"),
-        None => {
-            let name = name.split(':').next().unwrap_or_default();
-            parameters::arn(&caller.account, &caller.region, name)
+    let arn = |name: &str| {
+        if name.starts_with("arn:") {
+            return name.split(':').take(6).collect::<Vec<_>>().join(":");
         }
+        let name = name.split(':').next().unwrap_or_default();
+        parameters::arn(&caller.account, &caller.region, name)
     };
     let named: Vec<String> = one.chain(many).map(arn).collect();
     if named.is_empty() { vec!["*".to_owned()] } else { named }

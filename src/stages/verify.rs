@@ -128,14 +128,15 @@ impl Verification {
 
     /// An application that ended may have missed what only a real secret can give it.
     fn hint_for(&self, finding: &Finding) -> String {
-        match finding {
-            Finding::Exited { .. } if self.missing_secrets.is_empty() && !self.stubbed_secrets.is_empty() => format!(
+        let has_stand_ins = self.missing_secrets.is_empty() && !self.stubbed_secrets.is_empty();
+        if has_stand_ins && matches!(finding, Finding::Exited { .. }) {
+            return format!(
                 "the service is given {} as a secret and the container here a stand-in: perhaps it cannot run with that \
                  (`verify.secrets: fetch` or `file` gives it a real one)",
                 self.stubbed_secrets.join(", ")
-            ),
-            finding => finding.hint(&self.missing_secrets),
+            );
         }
+        finding.hint(&self.missing_secrets)
     }
 
     /// The finding, for events and reports.

@@ -2,6 +2,8 @@
 //! the same verdicts everywhere, the ways that are not used are told with their reasons, and nothing is left on the engine.
 
 mod engines;
+mod proxy;
+mod transports;
 
 use std::net::{TcpListener, TcpStream};
 

@@ -239,3 +239,41 @@ fn the_cloud_needs_the_instance_roles_permission() {
     assert!(ran.stderr.contains("secretsmanager:GetSecretValue"), "{}", ran.stderr);
     assert_eq!(world.service().unwrap().1, "CREATE_FAILED");
 }
+
+fn verify(world: &World, arguments: &[&str]) -> Ran {
+    let mut command = world.shipgate();
+    command.env("VERSION", "v2").args(["verify", "--target", "prod"]).args(arguments).output().unwrap().into()
+}
+
+#[test]
+fn the_check_alone_is_given_them_for_a_target_too() {
+    let (world, old) = serving();
+    for (way, code, says) in [
+        ("skip", 6, "the service is given DATABASE_URL as a secret"),
+        ("stub", 0, "with stand-ins for the service's secrets DATABASE_URL"),
+        ("fetch", 0, "fetched DATABASE_URL"),
+    ] {
+        let ran = verify(&world, &["--secrets", way]);
+        assert_eq!(ran.code, code, "{way}: {}", ran.said());
+        assert!(ran.stderr.contains(says), "{way}: {}", ran.stderr);
+        assert_untouched(&world, &old, &ran);
+    }
+    // What it is given by hand counts more.
+    let given = verify(&world, &["--secrets", "fetch", "-e", "DATABASE_URL=mine"]);
+    assert_eq!(given.code, 0, "{}", given.said());
+    assert!(!given.stderr.contains("fetched"), "{}", given.stderr);
+    let denied = verify(&serving_with(&seed_with("")).0, &["--secrets", "fetch"]);
+    assert_eq!(denied.code, 3, "{}", denied.said());
+}
+
+#[test]
+fn a_container_with_real_secrets_is_not_kept() {
+    let (world, old) = serving();
+    world.write(".env", "DATABASE_URL=mine\n");
+    for arguments in [["--keep", "--secrets", "fetch"], ["--keep", "--secrets-file", ".env"]] {
+        let ran = verify(&world, &arguments);
+        assert_eq!(ran.code, 2, "{}", ran.said());
+        assert!(ran.stderr.contains("--keep: a container that is given the real values"), "{}", ran.stderr);
+        assert_untouched(&world, &old, &ran);
+    }
+}

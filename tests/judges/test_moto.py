@@ -282,7 +282,7 @@ def play_parameters(call):
     call("ssm", "put_parameter", Name="/judges/b/c", Value="a,b", Type="StringList")
     call("ssm", "put_parameter", Name="judges", Value="sealed", Type="SecureString")
     call("ssm", "put_parameter", Name="aws-judges", Value="one", Type="String")
-    call("ssm", "put_parameter", Name="judges", Value="one", Type="Odd", Overwrite=True)
+    call("ssm", "put_parameter", Name="odd", Value="one", Type="Odd")
     for name in ("/judges/a", "/judges/a:1", "/judges/a:7", "/judges/b/c", "judges"):
         call("ssm", "get_parameter", Name=name)
     call("ssm", "get_parameter", Name="judges", WithDecryption=True)

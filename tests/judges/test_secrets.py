@@ -47,7 +47,7 @@ class Secrets(Judging):
         self.secrets.create_secret(Name=self.name)
         said = "staging label: AWSCURRENT"
         self.refused("ResourceNotFoundException", said, self.secrets.get_secret_value, SecretId=self.name)
-        self.refused("InvalidParameterException", "either SecretString or", put, SecretId=self.name)
+        self.refused("InvalidRequestException", "either SecretString or", put, SecretId=self.name)
         token = "0123456789abcdef0123456789abcdef"
         for _ in range(2):
             put(SecretId=self.name, SecretString="one", ClientRequestToken=token)

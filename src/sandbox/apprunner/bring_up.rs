@@ -20,15 +20,18 @@ fn runs_on_linux_amd64(config: &[u8]) -> bool {
 
 impl Run<'_> {
     pub(super) fn pull(&mut self) -> Result<(), Failure> {
-        if self.app.options.scripted {
-            return Ok(());
-        }
         let deployed = || self.app.book.with_service(&self.job.arn, |service| service.deployed.clone()).flatten();
         // A resumed service runs what it ran, whatever its tag points at by now.
         let kept = if self.job.basis.kind == OperationKind::ResumeService { deployed() } else { None };
+        let found = || self.app.images.image(&self.spec.identifier).map(Arc::new);
+        if self.app.options.scripted {
+            // What would run is noted where it can be known; nothing depends on it.
+            self.image = kept.or_else(|| found().ok());
+            return Ok(());
+        }
         let image = match kept {
             Some(image) => image,
-            None => Arc::new(self.app.images.image(&self.spec.identifier).map_err(Failure::Pull)?),
+            None => found().map_err(Failure::Pull)?,
         };
         self.image = Some(image);
         self.say(journal::PULLED);
@@ -38,10 +41,16 @@ impl Run<'_> {
     pub(super) async fn start(&mut self) -> Result<(), Failure> {
         self.say(journal::PROVISIONING);
         let green = match self.image.clone() {
-            None => Arc::new(Instance::scripted(self.spec.identifier.clone())),
-            Some(image) => self.start_container(&image).await?,
+            Some(image) if !self.app.options.scripted => self.start_container(&image).await?,
+            _ => self.scripted(),
         };
         self.keep_green(&green)
+    }
+
+    /// Nothing that runs, under the name of what would.
+    pub(super) fn scripted(&self) -> Arc<Instance> {
+        let known = self.image.as_ref().map(|image| image.digest.to_string());
+        Arc::new(Instance::scripted(known.unwrap_or_else(|| self.spec.identifier.clone())))
     }
 
     pub(super) async fn start_container(&self, image: &StoredImage) -> Result<Arc<Instance>, Failure> {

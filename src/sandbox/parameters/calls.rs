@@ -26,16 +26,17 @@ fn id(caller: &Caller, name: &str) -> Id {
 /// A name as parameters may have it (API reference, PutParameter: Name).
 fn checked_name(name: &str) -> Result<(), ApiError> {
     let first = name.trim_start_matches('/').split('/').next().unwrap_or_default().to_ascii_lowercase();
+    if first.starts_with("aws") || first.starts_with("ssm") {
+        return Err(invalid("Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive)."));
+    }
     let well_formed = name.chars().all(|c| c.is_ascii_alphanumeric() || "/.-_".contains(c))
-        && !first.starts_with("aws")
-        && !first.starts_with("ssm")
         && !name.ends_with('/')
         && (name.starts_with('/') || !name.contains('/'));
     if well_formed {
         return Ok(());
     }
     Err(invalid(
-        "Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). If formed as a path, it can consist of \
+        "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of \
          sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 \
          symbols .-_",
     ))
@@ -121,7 +122,7 @@ pub(super) fn get_many(
     if names.is_empty() || names.len() > MOST_NAMES {
         let bound = if names.is_empty() { "greater than or equal to 1" } else { "less than or equal to 10" };
         return Err(invalid(format!(
-            "1 validation error detected: Value '[{}]' at 'names' failed to satisfy constraint: Member must have length {bound}",
+            "1 validation error detected: Value '[{}]' at 'names' failed to satisfy constraint: Member must have length {bound}.",
             names.join(", ")
         )));
     }

@@ -51,18 +51,16 @@ pub(super) fn get_by_path(
 }
 
 fn most(input: &Value) -> Result<usize, ApiError> {
-    match &input["MaxResults"] {
-        Value::Null => Ok(PAGE),
-        given => given
-            .as_u64()
-            .and_then(|most| usize::try_from(most).ok())
-            .filter(|most| (1..=PAGE).contains(most))
-            .ok_or_else(|| {
-                let bound = if *given == 0 { "greater than or equal to 1" } else { "less than or equal to 10" };
-                invalid(format!(
-                    "1 validation error detected: Value '{given}' at 'maxResults' failed to satisfy constraint: Member must \
-                     have value {bound}"
-                ))
-            }),
+    let given = &input["MaxResults"];
+    if given.is_null() {
+        return Ok(PAGE);
     }
+    let most = given.as_u64().and_then(|most| usize::try_from(most).ok()).filter(|most| (1..=PAGE).contains(most));
+    most.ok_or_else(|| {
+        let bound = if *given == 0 { "greater than or equal to 1" } else { "less than or equal to 10" };
+        invalid(format!(
+            "1 validation error detected: Value '{given}' at 'maxResults' failed to satisfy constraint: Member must have \
+             value {bound}"
+        ))
+    })
 }

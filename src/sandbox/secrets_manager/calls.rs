@@ -67,7 +67,7 @@ pub(super) fn get_value(
 /// PutSecretValue. The same token with the same value is the same version.
 pub(super) fn put_value(secrets: &SecretStore, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
     let id = required(input, "SecretId")?;
-    let value = content(input)?.ok_or_else(|| invalid("You must provide either SecretString or SecretBinary."))?;
+    let value = content(input)?.ok_or_else(|| refused("You must provide either SecretString or SecretBinary."))?;
     let token = token(input)?;
     let stages: Vec<String> = match input["VersionStages"].as_array() {
         Some(stages) => stages.iter().filter_map(|stage| stage.as_str().map(str::to_owned)).collect(),

@@ -10,14 +10,7 @@ const PAGE: usize = 100;
 
 /// Those marked for deletion only when they are asked for. The token is the place in the list.
 pub(super) fn list(secrets: &SecretStore, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
-    let most = match &input["MaxResults"] {
-        Value::Null => PAGE,
-        given => given
-            .as_u64()
-            .and_then(|most| usize::try_from(most).ok())
-            .filter(|most| (1..=PAGE).contains(most))
-            .ok_or_else(|| invalid("MaxResults must be between 1 and 100."))?,
-    };
+    let most = most(&input["MaxResults"])?;
     let first: usize = match input["NextToken"].as_str() {
         None => 0,
         Some(token) => token
@@ -36,7 +29,7 @@ pub(super) fn list(secrets: &SecretStore, caller: &Caller, input: &Value) -> Res
     if input["SortOrder"] == "desc" {
         found.reverse();
     }
-    let page: Vec<Value> = found.iter().skip(first).take(most).map(|secret| shown(secret)).collect();
+    let page: Vec<Value> = found.iter().skip(first).take(most).map(shown).collect();
     let next = first + page.len();
     let mut answer = json!({ "SecretList": page });
     if next < found.len() {
@@ -47,6 +40,14 @@ pub(super) fn list(secrets: &SecretStore, caller: &Caller, input: &Value) -> Res
 
 fn shown(secret: &Secret) -> Value {
     Value::Object(secret.shown("SecretVersionsToStages"))
+}
+
+fn most(given: &Value) -> Result<usize, ApiError> {
+    if given.is_null() {
+        return Ok(PAGE);
+    }
+    let most = given.as_u64().and_then(|most| usize::try_from(most).ok()).filter(|most| (1..=PAGE).contains(most));
+    most.ok_or_else(|| invalid("MaxResults must be between 1 and 100."))
 }
 
 fn read_filter(filter: &Value) -> Result<(&str, Vec<&str>), ApiError> {

@@ -138,10 +138,8 @@ impl SecretStore {
     pub(crate) fn arn_of(&self, account: &AccountId, region: &Region, id: &str) -> String {
         let all = lock(&self.all);
         let found = all.values().find(|known| known.is_called(account, region, id)).map(|known| known.arn.clone());
-        found.unwrap_or_else(|| match id.starts_with("arn:") {
-            true => id.to_owned(),
-            false => format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}"),
-        })
+        let named = || format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}");
+        found.unwrap_or_else(|| if id.starts_with("arn:") { id.to_owned() } else { named() })
     }
 
     /// What a version of an account's secret holds, wherever it is.

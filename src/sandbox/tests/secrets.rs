@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
-use aws_sdk_ssm::types::ParameterType;
+use aws_sdk_ssm::{operation::get_parameters_by_path::GetParametersByPathOutput, types::ParameterType};
 use serde_json::json;
 
 use super::world::{DEPLOY, PULL, assumed, assumed_in, sandbox};
@@ -110,7 +110,8 @@ async fn a_parameter_from_its_making_to_its_end() {
     let by_path = |recursive| client.get_parameters_by_path().path("/shop").recursive(recursive);
     assert_eq!(by_path(false).send().await.unwrap().parameters().len(), 1);
     let pages = by_path(true).max_results(1).into_paginator().send().try_collect().await.unwrap();
-    let found: Vec<&str> = pages.iter().flat_map(|page| page.parameters()).filter_map(|one| one.name()).collect();
+    let found: Vec<&str> =
+        pages.iter().flat_map(GetParametersByPathOutput::parameters).filter_map(|one| one.name()).collect();
     assert_eq!(found, ["/shop/deep/er", "/shop/key"]);
     let elsewhere = aws_sdk_ssm::Client::new(&assumed_in(&sandbox, DEPLOY, "us-east-1").await);
     for name in ["/shop/key", PARAMETER] {

@@ -298,6 +298,11 @@ impl Trial<'_> {
                     continue;
                 }
                 if let Doubt::Somebody(reason) = doubt {
+                    // The address of a container that has ended may be another one's by now.
+                    let now = self.engine.container(container).await?;
+                    if !now.running {
+                        return Ok(Ending::Exited(exit(&now, started.elapsed())));
+                    }
                     reach.pass_over(prober.address(), reason);
                     return Err(VerifyError::Unreachable { tried: reach.tried() });
                 }

@@ -54,7 +54,7 @@ fn with_consent_the_orphans_go_and_all_others_stay() {
 fn a_service_that_was_deleted_leaves_its_groups() {
     let (world, id, arn) = with_service();
     world.app_runner(async |client| client.delete_service().service_arn(&arn).send().await.unwrap());
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     let ran = loop {
         let ran = run(&world, &["logs", "--orphans"]);
         if !ran.stdout.is_empty() || std::time::Instant::now() > deadline {
