@@ -78,6 +78,13 @@ pub struct Reason {
     pub next: String,
 }
 
+/// What it means that an application has no log group.
+#[must_use]
+pub fn never_created(group: &str, exit_code: Option<i64>) -> String {
+    let why = if exit_code.is_some() { "the container wrote nothing" } else { "the container never started" };
+    format!("{group} was never created: {why}")
+}
+
 impl Reason {
     /// What the evidence comes to.
     #[must_use]
@@ -95,7 +102,7 @@ impl Reason {
             details.push(format!("the health check: port {port}, {health_check}"));
         }
         if self.application_log == Output::NeverCreated {
-            details.push("the log group `/application` was never created: the container never started".to_owned());
+            details.push(never_created("the log group `/application`", self.exit_code));
         }
         if let Some(Serving { digest, url }) = &self.serving {
             let digest = digest.as_ref().map_or("not known".to_owned(), |digest| digest.short().to_owned());

@@ -4,7 +4,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    domain::{manifest::RawManifest, operation::OperationId},
+    domain::{
+        manifest::RawManifest,
+        operation::{OperationId, Verdict},
+    },
     target::Started,
 };
 
@@ -18,6 +21,7 @@ struct State {
     started: Option<Started>,
     push_deploys: bool,
     under_way: Option<UnderWay>,
+    verdict: Option<Verdict>,
     wait_arguments: String,
     only_reads: bool,
     turn: Turn,
@@ -166,13 +170,26 @@ impl Progress {
 
     /// The service took the order.
     pub fn deployment_started(&self, started: &Started) {
-        self.state().started = Some(started.clone());
+        let mut state = self.state();
+        (state.started, state.verdict) = (Some(started.clone()), None);
+    }
+
+    /// The operation came to this.
+    pub fn deployment_ended(&self, verdict: Verdict) {
+        self.state().verdict = Some(verdict);
+    }
+
+    /// What it came to, once it has ended.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.state().verdict
     }
 
     /// The operation that the service works on.
     #[must_use]
     pub fn operation(&self) -> Option<OperationId> {
-        self.state().started.as_ref().map(|started| started.operation.clone())
+        let state = self.state();
+        state.started.as_ref().filter(|_| state.verdict.is_none()).map(|started| started.operation.clone())
     }
 
     /// The arguments after `shipgate wait OPERATION` that lead to the same service.

@@ -64,7 +64,8 @@ pub async fn gate_and_aftercare<T: DeployTarget>(
             let outcome = if kept.failed { Outcome::Fail } else { Outcome::Ok };
             Ok(Told { value: (), outcome, detail })
         };
-        if let Err(failure) = run.narrator.stage(Stage::Aftercare, keep).await {
+        // A signal drops it where it stands: it can be done by the next run.
+        if let Err(failure) = run.narrator.reading_stage(Stage::Aftercare, keep).await {
             run.narrator.events.emit(Event::Warning { message: format!("log retention was not set: {failure}") });
         }
     }
@@ -74,7 +75,11 @@ pub async fn gate_and_aftercare<T: DeployTarget>(
 async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &Followed) -> Result<Told<()>, Failure> {
     let Followed { started, mask, rules, .. } = followed;
     let (events, cancellation) = (&run.narrator.events, &run.narrator.cancellation);
-    match gate::follow(target, logs, started, rules, mask, events, cancellation.token()).await {
+    let end = gate::follow(target, logs, started, rules, mask, events, cancellation.token()).await;
+    if let GateEnd::Verdict { verdict, .. } = &end {
+        run.progress.deployment_ended(*verdict);
+    }
+    match end {
         GateEnd::Verdict { verdict: Verdict::Deployed, .. } | GateEnd::Verdict { evidence: None, .. } => {
             Ok(Told::done((), "SUCCEEDED"))
         }

@@ -38,6 +38,7 @@ mod secrets;
 mod signals;
 mod smoke;
 mod state;
+mod stopping;
 mod trouble;
 mod verifying;
 mod world;

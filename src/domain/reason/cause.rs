@@ -130,7 +130,7 @@ fn unhealthy(probing: Option<&Probing>) -> String {
     };
     let answer = match check.protocol {
         Protocol::Tcp => format!("take connections on port {port}"),
-        Protocol::Http => format!("answer GET {} on port {port} with 200, to nobody in particular", check.path),
+        Protocol::Http => format!("answer GET {} on port {port} with 200, without a log-in", check.path),
     };
     let seconds = check.interval_seconds.saturating_mul(check.unhealthy_threshold);
     format!(

@@ -98,13 +98,7 @@ impl Failure {
                 "the version before was ordered again; what serves now is not known: look at the service"
             }
             Self::SmokeTest { returned: None, .. } => "the new version serves",
-            Self::Deployment { verdict: Verdict::RolledBack, reason, .. } => {
-                let known = reason.serving.as_ref().and_then(|serving| serving.digest.as_ref());
-                return match known {
-                    Some(digest) => format!("the old version serves, {}", digest.short()),
-                    None => "the old version serves".to_owned(),
-                };
-            }
+            Self::Deployment { verdict: Verdict::RolledBack, .. } => "the old version serves",
             Self::Deployment { create_failed: true, .. } => {
                 "the service is in CREATE_FAILED: it holds its name and serves nothing"
             }
@@ -118,6 +112,9 @@ impl Failure {
                     None if progress.order_is_given() => {
                         "a deployment may be running: the order for it was given, and not answered".to_owned()
                     }
+                    None if progress.verdict() == Some(Verdict::Deployed) => "the new version serves".to_owned(),
+                    None if progress.verdict() == Some(Verdict::RolledBack) => "the old version serves".to_owned(),
+                    None if progress.verdict().is_some() => "the deployment failed; look at the service".to_owned(),
                     None if progress.tag_is_moving() => {
                         "nothing was deployed; where the tag points is not known".to_owned()
                     }

@@ -8,8 +8,9 @@ use crate::{
         digest::Digest,
         event::Stage,
         exit_code::ExitCode,
+        health::{HealthCheck, Protocol},
         operation::{OperationId, OperationStatus, Verdict},
-        reason::{Cause, Evidence, Finding, Output, Reason},
+        reason::{self, Cause, Evidence, Finding, Output, Probing, Reason, Serving},
         smoke::Answer,
     },
     pipeline::progress::{MovedTag, Progress},
@@ -152,6 +153,68 @@ fn a_push_whose_deployment_nobody_has_seen_is_told_of() {
     assert!(cancelled(Signal::Interrupt).world(&progress).contains("nothing was deployed"), "the tag has not moved");
     progress.tag_moved(MovedTag { tag: "shop-api".to_owned(), previous: None });
     assert!(cancelled(Signal::Interrupt).world(&progress).contains("may be running"));
+}
+
+/// Every way a deployment can end, as its user reads it: exit code, where things are, why, and what to do.
+#[test]
+fn every_end_is_told() {
+    let progress = Progress::default();
+    let service: ServiceArn = "arn:aws:apprunner:ap-northeast-1:222222222222:service/shop-api/0123".parse().unwrap();
+    progress.is_led_to_by(" --service shop-api".to_owned());
+    progress.deployment_started(&Started { service, operation: OperationId::new("17fe9f55") });
+    let told: Vec<String> = ends().iter().map(|(name, failure)| told(name, failure, &progress)).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+fn ends() -> Vec<(&'static str, Failure)> {
+    let gone = fault(Some("ResourceNotFoundException"), "there is no such service");
+    let timed_out = |word: &str| Failure::GateTimeout { last: Some(OperationStatus::from(word.to_owned())) };
+    let health = &["Deployment with ID : 17fe9f55 failed. Failure reason : Health check failed."][..];
+    let exit = &["Your application stopped or failed to start.  Container exit code: 1"][..];
+    let pull = &[
+        "Failed to pull your application image.",
+        "Rollback started",
+        "Invalid Access Role in AuthenticationConfiguration",
+    ][..];
+    vec![
+        ("ROLLBACK_SUCCEEDED, the container ended", failed(Verdict::RolledBack, false, exit, &["no DATABASE_URL"])),
+        ("ROLLBACK_SUCCEEDED, unhealthy", failed(Verdict::RolledBack, false, health, &["listening on 3000"])),
+        ("ROLLBACK_SUCCEEDED, not pulled", failed(Verdict::RolledBack, false, pull, &[])),
+        ("ROLLBACK_FAILED", failed(Verdict::RollbackFailed, false, health, &[])),
+        ("FAILED", failed(Verdict::Failed, false, &[], &[])),
+        ("FAILED, CREATE_FAILED", failed(Verdict::Failed, true, exit, &[])),
+        ("a word nobody knows until the deadline", timed_out("WARMING_UP")),
+        ("IN_PROGRESS until the deadline", timed_out("IN_PROGRESS")),
+        ("never listed until the deadline", Failure::GateTimeout { last: None }),
+        ("never listed", Failure::NoOperation { operation: OperationId::new("17fe9f55") }),
+        ("lost", Failure::GateLost(TargetError::Call(fault(None, "no answer")))),
+        ("lost, and gone", Failure::GateLost(TargetError::Call(gone))),
+        ("cancelled", Failure::Cancelled { signal: Signal::Terminate, stage: Stage::Gate }),
+    ]
+}
+
+fn failed(verdict: Verdict, create_failed: bool, lines: &[&str], last_lines: &[&str]) -> Failure {
+    let output = if last_lines.is_empty() { Output::NeverCreated } else { Output::Written };
+    let last_lines = last_lines.iter().map(|&line| line.to_owned()).collect();
+    let evidence = Evidence { found: reason::find(lines.iter().copied()), output, last_lines };
+    let check = HealthCheck { protocol: Protocol::Http, path: "/health".to_owned(), ..HealthCheck::default() };
+    let url = Some("https://abc.ap-northeast-1.awsapprunner.com".to_owned());
+    let serving = Serving { digest: Some(Digest::of(b"before")), url };
+    let serving = (verdict == Verdict::RolledBack).then_some(serving);
+    let reason = Box::new(Reason::of(evidence, Some(Probing { port: 8080, health_check: check }), serving));
+    Failure::Deployment { verdict, create_failed, reason }
+}
+
+fn told(name: &str, failure: &Failure, progress: &Progress) -> String {
+    let head =
+        [format!("{name}: exit code {}", failure.exit_code().number()), format!("  {}", failure.world(progress))];
+    let causes = failure.causes().into_iter().map(|cause| format!("  because: {cause}"));
+    let hint = failure.hint(progress).unwrap_or_default();
+    let hints = hint.lines().map(|hint| format!("  hint: {hint}"));
+    let details = failure.reason().map(Reason::details).unwrap_or_default();
+    let details = details.iter().map(|detail| format!("  - {detail}"));
+    let lines: Vec<String> = head.into_iter().chain(causes).chain(hints).chain(details).collect();
+    lines.join("\n") + "\n"
 }
 
 #[test]

@@ -91,11 +91,11 @@ pub(super) fn next(now: &Situation) -> Beat {
         Outlook::Ending => return close(now),
         Outlook::Open | Outlook::Routing if left.is_zero() => return close(now),
         Outlook::Open | Outlook::Routing if elapsed < QUICK => {
-            let reads = beats >= 4 && beats % 2 == 0;
+            let reads = beats >= 4 && beats.is_multiple_of(2);
             (elapsed.mul_f64(0.8).clamp(QUICKEST, CLOSE), if reads { Call::Read } else { Call::Look })
         }
         Outlook::Routing => (ROUTING, Call::Read),
-        Outlook::Open if is_readable => (SLOW, if beats % 4 == 0 { Call::Look } else { Call::Read }),
+        Outlook::Open if is_readable => (SLOW, if beats.is_multiple_of(4) { Call::Look } else { Call::Read }),
         Outlook::Open => (BLIND, Call::Look),
     };
     // The middle ends where the end is expected.

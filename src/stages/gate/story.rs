@@ -139,15 +139,16 @@ impl<'a, L: LogReader> Story<'a, L> {
             return;
         }
         let turn = if self.pages.is_multiple_of(2) { Stream::Deployment } else { Stream::Service };
-        let more = match self.told[0].cmp(&self.told[1]) {
-            Ordering::Greater => Stream::Deployment,
-            Ordering::Less => Stream::Service,
-            Ordering::Equal => turn,
-        };
-        let stream = match self.window {
-            None => Stream::Deployment,
-            Some(_) if self.pages < TRIALS => turn,
-            Some(_) => more,
+        let stream = if self.window.is_none() {
+            Stream::Deployment
+        } else if self.pages < TRIALS {
+            turn
+        } else {
+            match self.told[0].cmp(&self.told[1]) {
+                Ordering::Greater => Stream::Deployment,
+                Ordering::Less => Stream::Service,
+                Ordering::Equal => turn,
+            }
         };
         self.pages += 1;
         self.read_or_tell(stream, false).await;
@@ -269,7 +270,7 @@ impl<'a, L: LogReader> Story<'a, L> {
             Application::Unknown | Application::Unread(None) => (Output::Unknown, Vec::new()),
             Application::NoGroup => {
                 let group = self.started.service.application_log_group();
-                let message = format!("{group} was never created: the container never started");
+                let message = reason::never_created(&group, self.found().exit_code);
                 self.events.emit(Event::Notice { message });
                 (Output::NeverCreated, Vec::new())
             }
