@@ -1,15 +1,17 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
-mod checking;
+mod place;
 mod reading;
+mod sandbox;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
-    checking::{PlaceArgs, SecretsArgs, VerifyArgs},
+    place::{PlaceArgs, SecretsArgs},
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
+    sandbox::{DemoArgs, SandboxArgs},
 };
 use crate::domain::secret::Secret;
 
@@ -98,6 +100,38 @@ pub struct WaitArgs {
     /// Which service it is of
     #[command(flatten)]
     pub target: TargetArgs,
+    /// How to tell
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The image: a name or id that the engine has, or a reference to pull [default for a target: the configuration's]
+    #[arg(required_unless_present_any = ["file", "target", "service"])]
+    pub image: Option<String>,
+    /// What the container is run with, and how it is probed
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Whose settings those are otherwise
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// What it is given for the secrets of that service
+    #[command(flatten)]
+    pub secrets: SecretsArgs,
+    /// Whether the image is pulled: always, missing or never [default: missing]
+    #[arg(long, value_name = "WHEN")]
+    pub pull: Option<String>,
+    /// Watch it on for so long once it is healthy, such as 10s [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    pub stay: Option<String>,
+    /// How the container is reached: auto, own-address, same-network, sidecar, or a host [default: auto]
+    #[arg(long, value_name = "WAY")]
+    pub reach: Option<String>,
+    /// Leave the container running once it is judged, and tell how to enter it
+    #[arg(long)]
+    pub keep: bool,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
@@ -330,40 +364,7 @@ pub enum Color {
     Never,
 }
 
-/// Arguments of `sandbox`.
-#[derive(Debug, Args)]
-pub struct SandboxArgs {
-    /// The address to listen on
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4566")]
-    pub listen: SocketAddr,
-    /// How much faster than App Runner: 1 is its real minutes [default: as fast as containers start]
-    #[arg(long, value_name = "X", value_parser = positive)]
-    pub time_scale: Option<f64>,
-    /// What it holds at the start: accounts, roles, repositories, services (YAML) [default: two accounts to play with]
-    #[arg(long, value_name = "FILE")]
-    pub seed: Option<PathBuf>,
-    /// Keep everything in this directory, and go on from it at the next start
-    #[arg(long, value_name = "DIR")]
-    pub state: Option<PathBuf>,
-    /// Whom the output is for
-    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
-    pub output: OutputFormat,
-}
-
-/// Arguments of `demo`.
-#[derive(Debug, Args)]
-pub struct DemoArgs {
-    /// Leave the sandbox and its services running at the end, until Ctrl-C
-    #[arg(long)]
-    pub keep: bool,
-}
-
 #[expect(clippy::unnecessary_wraps, reason = "clap's parsers may fail")]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "it must be a number".to_owned())?;
-    if number > 0.0 && number.is_finite() { Ok(number) } else { Err("it must be more than 0".to_owned()) }
 }

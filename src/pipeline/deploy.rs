@@ -202,7 +202,7 @@ pub(super) async fn resolve<T: DeployTarget>(
 }
 
 /// What is to be done, and the secrets that the local check is given.
-type Checked = (Course, BTreeMap<String, Secret>);
+pub(super) type Checked = (Course, BTreeMap<String, Secret>);
 
 /// Makes the checks that come before any change.
 pub(super) async fn check<T>(
