@@ -1,7 +1,9 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
+mod copying;
 mod place;
 mod reading;
+mod rollback;
 mod sandbox;
 
 use std::path::PathBuf;
@@ -9,8 +11,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
+    copying::{CopyArgs, MirrorArgs},
     place::{PlaceArgs, SecretsArgs},
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
+    rollback::RollbackArgs,
     sandbox::{DemoArgs, SandboxArgs},
 };
 use crate::domain::secret::Secret;
@@ -38,6 +42,8 @@ pub enum Command {
     Plan(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
+    /// Deploy the version before the one that serves now, or another image that the workload repository has
+    Rollback(Box<RollbackArgs>),
     /// Tell how a service stands: what it deploys from, what is deployed, what ran, what has drifted
     Status(StatusArgs),
     /// Show the lines of a service's log groups, or the groups that deleted services have left
@@ -177,57 +183,6 @@ pub struct SettingsArgs {
     /// A file of variables, NAME=VALUE a line
     #[arg(long = "env-file", value_name = "FILE")]
     pub variable_files: Vec<PathBuf>,
-}
-
-/// Arguments of `copy`.
-#[derive(Debug, Args)]
-pub struct CopyArgs {
-    /// The image: `HOST/REPOSITORY[:TAG][@DIGEST]`
-    #[arg(value_name = "SRC")]
-    pub source: String,
-    /// Where it goes: `HOST/REPOSITORY[:TAG]`, of one or more registries [default tag: the source's]
-    #[arg(value_name = "DST", required = true)]
-    pub destinations: Vec<String>,
-    /// Of an index, only the image for this platform, such as linux/amd64 [default: all of it]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub platform: Option<String>,
-    /// How it goes: copy, or pull-through (from ECR to ECR, which fetches it by its cache rule) [default: copy]
-    #[arg(long, value_name = "WAY")]
-    pub via: Option<String>,
-    /// Signatures, SBOMs and attestations: require, best-effort or skip [default: skip]
-    #[arg(long, value_name = "POLICY")]
-    pub referrers: Option<String>,
-    /// How long it may take in all [default: 1h]
-    #[arg(long, value_name = "DURATION")]
-    pub timeout: Option<String>,
-    /// A host that speaks HTTP without TLS, as loopback addresses do anyway
-    #[arg(long, value_name = "HOST")]
-    pub plain_http: Vec<String>,
-    /// ECR: the role that may pull the image [default: the identity in the environment]
-    #[arg(long, value_name = "ARN")]
-    pub src_role: Option<String>,
-    /// The external id that role asks for
-    #[arg(long, value_name = "ID")]
-    pub src_external_id: Option<String>,
-    /// ECR: the role that may push; one for all, or one for each account [default: the identity in the environment]
-    #[arg(long, value_name = "ARN")]
-    pub dst_role: Vec<String>,
-    /// The external id those roles ask for
-    #[arg(long, value_name = "ID")]
-    pub dst_external_id: Option<String>,
-    /// How to tell
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-/// Arguments of `mirror`.
-#[derive(Debug, Args)]
-pub struct MirrorArgs {
-    /// Which images go where (YAML)
-    pub file: PathBuf,
-    /// How to tell
-    #[command(flatten)]
-    pub output: OutputArgs,
 }
 
 /// What the file says, said by flags: a flag takes the place of the file's value.

@@ -110,6 +110,28 @@ async fn connect_all(
     })
 }
 
+/// Opens the workload account's session and its registry, for a run whose image is there.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_destination_alone(target: &Target, events: &Emitter) -> Result<Adapters<AppRunner>, Failure> {
+    let base = session::base(&target.access.region, None).await;
+    let (workload, ecr, destination) = connect_destination(&base, target).await?;
+    tell(&target.name, &workload.session, events);
+    Ok(Adapters {
+        source: destination.clone(),
+        // Nobody pulls it here: nothing is checked locally.
+        source_pull: PullAccess { host: destination.host().to_owned(), credentials: None },
+        account: workload.session.account().clone(),
+        destination,
+        ecr,
+        logs: workload.logs,
+        secrets: Secrets::new(&workload.session),
+        target: workload.target,
+        engine: None,
+    })
+}
+
 /// Opens the workload account's session alone.
 ///
 /// # Errors

@@ -1,9 +1,12 @@
 //! The whole pipeline, in order: resolve → preflight → copy beside verify → prepare → promote → release → gate → aftercare.
 
+mod both;
+
 use std::{collections::BTreeMap, future::Future};
 
 use tokio_util::sync::CancellationToken;
 
+use self::both::the_failure_that_counts;
 use super::{
     checking::{self, PullAccess, judged},
     failure::{Deployed, Failure},
@@ -12,6 +15,7 @@ use super::{
     preparing::{self, Look, Ready},
     progress::Progress,
     releasing::{self, Release},
+    returning,
     wait::{self, Followed},
 };
 use crate::{
@@ -86,7 +90,7 @@ impl Run {
 
 /// What resolve found out.
 pub(super) struct Resolved<T> {
-    adapters: Adapters<T>,
+    pub(super) adapters: Adapters<T>,
     pub(super) image: ResolvedImage,
     pub(super) look: Look,
 }
@@ -123,7 +127,7 @@ pub async fn deploy<T: DeployTarget>(
 }
 
 /// Whether an earlier run has done all that comes before the gate.
-fn is_begun(course: &Course) -> bool {
+pub(super) fn is_begun(course: &Course) -> bool {
     course.first.is_none() && matches!(course.verb, ReleaseVerb::Nothing | ReleaseVerb::Follow(_))
 }
 
@@ -135,8 +139,9 @@ async fn skip(run: &Run, stages: &[Stage]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Promote, release and gate, as far as they are still to be done. `given` are the secrets that this run knows.
-async fn conclude<T: DeployTarget>(
+/// All that is still to be done once the service takes the call, the smoke test included. `given` are the secrets that this
+/// run knows.
+pub(super) async fn conclude<T: DeployTarget>(
     run: &Run,
     deployment: &Deployment,
     adapters: &Adapters<T>,
@@ -145,15 +150,34 @@ async fn conclude<T: DeployTarget>(
     given: &BTreeMap<String, Secret>,
 ) -> Result<Deployed, Failure> {
     let service = deployment.target.service.as_str();
-    let release = Release { run, adapters, service, image, ready };
+    let digest = Some(image.digest().clone());
+    if ready.verb == ReleaseVerb::Nothing {
+        skip(run, &[Stage::Promote, Stage::Release, Stage::Gate]).await?;
+        let summary = format!("already deployed: {} is serving on {service}", image.digest().short());
+        let live = ready.look.seen.live.as_ref();
+        let service_url = live.map(LiveService::address).filter(|url| !url.is_empty());
+        return Ok(Deployed { digest, service_url, summary });
+    }
+    bring_up(run, deployment, adapters, image, ready, given).await?;
+    let service_url = wait::service_url(&adapters.target, service, run.events()).await;
+    let tested = wait::smoke_test(run, deployment.target.smoke_test.as_ref(), service_url.as_deref()).await;
+    returning::after_smoke_test(run, deployment, adapters, image.digest(), tested).await?;
+    let summary = format!("{} is serving on {service}", image.digest().short());
+    Ok(Deployed { digest, service_url, summary })
+}
+
+/// Promote, release and gate, as far as they are still to be done.
+pub(super) async fn bring_up<T: DeployTarget>(
+    run: &Run,
+    deployment: &Deployment,
+    adapters: &Adapters<T>,
+    image: &ResolvedImage,
+    ready: &Ready,
+    given: &BTreeMap<String, Secret>,
+) -> Result<(), Failure> {
+    let release = Release { run, adapters, service: deployment.target.service.as_str(), image, ready };
     let live = ready.look.seen.live.as_ref();
     let started = match (&ready.verb, live) {
-        (ReleaseVerb::Nothing, live) => {
-            skip(run, &[Stage::Promote, Stage::Release, Stage::Gate]).await?;
-            let summary = format!("already deployed: {} is serving on {service}", image.digest().short());
-            let service_url = live.map(LiveService::address).filter(|url| !url.is_empty());
-            return Ok(Deployed { digest: Some(image.digest().clone()), service_url, summary });
-        }
         (ReleaseVerb::Follow(operation), Some(live)) => {
             skip(run, &[Stage::Promote, Stage::Release]).await?;
             let started = Started { service: live.arn.clone(), operation: operation.clone() };
@@ -176,10 +200,8 @@ async fn conclude<T: DeployTarget>(
     };
     wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;
     release.assert_tag(true).await?;
-    let service_url = wait::service_url(&adapters.target, service, run.events()).await;
-    wait::smoke_test(run, deployment.target.smoke_test.as_ref(), service_url.as_deref()).await?;
-    let summary = format!("{} is serving on {service}", image.digest().short());
-    Ok(Deployed { digest: Some(image.digest().clone()), service_url, summary })
+    run.progress.deployment_succeeded();
+    Ok(())
 }
 
 /// Connects, and finds out what is to be deployed and what there is.
@@ -291,16 +313,6 @@ async fn copy_and_verify<T>(
     the_failure_that_counts(copied.err(), verified.err()).map_or(Ok(()), Err)
 }
 
-/// An unhealthy image counts most: that is what must be mended. Then the copy's failure, then a check that could not
-/// be made; what merely stopped because of the other never counts.
-fn the_failure_that_counts(copy: Option<Failure>, verify: Option<Failure>) -> Option<Failure> {
-    match (copy, verify) {
-        (_, Some(unhealthy @ Failure::Unhealthy { .. })) => Some(unhealthy),
-        (Some(copy), _) => Some(copy),
-        (None, verify) => verify,
-    }
-}
-
 async fn copy_image<T>(
     deployment: &Deployment,
     adapters: &Adapters<T>,
@@ -357,26 +369,4 @@ async fn verify_image<T>(
         keep: false,
     };
     judged(verify::verify(engine, request, run.events(), cancel).await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Failure, the_failure_that_counts};
-    use crate::{domain::event::Stage, pipeline::cancellation::Signal};
-
-    fn unhealthy() -> Failure {
-        Failure::Unhealthy { reason: "exited with code 1".to_owned(), hint: None }
-    }
-
-    fn stopped() -> Failure {
-        Failure::cancelled(Some(Signal::Terminate), Stage::Copy)
-    }
-
-    #[test]
-    fn an_unhealthy_image_counts_more_than_the_copy_it_stopped() {
-        assert!(matches!(the_failure_that_counts(Some(stopped()), Some(unhealthy())), Some(Failure::Unhealthy { .. })));
-        assert!(matches!(the_failure_that_counts(Some(stopped()), None), Some(Failure::Cancelled { .. })));
-        assert!(matches!(the_failure_that_counts(None, Some(unhealthy())), Some(Failure::Unhealthy { .. })));
-        assert!(the_failure_that_counts(None, None).is_none());
-    }
 }

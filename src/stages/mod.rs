@@ -6,6 +6,7 @@ pub mod copy;
 #[cfg(test)]
 mod fake;
 pub mod gate;
+pub mod history;
 pub mod observe;
 pub mod preflight;
 pub mod prepare;

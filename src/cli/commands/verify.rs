@@ -41,13 +41,11 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
         .finish_with(async {
             let run = console.run(String::new());
             run.progress.only_reads();
-            match of_target {
-                Some(read) => for_target(&run, &read.map_err(Failure::Configuration)?, &environment).await,
-                None => {
-                    let read = verifying::read(&words, &environment).map_err(Failure::Configuration)?;
-                    alone(&run, &read, &environment).await
-                }
+            if let Some(read) = of_target {
+                return for_target(&run, &read.map_err(Failure::Configuration)?, &environment).await;
             }
+            let read = verifying::read(&words, &environment).map_err(Failure::Configuration)?;
+            alone(&run, &read, &environment).await
         })
         .await
 }
