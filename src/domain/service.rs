@@ -81,14 +81,6 @@ pub struct RunSettings {
     pub health_check: HealthCheck,
 }
 
-impl RunSettings {
-    /// The names of its secrets, in order.
-    #[must_use]
-    pub fn secret_names(&self) -> Vec<String> {
-        self.secrets.keys().cloned().collect()
-    }
-}
-
 impl Default for RunSettings {
     fn default() -> Self {
         Self {

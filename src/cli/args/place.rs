@@ -1,43 +1,8 @@
-//! The flags of the local check: how it is made, which service's settings it is made under, and what its container is given
-//! for that service's secrets.
+//! Flags that lead a local check to a service: which one it is, and what its container is given for the service's secrets.
 
 use std::path::PathBuf;
 
 use clap::Args;
-
-use super::{OutputArgs, SettingsArgs};
-
-/// Arguments of `verify`.
-#[derive(Debug, Args)]
-pub struct VerifyArgs {
-    /// The image: a name or id that the engine has, or a reference to pull [default for a target: the configuration's]
-    #[arg(required_unless_present_any = ["file", "target", "service"])]
-    pub image: Option<String>,
-    /// What the container is run with, and how it is probed
-    #[command(flatten)]
-    pub settings: SettingsArgs,
-    /// Whose settings those are otherwise
-    #[command(flatten)]
-    pub place: PlaceArgs,
-    /// What it is given for the secrets of that service
-    #[command(flatten)]
-    pub secrets: SecretsArgs,
-    /// Whether the image is pulled: always, missing or never [default: missing]
-    #[arg(long, value_name = "WHEN")]
-    pub pull: Option<String>,
-    /// Watch it on for so long once it is healthy, such as 10s [default: 0s]
-    #[arg(long, value_name = "DURATION")]
-    pub stay: Option<String>,
-    /// How the container is reached: auto, own-address, same-network, sidecar, or a host [default: auto]
-    #[arg(long, value_name = "WAY")]
-    pub reach: Option<String>,
-    /// Leave the container running once it is judged, and tell how to enter it
-    #[arg(long)]
-    pub keep: bool,
-    /// How to tell
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
 
 /// The target whose service's settings count, as the configuration has it. Any of these makes it a check for a target.
 #[derive(Clone, Default, Debug, Args)]
