@@ -6,8 +6,8 @@ use aws_sdk_ecr::{
     Client,
     error::BuildError,
     types::{
-        EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability, LayerAvailability,
-        PullThroughCacheRule, Repository, Tag,
+        EncryptionConfiguration, EncryptionType, ImageDetail, ImageIdentifier, ImageScanningConfiguration,
+        ImageTagMutability, LayerAvailability, PullThroughCacheRule, Repository, Tag,
     },
 };
 use base64::Engine as _;
@@ -116,6 +116,20 @@ impl Ecr {
         match answer.map_err(|error| AwsFault::new("ecr:DescribeRepositories", &error)) {
             Ok(answer) => Ok(answer.repositories().first().map(mutability)),
             Err(fault) if fault.has_code("RepositoryNotFoundException") => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The tags of an image; none of one that is not there.
+    ///
+    /// # Errors
+    /// [`AwsFault`] when ECR refuses.
+    pub async fn tags_of(&self, repository: &str, digest: &Digest) -> Result<Vec<String>, AwsFault> {
+        let image = ImageIdentifier::builder().image_digest(digest.as_str()).build();
+        let answer = self.client.describe_images().repository_name(repository).image_ids(image).send().await;
+        match answer.map_err(|error| AwsFault::new("ecr:DescribeImages", &error)) {
+            Ok(answer) => Ok(answer.image_details().iter().flat_map(ImageDetail::image_tags).cloned().collect()),
+            Err(fault) if fault.has_code("ImageNotFoundException") => Ok(Vec::new()),
             Err(fault) => Err(fault),
         }
     }

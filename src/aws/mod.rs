@@ -7,4 +7,5 @@ pub mod identity;
 pub mod log_groups;
 pub mod log_lines;
 pub mod logs;
+pub mod secrets;
 pub mod session;

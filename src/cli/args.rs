@@ -1,12 +1,22 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
+mod checking;
+mod copying;
 mod reading;
+mod rollback;
+mod sandbox;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs};
+pub use self::{
+    checking::{PlaceArgs, SecretsArgs, VerifyArgs},
+    copying::{CopyArgs, MirrorArgs},
+    reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
+    rollback::RollbackArgs,
+    sandbox::{DemoArgs, SandboxArgs},
+};
 use crate::domain::secret::Secret;
 
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
@@ -32,6 +42,8 @@ pub enum Command {
     Plan(DeployArgs),
     /// Take up a deployment that is running and follow it to its verdict
     Wait(WaitArgs),
+    /// Deploy the version before the one that serves now, or another image that the workload repository has
+    Rollback(Box<RollbackArgs>),
     /// Tell how a service stands: what it deploys from, what is deployed, what ran, what has drifted
     Status(StatusArgs),
     /// Show the lines of a service's log groups, or the groups that deleted services have left
@@ -78,6 +90,9 @@ pub struct DeployArgs {
     /// What it may do to the service
     #[command(flatten)]
     pub release: ReleaseArgs,
+    /// What the local check is given
+    #[command(flatten)]
+    pub secrets: SecretsArgs,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
@@ -91,35 +106,6 @@ pub struct WaitArgs {
     /// Which service it is of
     #[command(flatten)]
     pub target: TargetArgs,
-    /// How to tell
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-/// Arguments of `verify`.
-#[derive(Debug, Args)]
-pub struct VerifyArgs {
-    /// The image: a name or id that the engine has, or a reference to pull [default for a target: the configuration's]
-    #[arg(required_unless_present_any = ["file", "target", "service"])]
-    pub image: Option<String>,
-    /// What the container is run with, and how it is probed
-    #[command(flatten)]
-    pub settings: SettingsArgs,
-    /// Whose settings those are otherwise
-    #[command(flatten)]
-    pub place: PlaceArgs,
-    /// Whether the image is pulled: always, missing or never [default: missing]
-    #[arg(long, value_name = "WHEN")]
-    pub pull: Option<String>,
-    /// Watch it on for so long once it is healthy, such as 10s [default: 0s]
-    #[arg(long, value_name = "DURATION")]
-    pub stay: Option<String>,
-    /// How the container is reached: auto, own-address, same-network, sidecar, or a host [default: auto]
-    #[arg(long, value_name = "WAY")]
-    pub reach: Option<String>,
-    /// Leave the container running once it is judged, and tell how to enter it
-    #[arg(long)]
-    pub keep: bool,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,
@@ -165,87 +151,6 @@ pub struct SettingsArgs {
     /// A file of variables, NAME=VALUE a line
     #[arg(long = "env-file", value_name = "FILE")]
     pub variable_files: Vec<PathBuf>,
-}
-
-/// The target whose service's settings count, as the configuration has it. Any of these makes it a check for a target.
-#[derive(Clone, Default, Debug, Args)]
-#[command(next_help_heading = "Settings of a live service")]
-pub struct PlaceArgs {
-    /// The configuration [default: shipgate.yaml, if it is there]
-    #[arg(short, long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// The target in the file: its service's settings count where no flag says otherwise
-    #[arg(long, value_name = "NAME")]
-    pub target: Option<String>,
-    /// The App Runner service
-    #[arg(long, value_name = "NAME")]
-    pub service: Option<String>,
-    /// The service's region [default: the image's]
-    #[arg(long, value_name = "REGION")]
-    pub region: Option<String>,
-    /// The role in the workload account
-    #[arg(long, value_name = "ARN")]
-    pub role: Option<String>,
-    /// The external id that role asks for
-    #[arg(long, value_name = "ID")]
-    pub external_id: Option<String>,
-    /// The role that may pull the image
-    #[arg(long, value_name = "ARN")]
-    pub registry_role: Option<String>,
-    /// The external id that role asks for
-    #[arg(long, value_name = "ID")]
-    pub registry_external_id: Option<String>,
-}
-
-/// Arguments of `copy`.
-#[derive(Debug, Args)]
-pub struct CopyArgs {
-    /// The image: `HOST/REPOSITORY[:TAG][@DIGEST]`
-    #[arg(value_name = "SRC")]
-    pub source: String,
-    /// Where it goes: `HOST/REPOSITORY[:TAG]`, of one or more registries [default tag: the source's]
-    #[arg(value_name = "DST", required = true)]
-    pub destinations: Vec<String>,
-    /// Of an index, only the image for this platform, such as linux/amd64 [default: all of it]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub platform: Option<String>,
-    /// How it goes: copy, or pull-through (from ECR to ECR, which fetches it by its cache rule) [default: copy]
-    #[arg(long, value_name = "WAY")]
-    pub via: Option<String>,
-    /// Signatures, SBOMs and attestations: require, best-effort or skip [default: skip]
-    #[arg(long, value_name = "POLICY")]
-    pub referrers: Option<String>,
-    /// How long it may take in all [default: 1h]
-    #[arg(long, value_name = "DURATION")]
-    pub timeout: Option<String>,
-    /// A host that speaks HTTP without TLS, as loopback addresses do anyway
-    #[arg(long, value_name = "HOST")]
-    pub plain_http: Vec<String>,
-    /// ECR: the role that may pull the image [default: the identity in the environment]
-    #[arg(long, value_name = "ARN")]
-    pub src_role: Option<String>,
-    /// The external id that role asks for
-    #[arg(long, value_name = "ID")]
-    pub src_external_id: Option<String>,
-    /// ECR: the role that may push; one for all, or one for each account [default: the identity in the environment]
-    #[arg(long, value_name = "ARN")]
-    pub dst_role: Vec<String>,
-    /// The external id those roles ask for
-    #[arg(long, value_name = "ID")]
-    pub dst_external_id: Option<String>,
-    /// How to tell
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-/// Arguments of `mirror`.
-#[derive(Debug, Args)]
-pub struct MirrorArgs {
-    /// Which images go where (YAML)
-    pub file: PathBuf,
-    /// How to tell
-    #[command(flatten)]
-    pub output: OutputArgs,
 }
 
 /// What the file says, said by flags: a flag takes the place of the file's value.
@@ -382,40 +287,7 @@ pub enum Color {
     Never,
 }
 
-/// Arguments of `sandbox`.
-#[derive(Debug, Args)]
-pub struct SandboxArgs {
-    /// The address to listen on
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4566")]
-    pub listen: SocketAddr,
-    /// How much faster than App Runner: 1 is its real minutes [default: as fast as containers start]
-    #[arg(long, value_name = "X", value_parser = positive)]
-    pub time_scale: Option<f64>,
-    /// What it holds at the start: accounts, roles, repositories, services (YAML) [default: two accounts to play with]
-    #[arg(long, value_name = "FILE")]
-    pub seed: Option<PathBuf>,
-    /// Keep everything in this directory, and go on from it at the next start
-    #[arg(long, value_name = "DIR")]
-    pub state: Option<PathBuf>,
-    /// Whom the output is for
-    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
-    pub output: OutputFormat,
-}
-
-/// Arguments of `demo`.
-#[derive(Debug, Args)]
-pub struct DemoArgs {
-    /// Leave the sandbox and its services running at the end, until Ctrl-C
-    #[arg(long)]
-    pub keep: bool,
-}
-
 #[expect(clippy::unnecessary_wraps, reason = "clap's parsers may fail")]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "it must be a number".to_owned())?;
-    if number > 0.0 && number.is_finite() { Ok(number) } else { Err("it must be more than 0".to_owned()) }
 }

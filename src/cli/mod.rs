@@ -33,6 +33,7 @@ fn in_runtime(command: Command) -> ProcessExitCode {
         Command::Completions { shell } => commands::completions::run(shell).into(),
         Command::Deploy(_)
         | Command::Wait(_)
+        | Command::Rollback(_)
         | Command::Plan(_)
         | Command::Status(_)
         | Command::Logs(_)
@@ -55,6 +56,7 @@ async fn dispatch(command: Command) -> ProcessExitCode {
     match command {
         Command::Deploy(args) => Box::pin(commands::deploy::run(args)).await.into(),
         Command::Wait(args) => Box::pin(commands::wait::run(args)).await.into(),
+        Command::Rollback(args) => Box::pin(commands::rollback::run(*args)).await.into(),
         Command::Plan(args) => Box::pin(commands::plan::run(args)).await.into(),
         Command::Status(args) => Box::pin(commands::status::run(args)).await.into(),
         Command::Logs(args) => Box::pin(commands::logs::run(args)).await.into(),

@@ -17,6 +17,7 @@ use crate::{
         ecr::Ecr,
         identity::IdentityError,
         logs::Logs,
+        secrets::Secrets,
         session::{self, Session},
     },
     config::{
@@ -103,8 +104,31 @@ async fn connect_all(
         destination,
         ecr,
         logs: workload.logs,
+        secrets: Secrets::new(&workload.session),
         target: workload.target,
         engine,
+    })
+}
+
+/// Opens the workload account's session and its registry, for a run whose image is there.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_destination_alone(target: &Target, events: &Emitter) -> Result<Adapters<AppRunner>, Failure> {
+    let base = session::base(&target.access.region, None).await;
+    let (workload, ecr, destination) = connect_destination(&base, target).await?;
+    tell(&target.name, &workload.session, events);
+    Ok(Adapters {
+        source: destination.clone(),
+        // Nobody pulls it here: nothing is checked locally.
+        source_pull: PullAccess { host: destination.host().to_owned(), credentials: None },
+        account: workload.session.account().clone(),
+        destination,
+        ecr,
+        logs: workload.logs,
+        secrets: Secrets::new(&workload.session),
+        target: workload.target,
+        engine: None,
     })
 }
 
@@ -181,7 +205,7 @@ async fn connect_source(
     Ok((Source { registry, pull }, Some(session)))
 }
 
-/// What a check for a target needs: the engine, and the workload account's services.
+/// What a check for a target needs: the engine, and the workload account's services and secrets.
 ///
 /// # Errors
 /// [`Failure::Identity`] when a role cannot be assumed, [`Failure::Unverifiable`] when there is no engine.
@@ -189,10 +213,11 @@ pub async fn connect_check(
     target: &Target,
     environment: &Environment,
     events: &Emitter,
-) -> Result<(Engine, AppRunner), Failure> {
+) -> Result<(Engine, AppRunner, Secrets), Failure> {
     let docker = docker_environment(environment);
     let (engine, workload) = tokio::join!(Engine::connect(&docker), connect_workload(target, events));
-    Ok((engine.map_err(VerifyError::Engine)?, workload?.target))
+    let workload = workload?;
+    Ok((engine.map_err(VerifyError::Engine)?, workload.target, Secrets::new(&workload.session)))
 }
 
 /// Opens the registry of an image, by the access that the configuration has for it, if it has one.

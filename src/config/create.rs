@@ -16,6 +16,7 @@ use crate::domain::{
     health::{HealthCheck, Protocol},
     secret::Secret,
     service::RunSettings,
+    service_secret::SecretSource,
 };
 
 /// Names that App Runner keeps for itself (App Runner API reference, `ImageConfiguration`).
@@ -38,7 +39,7 @@ pub(super) fn settings(
         cpu_units,
         memory_mib,
         environment: environment(create.environment, problems),
-        secret_names: secrets.keys().cloned().collect(),
+        secrets: secrets.iter().map(|(name, arn)| (name.clone(), SecretSource::read(arn))).collect(),
         health_check: health_check(create.health_check.value().unwrap_or_default(), problems),
     };
     let access_role = access_role.required(problems, || {

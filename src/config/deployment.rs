@@ -14,6 +14,7 @@ use crate::domain::{
     release::{Consent, Naming},
     secret::Secret,
     service::RunSettings,
+    service_secret::SecretsWay,
     smoke::SmokeTest,
 };
 
@@ -66,7 +67,7 @@ pub struct CreateSettings {
     pub access_role: RoleArn,
     /// The role the application runs as.
     pub instance_role: Option<RoleArn>,
-    /// What its container is run with. Its `secret_names` are the names in `secrets`.
+    /// What its container is run with. Its `secrets` are those of `secrets`.
     pub run: RunSettings,
     /// Environment variables whose values App Runner fetches: name to ARN.
     pub secrets: BTreeMap<String, String>,
@@ -99,6 +100,8 @@ pub struct VerifySettings {
     pub reach: ReachChoice,
     /// A Linux executable of shipgate for the sidecar (`SHIPGATE_SIDECAR`); its own where none is named.
     pub sidecar: Option<PathBuf>,
+    /// What the local container is given for the service's secrets.
+    pub secrets: SecretsWay,
 }
 
 /// The name of an App Runner service: 4 to 40 letters, digits, `-` and `_`, beginning with a letter or a digit (App Runner

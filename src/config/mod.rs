@@ -21,6 +21,7 @@ mod resolve;
 mod role;
 mod scalars;
 pub mod schema;
+mod secrets;
 mod shape;
 pub mod since;
 mod sizes;
@@ -108,7 +109,10 @@ fn read_tree(
     let target = select(root, overrides.target.as_deref(), &mut problems);
     overrides.lay_over(root, target.as_deref(), &mut problems);
     let mut reader = Reader { variables: environment, target: target.clone(), demands_variables: true, problems };
-    let file = shape::File::read(root, &mut reader);
+    let mut file = shape::File::read(root, &mut reader);
+    if let Some(file) = &mut file {
+        secrets::imply(file, &mut reader.problems);
+    }
     (file, target, reader.problems)
 }
 

@@ -66,6 +66,10 @@ pub struct Overrides {
     pub recreate: bool,
     /// `--force`.
     pub force: bool,
+    /// `--secrets`.
+    pub secrets: Option<String>,
+    /// `--secrets-file`: a path.
+    pub secrets_file: Option<String>,
     /// `--gate-timeout`.
     pub gate_timeout: Option<String>,
     /// `--log-retention-days`.
@@ -83,7 +87,7 @@ impl Overrides {
         ]
     }
 
-    pub(super) fn of_target(&self) -> [Flag<'_>; 20] {
+    pub(super) fn of_target(&self) -> [Flag<'_>; 22] {
         let yes = |given: bool| given.then_some("true");
         [
             ("--role", &["role"], self.role.as_deref()),
@@ -104,6 +108,8 @@ impl Overrides {
             ("--busy-timeout", &["release", "busy_timeout"], self.busy_timeout.as_deref()),
             ("--auto-deployments", &["release", "auto_deployments"], self.auto_deployments.as_deref()),
             ("--identifier", &["release", "identifier"], self.identifier.as_deref()),
+            ("--secrets", &["verify", "secrets"], self.secrets.as_deref()),
+            ("--secrets-file", &["verify", "secrets_file"], self.secrets_file.as_deref()),
             ("--gate-timeout", &["gate", "timeout"], self.gate_timeout.as_deref()),
             ("--log-retention-days", &["logs", "retention_days"], self.log_retention_days.as_deref()),
         ]

@@ -10,6 +10,7 @@ use super::{
     read::Given,
     release,
     role::Role,
+    secrets,
     shape::{self, File},
 };
 use crate::domain::{
@@ -106,6 +107,7 @@ fn target_of(
             stay: verify.stay.value().map_or(Duration::ZERO, |stay| stay.0),
             reach: verify.reach.value().unwrap_or_default(),
             sidecar: environment.sidecar().map(Into::into),
+            secrets: secrets::way(verify.secrets, verify.secrets_file, problems),
         },
         release: release::settings(target.release.value().unwrap_or_default()),
         gate_timeout: target.gate.value().unwrap_or_default().timeout.value().map_or(GATE_TIMEOUT, |timeout| timeout.0),

@@ -12,6 +12,7 @@ use super::{
         Cpu, EnvironmentValue, GateTimeout, HealthPath, HttpStatus, Memory, Port, Repository, RetentionDays, SecretArn,
         StartCommand, Stay, Switch, Tag, UpToTwenty,
     },
+    secrets::{VariablesFile, WayWord},
     tree::Node,
 };
 use crate::domain::{
@@ -136,6 +137,12 @@ mappings! {
         /// How the container is reached: `auto`, `own-address`, `same-network`, `sidecar`, or a host. Default: `auto`.
         #[schemars(extend("default" = "auto"))]
         reach: ReachChoice,
+        /// What it is given for the service's secrets: `skip` (nothing), `stub` (stand-ins), `fetch` (what the service has) or
+        /// `file` (what `secrets_file` has). Default: `skip`.
+        #[schemars(extend("default" = "skip"))]
+        secrets: WayWord,
+        /// A file of secrets, NAME=VALUE a line, meant from where this file is; it means `secrets: file`. Default: none.
+        secrets_file: VariablesFile,
     }
 
     /// How a version is released.

@@ -115,7 +115,10 @@ pub fn read_for_target(
     let settings = problems.settings(&words.settings, environment);
     let configured = configured(image.as_ref(), named.is_some(), overrides, environment);
     let configured = configured.map_err(|error| problems.0.extend(error.problems)).ok();
-    let manner = problems.manner(words, configured.as_ref().map(|(target, ..)| target), environment);
+    let target = configured.as_ref().map(|(target, ..)| target);
+    let manner = problems.manner(words, target, environment);
+    let real_values = target.is_some_and(|target| target.verify.secrets.holds_real_values());
+    problems.0.extend(refuse_to_keep(manner.keep, real_values));
     let image = image.or_else(|| configured.as_ref().and_then(|(_, image, _)| image.clone()));
     problems.can_be_pulled(image.as_ref(), manner.pull);
     match (configured, image) {

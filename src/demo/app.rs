@@ -61,6 +61,8 @@ pub struct AppSettings {
     pub failure: Option<Failure>,
     /// The variable named by `DEMO_FAIL_WITH_SECRET`, if that variable is set: the application cannot run with it.
     pub fatal_secret: Option<String>,
+    /// The variable named by `DEMO_FAIL_WITHOUT_SECRET`, if that variable is not set: the application cannot run without it.
+    pub absent_secret: Option<String>,
 }
 
 /// A setting that cannot be read.
@@ -96,6 +98,7 @@ impl AppSettings {
             port,
             failure,
             fatal_secret: lookup("DEMO_FAIL_WITH_SECRET").filter(|name| lookup(name).is_some()),
+            absent_secret: lookup("DEMO_FAIL_WITHOUT_SECRET").filter(|name| lookup(name).is_none()),
         })
     }
 
@@ -148,6 +151,10 @@ async fn run(settings: &AppSettings) -> u8 {
     say(&format!("demo app {} starting", settings.version));
     if let Some(name) = &settings.fatal_secret {
         say(&format!("cannot reach the database: {name} names a host that does not answer"));
+        return 1;
+    }
+    if let Some(name) = &settings.absent_secret {
+        say(&format!("{name} is not set"));
         return 1;
     }
     match settings.failure {

@@ -141,17 +141,16 @@ fn client_for(
                 ANSWER_TIMEOUT_SECONDS,
             )
         }
-        Address::Tcp { host, port } => match tls {
-            Some(files) => {
+        Address::Tcp { host, port } => {
+            if let Some(files) = tls {
                 let (port, config) = (port_or_default(port, true), Arc::new(files.config()?));
                 let authority = authority(&host, port);
                 client(Dialler::Tls { host, port, config }, &authority, ANSWER_TIMEOUT_SECONDS)
-            }
-            None => {
+            } else {
                 let plain = format!("tcp://{}", authority(&host, port_or_default(port, false)));
                 Docker::connect_with_http(&plain, ANSWER_TIMEOUT_SECONDS, API_DEFAULT_VERSION)
             }
-        },
+        }
     };
     Ok(made.map_err(|error| reason_of(&error)))
 }

@@ -12,6 +12,7 @@ pub mod image;
 pub mod labels;
 pub mod logs;
 pub mod memory;
+pub mod neighbours;
 pub mod network;
 mod owner;
 pub mod reach;

@@ -99,7 +99,7 @@ fn in_network(address: IpAddr, network: &NetworkAddress) -> bool {
 }
 
 /// The address this machine would dial from. Connecting a datagram socket chooses a route and sends nothing.
-fn source_address(target: IpAddr) -> Option<IpAddr> {
+pub(super) fn source_address(target: IpAddr) -> Option<IpAddr> {
     let any: IpAddr = if target.is_ipv4() { [0, 0, 0, 0].into() } else { [0_u16; 8].into() };
     let socket = UdpSocket::bind((any, 0)).ok()?;
     // Any port will do: no packet goes there.

@@ -228,6 +228,8 @@ pub enum Event {
         health_check: HealthCheck,
         /// Secrets the service is given that the container here is not.
         missing_secrets: Vec<String>,
+        /// Secrets that the container here has stand-ins for.
+        stubbed_secrets: Vec<String>,
     },
     /// The container was probed.
     Probed {

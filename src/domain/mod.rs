@@ -25,6 +25,7 @@ pub mod release;
 pub mod repository;
 pub mod secret;
 pub mod service;
+pub mod service_secret;
 pub mod smoke;
 pub mod start_command;
 pub mod status;

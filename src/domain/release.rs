@@ -1,6 +1,7 @@
 //! What releases a version, decided from what the service is, what it is configured with, and what the user consents to.
 //! Pure, so that `plan` can show it before anything happens.
 
+mod history;
 mod identifier;
 mod record;
 mod refusal;
@@ -10,6 +11,7 @@ mod standing;
 mod tests;
 
 pub use self::{
+    history::{History, PastDeployment, deployments, history},
     identifier::{Choice, Identifier, Naming, identifier},
     record::{NOTE_PREFIX, PREFIX as RECORD_PREFIX, note as note_tag, tag as record_tag},
     refusal::Refusal,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
-use super::{arn::ServiceArn, health::HealthCheck, secret::Secret};
+use super::{arn::ServiceArn, health::HealthCheck, secret::Secret, service_secret::SecretSource};
 
 /// The port a service listens on when none is configured (App Runner API reference, `ImageConfiguration.Port`).
 pub const DEFAULT_PORT: u16 = 8080;
@@ -75,10 +75,18 @@ pub struct RunSettings {
     pub memory_mib: u32,
     /// `RuntimeEnvironmentVariables`.
     pub environment: BTreeMap<String, Secret>,
-    /// The names in `RuntimeEnvironmentSecrets`: their values are not known here.
-    pub secret_names: Vec<String>,
+    /// `RuntimeEnvironmentSecrets`: where the values are; they themselves are not known here.
+    pub secrets: BTreeMap<String, SecretSource>,
     /// How it is probed.
     pub health_check: HealthCheck,
+}
+
+impl RunSettings {
+    /// The names of its secrets, in order.
+    #[must_use]
+    pub fn secret_names(&self) -> Vec<String> {
+        self.secrets.keys().cloned().collect()
+    }
 }
 
 impl Default for RunSettings {
@@ -90,7 +98,7 @@ impl Default for RunSettings {
             cpu_units: 1024,
             memory_mib: 2048,
             environment: BTreeMap::new(),
-            secret_names: Vec::new(),
+            secrets: BTreeMap::new(),
             health_check: HealthCheck::default(),
         }
     }
@@ -105,7 +113,7 @@ impl fmt::Debug for RunSettings {
             .field("cpu_units", &self.cpu_units)
             .field("memory_mib", &self.memory_mib)
             .field("environment", &self.environment.keys())
-            .field("secret_names", &self.secret_names)
+            .field("secrets", &self.secrets.keys())
             .field("health_check", &self.health_check)
             .finish()
     }

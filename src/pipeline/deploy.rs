@@ -1,9 +1,12 @@
 //! The whole pipeline, in order: resolve → preflight → copy beside verify → prepare → promote → release → gate → aftercare.
 
-use std::future::Future;
+mod both;
+
+use std::{collections::BTreeMap, future::Future};
 
 use tokio_util::sync::CancellationToken;
 
+use self::both::the_failure_that_counts;
 use super::{
     checking::{self, PullAccess, judged},
     failure::{Deployed, Failure},
@@ -12,10 +15,11 @@ use super::{
     preparing::{self, Look, Ready},
     progress::Progress,
     releasing::{self, Release},
+    returning,
     wait::{self, Followed},
 };
 use crate::{
-    aws::{ecr::Ecr, fault::AwsFault, logs::Logs},
+    aws::{ecr::Ecr, fault::AwsFault, logs::Logs, secrets::Secrets},
     config::deployment::{Deployment, VerifySettings},
     docker::{Engine, EngineError},
     domain::{
@@ -25,7 +29,9 @@ use crate::{
         pull_through::{Passage, Via},
         release::{Course, ReleaseVerb},
         repository::RepositorySettings,
+        secret::Secret,
         service::LiveService,
+        service_secret::SecretsWay,
     },
     registry::Registry,
     stages::{
@@ -34,6 +40,7 @@ use crate::{
         preflight::{self, Subject},
         pull_through::PullThrough,
         resolve::{self, ResolvedImage},
+        secrets,
         verify::{self, VerifyRequest},
     },
     target::{DeployTarget, Started},
@@ -54,6 +61,8 @@ pub struct Adapters<T> {
     pub ecr: Ecr,
     /// Log groups of the workload account.
     pub logs: Logs,
+    /// Secrets and parameters, as the workload account's identity may read them.
+    pub secrets: Secrets,
     /// Where services run.
     pub target: T,
     /// The local Docker engine; `None` when the local check is skipped.
@@ -81,7 +90,7 @@ impl Run {
 
 /// What resolve found out.
 pub(super) struct Resolved<T> {
-    adapters: Adapters<T>,
+    pub(super) adapters: Adapters<T>,
     pub(super) image: ResolvedImage,
     pub(super) look: Look,
 }
@@ -97,11 +106,14 @@ pub async fn deploy<T: DeployTarget>(
 ) -> Result<Deployed, Failure> {
     let narrator = &run.narrator;
     let resolved = narrator.reading_stage(Stage::Resolve, resolve(run, deployment, connecting)).await?;
-    let course = narrator.reading_stage(Stage::Preflight, check(run, deployment, &resolved)).await?;
-    let Resolved { adapters, image, look } = &resolved;
+    let (course, given) = narrator.reading_stage(Stage::Preflight, check(run, deployment, &resolved)).await?;
+    let Resolved { adapters, image, mut look } = resolved;
+    let (adapters, image) = (&adapters, &image);
+    look.plan.settings.environment.extend(given.clone());
     if is_begun(&course) {
         skip(run, &[Stage::Copy, Stage::Verify]).await?;
-        return conclude(run, deployment, adapters, image, &Ready { look: look.clone(), verb: course.verb }).await;
+        let ready = Ready { look, verb: course.verb };
+        return conclude(run, deployment, adapters, image, &ready, &given).await;
     }
     let engine = match &adapters.engine {
         None => None,
@@ -111,11 +123,11 @@ pub async fn deploy<T: DeployTarget>(
     };
     copy_and_verify(run, deployment, adapters, engine, image, &look.plan).await?;
     let ready = preparing::make_ready(run, deployment, adapters, image, &look.plan).await?;
-    conclude(run, deployment, adapters, image, &ready).await
+    conclude(run, deployment, adapters, image, &ready, &given).await
 }
 
 /// Whether an earlier run has done all that comes before the gate.
-fn is_begun(course: &Course) -> bool {
+pub(super) fn is_begun(course: &Course) -> bool {
     course.first.is_none() && matches!(course.verb, ReleaseVerb::Nothing | ReleaseVerb::Follow(_))
 }
 
@@ -127,24 +139,45 @@ async fn skip(run: &Run, stages: &[Stage]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Promote, release and gate, as far as they are still to be done.
-async fn conclude<T: DeployTarget>(
+/// All that is still to be done once the service takes the call, the smoke test included. `given` are the secrets that this
+/// run knows.
+pub(super) async fn conclude<T: DeployTarget>(
     run: &Run,
     deployment: &Deployment,
     adapters: &Adapters<T>,
     image: &ResolvedImage,
     ready: &Ready,
+    given: &BTreeMap<String, Secret>,
 ) -> Result<Deployed, Failure> {
     let service = deployment.target.service.as_str();
-    let release = Release { run, adapters, service, image, ready };
+    let digest = Some(image.digest().clone());
+    if ready.verb == ReleaseVerb::Nothing {
+        skip(run, &[Stage::Promote, Stage::Release, Stage::Gate]).await?;
+        let summary = format!("already deployed: {} is serving on {service}", image.digest().short());
+        let live = ready.look.seen.live.as_ref();
+        let service_url = live.map(LiveService::address).filter(|url| !url.is_empty());
+        return Ok(Deployed { digest, service_url, summary });
+    }
+    bring_up(run, deployment, adapters, image, ready, given).await?;
+    let service_url = wait::service_url(&adapters.target, service, run.events()).await;
+    let tested = wait::smoke_test(run, deployment.target.smoke_test.as_ref(), service_url.as_deref()).await;
+    returning::after_smoke_test(run, deployment, adapters, image.digest(), tested).await?;
+    let summary = format!("{} is serving on {service}", image.digest().short());
+    Ok(Deployed { digest, service_url, summary })
+}
+
+/// Promote, release and gate, as far as they are still to be done.
+pub(super) async fn bring_up<T: DeployTarget>(
+    run: &Run,
+    deployment: &Deployment,
+    adapters: &Adapters<T>,
+    image: &ResolvedImage,
+    ready: &Ready,
+    given: &BTreeMap<String, Secret>,
+) -> Result<(), Failure> {
+    let release = Release { run, adapters, service: deployment.target.service.as_str(), image, ready };
     let live = ready.look.seen.live.as_ref();
     let started = match (&ready.verb, live) {
-        (ReleaseVerb::Nothing, live) => {
-            skip(run, &[Stage::Promote, Stage::Release, Stage::Gate]).await?;
-            let summary = format!("already deployed: {} is serving on {service}", image.digest().short());
-            let service_url = live.map(LiveService::address).filter(|url| !url.is_empty());
-            return Ok(Deployed { digest: Some(image.digest().clone()), service_url, summary });
-        }
         (ReleaseVerb::Follow(operation), Some(live)) => {
             skip(run, &[Stage::Promote, Stage::Release]).await?;
             let started = Started { service: live.arn.clone(), operation: operation.clone() };
@@ -161,16 +194,14 @@ async fn conclude<T: DeployTarget>(
     let followed = Followed {
         started,
         // Both: what the local check alone is given may stand in the place of a live value.
-        mask: Mask::new(live.iter().flat_map(|live| &live.settings.environment).chain(checked_under)),
+        mask: Mask::new(live.iter().flat_map(|live| &live.settings.environment).chain(checked_under).chain(given)),
         rules: GateRules { timeout, unlisted_grace: timeout },
         log_retention_days: deployment.target.log_retention_days,
     };
     wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;
     release.assert_tag(true).await?;
-    let service_url = wait::service_url(&adapters.target, service, run.events()).await;
-    wait::smoke_test(run, deployment.target.smoke_test.as_ref(), service_url.as_deref()).await?;
-    let summary = format!("{} is serving on {service}", image.digest().short());
-    Ok(Deployed { digest: Some(image.digest().clone()), service_url, summary })
+    run.progress.deployment_succeeded();
+    Ok(())
 }
 
 /// Connects, and finds out what is to be deployed and what there is.
@@ -192,15 +223,18 @@ pub(super) async fn resolve<T: DeployTarget>(
     Ok(Told::done(Resolved { adapters, image, look }, detail))
 }
 
+/// What is to be done, and the secrets that the local check is given.
+pub(super) type Checked = (Course, BTreeMap<String, Secret>);
+
 /// Makes the checks that come before any change.
 pub(super) async fn check<T>(
     run: &Run,
     deployment: &Deployment,
     resolved: &Resolved<T>,
-) -> Result<Told<Course>, Failure> {
+) -> Result<Told<Checked>, Failure> {
     let (adapters, Look { seen, plan }) = (&resolved.adapters, &resolved.look);
     let is_begun = plan.course.as_ref().is_ok_and(is_begun);
-    let checks = preflight::preflight(
+    let mut checks = preflight::preflight(
         &Subject {
             image: &resolved.image,
             service: deployment.target.service.as_str(),
@@ -228,9 +262,15 @@ pub(super) async fn check<T>(
         run.events(),
     )
     .await;
+    // Nothing is given, and so nothing fetched, where no container is made.
+    let makes_none = adapters.engine.is_none() || is_begun;
+    let way = if makes_none { &SecretsWay::Skip } else { &deployment.target.verify.secrets };
+    let given = secrets::give(way, &plan.settings, &adapters.secrets).await;
+    preflight::tell(given.check.as_slice(), run.events());
+    checks.extend(given.check);
     match &plan.course {
         Ok(course) if preflight::exit_code(&checks).is_none() => {
-            Ok(Told::done(course.clone(), format!("{} checks passed", checks.len())))
+            Ok(Told::done((course.clone(), given.values), format!("{} checks passed", checks.len())))
         }
         Ok(_) | Err(_) => Err(Failure::Preflight(checks)),
     }
@@ -271,16 +311,6 @@ async fn copy_and_verify<T>(
         return Err(Failure::Cancelled { signal, stage });
     }
     the_failure_that_counts(copied.err(), verified.err()).map_or(Ok(()), Err)
-}
-
-/// An unhealthy image counts most: that is what must be mended. Then the copy's failure, then a check that could not
-/// be made; what merely stopped because of the other never counts.
-fn the_failure_that_counts(copy: Option<Failure>, verify: Option<Failure>) -> Option<Failure> {
-    match (copy, verify) {
-        (_, Some(unhealthy @ Failure::Unhealthy { .. })) => Some(unhealthy),
-        (Some(copy), _) => Some(copy),
-        (None, verify) => verify,
-    }
 }
 
 async fn copy_image<T>(
@@ -339,26 +369,4 @@ async fn verify_image<T>(
         keep: false,
     };
     judged(verify::verify(engine, request, run.events(), cancel).await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Failure, the_failure_that_counts};
-    use crate::{domain::event::Stage, pipeline::cancellation::Signal};
-
-    fn unhealthy() -> Failure {
-        Failure::Unhealthy { reason: "exited with code 1".to_owned(), hint: None }
-    }
-
-    fn stopped() -> Failure {
-        Failure::cancelled(Some(Signal::Terminate), Stage::Copy)
-    }
-
-    #[test]
-    fn an_unhealthy_image_counts_more_than_the_copy_it_stopped() {
-        assert!(matches!(the_failure_that_counts(Some(stopped()), Some(unhealthy())), Some(Failure::Unhealthy { .. })));
-        assert!(matches!(the_failure_that_counts(Some(stopped()), None), Some(Failure::Cancelled { .. })));
-        assert!(matches!(the_failure_that_counts(None, Some(unhealthy())), Some(Failure::Unhealthy { .. })));
-        assert!(the_failure_that_counts(None, None).is_none());
-    }
 }

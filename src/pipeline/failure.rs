@@ -71,6 +71,23 @@ pub enum Failure {
         /// The service's name.
         service: String,
     },
+    /// There is no version to go back to.
+    #[error("there is no version of service {service} to go back to: {known}")]
+    NothingBefore {
+        /// The service's name.
+        service: String,
+        /// What is known of its versions.
+        known: String,
+    },
+    /// What was deployed before cannot be read.
+    #[error("cannot read what was deployed on service {service} before")]
+    History {
+        /// The service's name.
+        service: String,
+        /// What the registry said.
+        #[source]
+        source: RegistryError,
+    },
     /// The source image could not be resolved.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
@@ -223,8 +240,10 @@ pub enum Failure {
 pub enum Returned {
     /// It serves.
     To(Digest),
-    /// It could not be; why.
+    /// It could not be, and the version that failed the test serves; why.
     Not(String),
+    /// It was ordered, and what serves is not known; why.
+    Unclear(String),
 }
 
 impl Failure {
@@ -274,7 +293,12 @@ impl Failure {
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_denied() => ExitCode::Identity,
             // The image is damaged where it comes from: the copy could only have failed.
             Self::Resolve(ResolveError::Registry { source, .. }) if source.is_corrupt() => ExitCode::Copy,
-            Self::Resolve(_) | Self::NoService { .. } | Self::NoOperation { .. } => ExitCode::Preflight,
+            Self::History { source, .. } if source.is_denied() => ExitCode::Identity,
+            Self::Resolve(_)
+            | Self::NoService { .. }
+            | Self::NoOperation { .. }
+            | Self::NothingBefore { .. }
+            | Self::History { .. } => ExitCode::Preflight,
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
             Self::Destinations(failure) => failure.exit_code(),
             Self::Copy(_) | Self::Mirror(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,

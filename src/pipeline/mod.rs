@@ -1,6 +1,6 @@
 //! The pipeline: what is going to happen (`plan`), the order it happens in (`deploy`), how it can fail (`failure`), how
 //! it is told (`narrator`), how it is stopped (`cancellation`). `copying`, `mirror` and `verifying` are orders of
-//! their own; `planning`, `status`, `logs`, `orphans`, `export` and `init` read.
+//! their own; `returning` goes back to the version before; `planning`, `status`, `logs`, `orphans`, `export` and `init` read.
 
 pub mod cancellation;
 pub mod checking;
@@ -18,6 +18,7 @@ pub mod planning;
 mod preparing;
 pub mod progress;
 mod releasing;
+pub mod returning;
 pub mod status;
 pub mod verifying;
 pub mod wait;

@@ -233,7 +233,7 @@ pub(super) fn settings(target: &Target, live: Option<&LiveService>) -> RunSettin
     let lives_on = live.filter(|live| created.is_none() || !never_came_up(live)).map(|live| live.settings.clone());
     let mut settings = lives_on.or(created).unwrap_or_default();
     let given = &target.verify.environment;
-    settings.secret_names.retain(|name| !given.contains_key(name));
+    settings.secrets.retain(|name, _| !given.contains_key(name));
     settings.environment.extend(given.clone());
     settings
 }

@@ -32,7 +32,7 @@ pub async fn plan<T: DeployTarget>(
     let digest = resolved.image.digest();
     let forecast = forecast::forecast(&deployment.target, digest, &resolved.look.seen, &resolved.look.plan);
     run.events().emit(Event::Planned(Box::new(forecast)));
-    let summary = summary(&course?, deployment.target.service.as_str(), digest.short());
+    let summary = summary(&course?.0, deployment.target.service.as_str(), digest.short());
     Ok(Deployed { digest: Some(digest.clone()), service_url: None, summary })
 }
 

@@ -152,7 +152,8 @@ async fn carry_out<T: DeployTarget>(
         })),
     };
     let what = first.name();
-    let Some(started) = release::order(&adapters.target, &order, &look.seen.operations, run.events()).await? else {
+    let given = release::order(&adapters.target, &order, &look.seen.operations, run.events(), cancel).await;
+    let Some(started) = given? else {
         return Ok(Told::done((), format!("{what}: nothing was left to do")));
     };
     run.progress.deployment_started(&started);

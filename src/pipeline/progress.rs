@@ -20,7 +20,20 @@ struct State {
     under_way: Option<UnderWay>,
     wait_arguments: String,
     only_reads: bool,
+    turn: Turn,
     deleted_log_groups: usize,
+}
+
+/// Which way a run goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Turn {
+    /// To the new version.
+    #[default]
+    Forth,
+    /// No further: that one serves.
+    Arrived,
+    /// From there to the version before.
+    Back,
 }
 
 /// A call that changes something and has not been answered: what it came to is not known.
@@ -122,6 +135,33 @@ impl Progress {
     /// The operation that was to make the service ready has ended: it is no deployment.
     pub fn preparation_ended(&self) {
         self.state().started = None;
+    }
+
+    /// The deployment that was followed has succeeded: what was deployed serves.
+    pub fn deployment_succeeded(&self) {
+        let mut state = self.state();
+        (state.push_deploys, state.started) = (false, None);
+        if state.turn == Turn::Forth {
+            state.turn = Turn::Arrived;
+        }
+    }
+
+    /// Whether that is so.
+    #[must_use]
+    pub fn has_deployed(&self) -> bool {
+        self.state().turn != Turn::Forth
+    }
+
+    /// The version before is to be deployed again: what has been moved until now stays so, whatever comes of that.
+    pub fn goes_back(&self) {
+        let mut state = self.state();
+        (state.turn, state.tag) = (Turn::Back, None);
+    }
+
+    /// Whether that is so.
+    #[must_use]
+    pub fn is_going_back(&self) -> bool {
+        self.state().turn == Turn::Back
     }
 
     /// The service took the order.

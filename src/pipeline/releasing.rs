@@ -17,12 +17,13 @@ use crate::{
         release::{Identifier, ReleaseVerb, note_tag, record_tag},
     },
     stages::{
+        history::{self, Archive},
         promote::{self, Place, PromoteError, Promotion},
         record,
         release::{self, ReleaseError},
         resolve::ResolvedImage,
     },
-    target::{DeployTarget, Started},
+    target::{DeployTarget, Started, TargetError},
 };
 
 /// What is released: the image, to a service that takes the call.
@@ -91,9 +92,9 @@ impl<T: DeployTarget> Release<'_, T> {
                 self.assert_tag(false).await?;
                 self.assert_nothing_came_between().await?;
                 self.run.progress.begins(UnderWay::Order);
-                let given = release::order(target, &order, &seen.operations, self.run.events()).await;
+                let given = release::order(target, &order, &seen.operations, self.run.events(), cancel).await;
                 self.run.progress.answered();
-                let given = given?;
+                let given = given.map_err(|error| self.unless_cancelled(error))?;
                 given.ok_or(ReleaseError::Nothing { order: order.name() })?
             }
         };
@@ -105,6 +106,16 @@ impl<T: DeployTarget> Release<'_, T> {
         self.run.progress.deployment_started(&started);
         let detail = format!("{}, operation {}", self.ready.verb.name(), started.operation);
         Ok(Told::done(started, detail))
+    }
+
+    /// A refusal that was to be waited out, had no signal come.
+    fn unless_cancelled(&self, error: ReleaseError) -> Failure {
+        match (self.run.narrator.cancellation.signal(), error) {
+            (signal @ Some(_), ReleaseError::Refused(TargetError::Call(fault))) if release::is_for_now(&fault) => {
+                Failure::cancelled(signal, Stage::Release)
+            }
+            (_, error) => error.into(),
+        }
     }
 
     /// The record says what the *next* operation deploys: one of somebody else's that began since would be taken for ours.
@@ -153,7 +164,11 @@ impl<T: DeployTarget> Release<'_, T> {
         let message = match promote::restore(self.place(&tag), &previous).await {
             Ok(()) => {
                 self.run.progress.tag_restored();
-                self.record_next(&previous).await;
+                // An operation of somebody else's may have pulled either image: then no record may say which it was. Left as it is,
+                // it names the one that the tag does not point at, which nobody believes.
+                if self.assert_nothing_came_between().await.is_ok() {
+                    self.record_next(&previous).await;
+                }
                 format!("tag {tag} points at {} again", previous.digest.short())
             }
             Err(error) => format!("tag {tag} could not be pointed back at {}: {error}", previous.digest.short()),
@@ -162,36 +177,44 @@ impl<T: DeployTarget> Release<'_, T> {
         failure
     }
 
-    /// Before the tag moves. What serves now is noted, where nothing is on record, as what the tag points at. And if the
-    /// record says that the newest operation deployed the very image that the tag is moved to, although it points elsewhere, then
-    /// others have moved it since: from now on that record would be believed, and must not be.
+    /// Before anything changes. What serves now is noted, where nothing is on record, as what the service deploys from: the version
+    /// to go back to must be known however this run ends. And if the record says that the newest operation deployed the very image
+    /// that the tag is moved to, although it points elsewhere, then others have moved it since: from now on that record would be
+    /// believed, and must not be.
     async fn keep_the_record_true(&self) {
+        if let Some((note, digest)) = self.unrecorded().await {
+            self.write_as(&note, digest.as_str()).await;
+        }
         let (seen, tag) = (&self.ready.look.seen, self.ready.look.plan.tag());
-        let (Some(tag), Some(found)) = (tag, &seen.points_at) else { return };
-        if found == self.image.digest() {
-            return;
-        }
-        let doubtful = seen.recorded.as_ref() == Some(self.image.digest());
-        let to_correct = seen.record_of_newest(self.service).filter(|_| doubtful);
-        let to_note = self.unrecorded().await;
-        if to_correct.is_none() && to_note.is_none() {
-            return;
-        }
-        let Ok(Some(there)) = self.adapters.destination.manifest(self.repository(), tag).await else { return };
-        for tag in [to_correct, to_note].into_iter().flatten() {
-            self.write(&tag, &there).await;
+        let (Some(_), Some(found)) = (tag, &seen.points_at) else { return };
+        let doubtful = found != self.image.digest() && seen.recorded.as_ref() == Some(self.image.digest());
+        if let Some(to_correct) = seen.record_of_newest(self.service).filter(|_| doubtful) {
+            self.write_as(&to_correct, found.as_str()).await;
         }
     }
 
-    /// The note to write on what serves now, where the record says nothing.
-    async fn unrecorded(&self) -> Option<String> {
-        let (operation, tag) = plan::serving(self.service, &self.ready.look.seen.operations)?;
-        let on_record: Option<Digest> = promote::points_at(self.place(&tag)).await.ok()?;
+    /// The note to write on what serves now, and what that is, where the record says nothing. A tag that points at this image already
+    /// may have been moved by a run that was killed: it says nothing of what serves.
+    async fn unrecorded(&self) -> Option<(String, Digest)> {
+        let seen = &self.ready.look.seen;
+        let (operation, tag) = plan::serving(self.service, &seen.operations)?;
         let note = note_tag(self.service, &operation.id);
-        if on_record.is_some() || promote::points_at(self.place(&note)).await.ok()?.is_some() {
-            return None;
+        for tag in [&tag, &note] {
+            if promote::points_at(self.place(tag)).await.ok()?.is_some() {
+                return None;
+            }
         }
-        Some(note)
+        let (registry, repository) = (&self.adapters.destination, self.repository());
+        let archive = Archive { registry, repository, service: self.service };
+        let serves = history::meaning(archive, seen.live.as_ref()?).await.ok()??;
+        (serves != *self.image.digest()).then_some((note, serves))
+    }
+
+    /// Points a tag of the record at what another tag, or a digest, is.
+    async fn write_as(&self, tag: &str, reference: &str) {
+        if let Ok(Some(there)) = self.adapters.destination.manifest(self.repository(), reference).await {
+            self.write(tag, &there).await;
+        }
     }
 
     /// The operation after the newest is for this image.

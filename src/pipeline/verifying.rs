@@ -1,7 +1,7 @@
 //! The local check alone: the engine, the image, the verdict; for a target, under the settings of its service. It changes
 //! nothing anywhere but in the engine, which it leaves as it was.
 
-use std::future::Future;
+use std::{collections::BTreeMap, future::Future};
 
 use super::{
     checking::{self, Source, judged},
@@ -11,6 +11,7 @@ use super::{
     plan,
 };
 use crate::{
+    aws::secrets::Secrets,
     config::{
         problem::ConfigError,
         verifying::{Manner, OfTarget, Verifying},
@@ -21,10 +22,11 @@ use crate::{
         engine_image::{EngineImage, PullPolicy},
         event::Stage,
         image::ImageReference,
+        secret::Secret,
         service::{RunSettings, ServiceStatus},
     },
     stages::{
-        resolve,
+        preflight, resolve, secrets,
         verify::{self, VerifyError, VerifyImage, VerifyRequest},
     },
     target::DeployTarget,
@@ -79,13 +81,15 @@ pub async fn verify(
 pub async fn verify_for_target<T: DeployTarget>(
     run: &Run,
     verifying: &OfTarget,
-    connecting: impl Future<Output = Result<(Engine, T), Failure>>,
+    connecting: impl Future<Output = Result<(Engine, T, Secrets), Failure>>,
     opening: impl AsyncFnOnce(&ImageReference) -> Result<Source, Failure>,
 ) -> Result<Deployed, Failure> {
     let OfTarget { image: named, manner, is_configured, .. } = verifying;
     let looking = async {
-        let (engine, target) = connecting.await?;
-        let (settings, of_what) = settings(verifying, &target).await?;
+        let (engine, target, secrets) = connecting.await?;
+        let (mut settings, of_what) = settings(verifying, &target).await?;
+        let given = give_secrets(run, verifying, &settings, &secrets).await?;
+        settings.environment.extend(given);
         let (image, compressed_bytes, detail) = match whence(&engine, named, manner.pull, *is_configured).await? {
             Whence::Engine => {
                 let (image, detail) = present(named);
@@ -122,6 +126,21 @@ async fn settings<T: DeployTarget>(verifying: &OfTarget, target: &T) -> Result<(
     let settings = verifying.settings.over(plan::settings(&verifying.target, live.as_ref()));
     let settings = settings.map_err(|problem| Failure::Configuration(ConfigError { problems: vec![problem] }))?;
     Ok((settings, of_what))
+}
+
+/// What the container is given for the service's secrets.
+async fn give_secrets(
+    run: &Run,
+    verifying: &OfTarget,
+    settings: &RunSettings,
+    secrets: &Secrets,
+) -> Result<BTreeMap<String, Secret>, Failure> {
+    let given = secrets::give(&verifying.target.verify.secrets, settings, secrets).await;
+    preflight::tell(given.check.as_slice(), run.events());
+    match given.check {
+        Some(check) if check.problem.is_some() => Err(Failure::Preflight(vec![check])),
+        Some(_) | None => Ok(given.values),
+    }
 }
 
 /// Makes the check, of which all is known.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     deploy::Run,
-    failure::{Deployed, Failure},
+    failure::{Deployed, Failure, Returned},
     narrator::Told,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
         operation::{OperationId, Verdict},
         reason::{Probing, Reason, Serving},
         service::{LiveService, RunSettings, ServiceStatus},
-        smoke::{Answer, SmokeTest},
+        smoke::{Answer, OnFailure, SmokeTest},
     },
     stages::{
         aftercare,
@@ -181,7 +181,20 @@ pub async fn wait<T: DeployTarget>(
     };
     run.progress.deployment_started(&followed.started);
     gate_and_aftercare(run, target, logs, &followed).await?;
+    run.progress.deployment_succeeded();
     let service_url = service_url(target, service, &run.narrator.events).await;
-    smoke_test(run, wanted.smoke_test.as_ref(), service_url.as_deref()).await?;
+    let test = wanted.smoke_test.as_ref();
+    smoke_test(run, test, service_url.as_deref()).await.map_err(|failure| deploys_nothing(failure, test))?;
     Ok(Deployed { digest: None, service_url, summary })
+}
+
+/// Who waits has no image to deploy, and may have no right to: going back is an order of its own.
+fn deploys_nothing(failure: Failure, test: Option<&SmokeTest>) -> Failure {
+    match (failure, test.map(|test| test.on_failure)) {
+        (Failure::SmokeTest { url, last, returned: None }, Some(OnFailure::Return)) => {
+            let reason = "`shipgate wait` deploys nothing; go back with: shipgate rollback".to_owned();
+            Failure::SmokeTest { url, last, returned: Some(Returned::Not(reason)) }
+        }
+        (failure, _) => failure,
+    }
 }

@@ -159,12 +159,7 @@ impl Document {
             }
             Event::RepositoryCreated { repository } => self.repositories_created.push(repository),
             end @ Event::Mirrored { .. } => self.end_mirror(&end),
-            Event::ContainerStarted { container, address, way, not_used, health_check, missing_secrets } => {
-                let (container, address, health_check) = (Some(container), Some(address), Some(health_check));
-                let (way, default) = (Some(way), Verification::default());
-                *self.verification() =
-                    Verification { container, address, way, not_used, health_check, missing_secrets, ..default };
-            }
+            started @ Event::ContainerStarted { .. } => *self.verification() = Verification::begun(started),
             Event::SmokeTested { url, passed, detail, at_ms } => {
                 self.smoke.push(Request { url, passed, detail, at_ms });
             }
@@ -281,6 +276,25 @@ impl Document {
 }
 
 impl Verification {
+    /// A check that has begun. Its container takes the place of one before it.
+    fn begun(started: Event) -> Self {
+        let Event::ContainerStarted {
+            container,
+            address,
+            way,
+            not_used,
+            health_check,
+            missing_secrets,
+            stubbed_secrets,
+        } = started
+        else {
+            return Self::default();
+        };
+        let (container, address, way) = (Some(container), Some(address), Some(way));
+        let (health_check, rest) = (Some(health_check), Self::default());
+        Self { container, address, way, not_used, health_check, missing_secrets, stubbed_secrets, ..rest }
+    }
+
     fn judge(&mut self, verdict: Event) {
         let Event::Verified { healthy, reason, last_lines, finding, ready_ms, allowed_ms } = verdict else { return };
         (self.healthy, self.reason, self.last_lines) = (Some(healthy), Some(reason), last_lines);

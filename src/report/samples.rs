@@ -121,6 +121,7 @@ pub(super) fn container(missing_secrets: &[&str]) -> Event {
         not_used: Vec::new(),
         health_check: HealthCheck::default(),
         missing_secrets: missing_secrets.iter().map(|&name| name.to_owned()).collect(),
+        stubbed_secrets: Vec::new(),
     }
 }
 

@@ -13,9 +13,10 @@ use super::{
     control::protocol::Service,
     ecr::{caching, repository::RepositoryId},
     iam::{Context, Policies, Policy, Question, Subject, decide},
-    identities::{Need, Principal, context_of_request},
+    identities::{Identities, Need, Principal, context_of_request},
+    parameters::store as parameters,
 };
-use crate::domain::account::AccountId;
+use crate::domain::account::{AccountId, Region};
 
 /// Refuses a call that the caller may not make.
 pub(crate) fn check(
@@ -33,6 +34,13 @@ pub(crate) fn check(
             let resource = logs_resource(caller, action, input);
             plain(cloud, principal, caller, &format!("logs:{action}"), &resource)
         }
+        Service::SecretsManager => {
+            let resource = secret_resource(cloud, caller, action, input);
+            plain(cloud, principal, caller, &format!("secretsmanager:{action}"), &resource)
+        }
+        Service::Ssm => parameter_resources(caller, input)
+            .iter()
+            .try_for_each(|resource| plain(cloud, principal, caller, &format!("ssm:{action}"), resource)),
         Service::AppRunner => {
             let resource = app_runner_resource(caller, action, input);
             plain(cloud, principal, caller, &format!("apprunner:{action}"), &resource)?;
@@ -134,6 +142,32 @@ fn logs_resource(caller: &Caller, action: &str, input: &Value) -> String {
     format!("{base}{group}:log-stream:{stream}")
 }
 
+/// One that is to be made has no ARN yet: policies are written for the six characters that it will end with.
+fn secret_resource(cloud: &Cloud, caller: &Caller, action: &str, input: &Value) -> String {
+    match (input["SecretId"].as_str(), input["Name"].as_str()) {
+        (Some(id), _) => cloud.secrets.arn_of(&caller.account, &caller.region, id),
+        (None, Some(name)) if action == "CreateSecret" => {
+            format!("arn:aws:secretsmanager:{}:{}:secret:{name}-??????", caller.region, caller.account)
+        }
+        (None, _) => "*".to_owned(),
+    }
+}
+
+/// Each parameter that a call names has its say.
+fn parameter_resources(caller: &Caller, input: &Value) -> Vec<String> {
+    let many = input["Names"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let one = ["Name", "Path"].into_iter().filter_map(|member| input[member].as_str());
+    let arn = |name: &str| {
+        if name.starts_with("arn:") {
+            return name.split(':').take(6).collect::<Vec<_>>().join(":");
+        }
+        let name = name.split(':').next().unwrap_or_default();
+        parameters::arn(&caller.account, &caller.region, name)
+    };
+    let named: Vec<String> = one.chain(many).map(arn).collect();
+    if named.is_empty() { vec!["*".to_owned()] } else { named }
+}
+
 fn app_runner_resource(caller: &Caller, action: &str, input: &Value) -> String {
     let named = ["ServiceArn", "ResourceArn", "AutoScalingConfigurationArn", "VpcConnectorArn", "ConnectionArn"];
     match named.iter().find_map(|member| input[member].as_str()) {
@@ -172,7 +206,7 @@ fn pass_roles(
         }
         let context = context_of_request(caller.region.as_str(), now).with("iam:PassedToService", service);
         allow(cloud, principal, "iam:PassRole", arn, &caller.account, None, context)?;
-        if !can_be_assumed_by(cloud, arn, service, now) {
+        if !can_be_assumed_by(&cloud.identities, &cloud.region, arn, service, now) {
             let message = format!("Error in assuming {member} role {arn}");
             return Err(ApiError::new(400, "InvalidRequestException", message));
         }
@@ -181,9 +215,15 @@ fn pass_roles(
 }
 
 /// Whether the role is there, can be used already, and trusts the service.
-pub(crate) fn can_be_assumed_by(cloud: &Cloud, arn: &str, service: &str, now: Timestamp) -> bool {
-    let Some(known) = cloud.identities.role(arn, now) else { return false };
-    let context = context_of_request(cloud.region.as_str(), now);
+pub(crate) fn can_be_assumed_by(
+    identities: &Identities,
+    region: &Region,
+    arn: &str,
+    service: &str,
+    now: Timestamp,
+) -> bool {
+    let Some(known) = identities.role(arn, now) else { return false };
+    let context = context_of_request(region.as_str(), now);
     let policies = Policies {
         identity: Some(&[]),
         session: None,

@@ -11,7 +11,9 @@ use super::{
     faults::Faults,
     identities::Identities,
     logs::store::LogStore,
+    parameters::store::ParameterStore,
     registry::links::Links,
+    secrets_manager::store::SecretStore,
     sts::issuer::Issuer,
 };
 use crate::domain::account::{AccountId, Region};
@@ -23,7 +25,7 @@ pub(crate) struct Cloud {
     /// Whether the registries have ECR's own manners.
     pub(crate) ecr_manners: bool,
     /// Keys and roles.
-    pub(crate) identities: Identities,
+    pub(crate) identities: Arc<Identities>,
     /// OIDC tokens.
     pub(crate) issuer: Issuer,
     /// How long a new role cannot be used.
@@ -42,6 +44,10 @@ pub(crate) struct Cloud {
     pub(crate) links: Links,
     /// Logs.
     pub(crate) logs: Arc<LogStore>,
+    /// Secrets Manager.
+    pub(crate) secrets: Arc<SecretStore>,
+    /// SSM's parameters.
+    pub(crate) parameters: Arc<ParameterStore>,
     /// App Runner.
     pub(crate) app_runner: Arc<AppRunner>,
     /// Trouble on demand.

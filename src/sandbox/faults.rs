@@ -1,14 +1,17 @@
 //! Trouble on demand: `POST /_sandbox/faults` replaces the list of faults, `GET` shows what is left of it, and the seed's
 //! `faults` is the list at the start. Nothing is left to chance: a fault strikes the next calls that it fits, in their order.
 //!
-//! The list is JSON. Most kinds choose calls, by `service` (`sts`, `ecr`, `apprunner`, `logs`, `registry` for the OCI side,
+//! The list is JSON. Most kinds choose calls, by `service` (`sts`, `ecr`, `apprunner`, `logs`, `secretsmanager`, `ssm`, `registry` for the OCI side,
 //! `layers` for the second address that blobs come from), `action` (as `GET /_sandbox/calls` names it: `PutImage`,
 //! `PUT manifest`, `GET layer`; every action when absent), `account` (the caller's; on the registry its own; every account when
-//! absent) and `times` (how many calls; without end when absent):
+//! absent), `skip` (how many calls that fit pass unharmed first; none when absent) and `times` (how many calls are struck then;
+//! without end when absent):
 //! - `{"kind": "error", "service": "ecr", "action": "PutImage", "status": 500, "code": "ServerException", "times": 2}`
 //!   answers with an error; `message` may be named too. Throttling is `"status": 400, "code": "ThrottlingException"`, on the
 //!   registry `429` and `TOOMANYREQUESTS`;
 //! - `{"kind": "delay", "service": "sts", "milliseconds": 5000}` answers late;
+//! - `{"kind": "lost", "service": "apprunner", "action": "StartDeployment"}` cuts the connection before anything is done: the
+//!   call has no effect and no answer. A `cut` with 0 bytes is its counterpart: done, and the answer is lost;
 //! - `{"kind": "cut", "service": "layers", "after_bytes": 1000}` cuts the connection when so many bytes of the answer's body
 //!   are sent; with 0 the answer does not even begin;
 //! - `{"kind": "cut-upload", "service": "registry", "action": "PUT upload", "after_bytes": 1000}` cuts the connection when so
@@ -48,6 +51,9 @@ pub enum Fault {
         /// The account; every account when absent.
         #[serde(default)]
         account: Option<String>,
+        /// How many calls are left to pass first.
+        #[serde(default)]
+        skip: u32,
         /// How many calls are left to be struck; without end when absent.
         #[serde(default)]
         times: Option<u32>,
@@ -70,11 +76,31 @@ pub enum Fault {
         /// The account; every account when absent.
         #[serde(default)]
         account: Option<String>,
+        /// How many calls are left to pass first.
+        #[serde(default)]
+        skip: u32,
         /// How many calls are left to be struck; without end when absent.
         #[serde(default)]
         times: Option<u32>,
         /// How late.
         milliseconds: u64,
+    },
+    /// The connection is cut before the call is done.
+    Lost {
+        /// The signing name of the service, `registry` or `layers`.
+        service: String,
+        /// The action; every action when absent.
+        #[serde(default)]
+        action: Option<String>,
+        /// The account; every account when absent.
+        #[serde(default)]
+        account: Option<String>,
+        /// How many calls are left to pass first.
+        #[serde(default)]
+        skip: u32,
+        /// How many calls are left to be struck; without end when absent.
+        #[serde(default)]
+        times: Option<u32>,
     },
     /// The connection is cut while the answer is on its way.
     Cut {
@@ -86,6 +112,9 @@ pub enum Fault {
         /// The account; every account when absent.
         #[serde(default)]
         account: Option<String>,
+        /// How many calls are left to pass first.
+        #[serde(default)]
+        skip: u32,
         /// How many calls are left to be struck; without end when absent.
         #[serde(default)]
         times: Option<u32>,
@@ -102,6 +131,9 @@ pub enum Fault {
         /// The account; every account when absent.
         #[serde(default)]
         account: Option<String>,
+        /// How many calls are left to pass first.
+        #[serde(default)]
+        skip: u32,
         /// How many calls are left to be struck; without end when absent.
         #[serde(default)]
         times: Option<u32>,
@@ -133,6 +165,7 @@ fn on_demand() -> String {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Trouble {
     error: Option<OnDemand>,
+    lost: bool,
     delay: Duration,
     cut: Option<u64>,
     cut_upload: Option<u64>,
@@ -152,17 +185,22 @@ pub(crate) struct OnDemand {
 impl Fault {
     /// Whether it strikes this call; counts down if so.
     fn strikes(&mut self, call: [&str; 3]) -> bool {
-        let (wanted, times) = match self {
-            Self::Error { service, action, account, times, .. }
-            | Self::Delay { service, action, account, times, .. }
-            | Self::Cut { service, action, account, times, .. }
-            | Self::CutUpload { service, action, account, times, .. } => {
-                ([Some(&*service), action.as_ref(), account.as_ref()], times)
+        let (wanted, skip, times) = match self {
+            Self::Error { service, action, account, skip, times, .. }
+            | Self::Delay { service, action, account, skip, times, .. }
+            | Self::Lost { service, action, account, skip, times }
+            | Self::Cut { service, action, account, skip, times, .. }
+            | Self::CutUpload { service, action, account, skip, times, .. } => {
+                ([Some(&*service), action.as_ref(), account.as_ref()], skip, times)
             }
             Self::CorruptBlob { .. } | Self::ExpireSessions | Self::ExpireLinks | Self::ExpireTokens => return false,
         };
         let fits = wanted.iter().zip(call).all(|(wanted, actual)| wanted.is_none_or(|wanted| wanted == actual));
         if !fits || *times == Some(0) {
+            return false;
+        }
+        if *skip > 0 {
+            *skip -= 1;
             return false;
         }
         if let Some(left) = times {
@@ -199,6 +237,7 @@ impl Faults {
             let taken = match fault {
                 Fault::Error { .. } => trouble.error.is_some(),
                 Fault::Delay { .. } => !trouble.delay.is_zero(),
+                Fault::Lost { .. } => trouble.lost,
                 Fault::Cut { .. } => trouble.cut.is_some(),
                 Fault::CutUpload { .. } => trouble.cut_upload.is_some(),
                 Fault::CorruptBlob { .. } | Fault::ExpireSessions | Fault::ExpireLinks | Fault::ExpireTokens => true,
@@ -228,16 +267,20 @@ impl Trouble {
                 self.error = Some(OnDemand { status: *status, code: code.clone(), message: message.clone() });
             }
             Fault::Delay { milliseconds, .. } => self.delay = Duration::from_millis(*milliseconds),
+            Fault::Lost { .. } => self.lost = true,
             Fault::Cut { after_bytes, .. } => self.cut = Some(*after_bytes),
             Fault::CutUpload { after_bytes, .. } => self.cut_upload = Some(*after_bytes),
             Fault::CorruptBlob { .. } | Fault::ExpireSessions | Fault::ExpireLinks | Fault::ExpireTokens => {}
         }
     }
 
-    /// Waits as long as the answer is to be late, and says with which error, if any.
+    /// Waits as long as the answer is to be late, and says with which error, if any. Does not return when the call is lost.
     pub(crate) async fn begin(&self) -> Option<OnDemand> {
         if !self.delay.is_zero() {
             tokio::time::sleep(self.delay).await;
+        }
+        if self.lost {
+            hang_up();
         }
         self.error.clone()
     }
@@ -304,58 +347,4 @@ fn cut(body: Body, after_bytes: u64) -> Body {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Fault, Faults};
-    use crate::domain::digest::Digest;
-
-    #[tokio::test]
-    async fn errors_are_counted_down_and_then_gone() {
-        let digest = Digest::of(b"");
-        let list = format!(
-            r#"[{{"kind":"error","service":"ecr","action":"PutImage","status":500,"times":2}},
-                {{"kind":"corrupt-blob","digest":"{digest}"}}]"#
-        );
-        let faults = Faults::default();
-        faults.replace(serde_json::from_str(&list).unwrap());
-        assert_eq!(faults.trouble("ecr", "ListImages", "1").begin().await, None);
-        assert_eq!(faults.trouble("ecr", "PutImage", "1").begin().await.unwrap().code, "InternalFailure");
-        assert!(faults.trouble("ecr", "PutImage", "1").begin().await.is_some());
-        assert!(faults.trouble("ecr", "PutImage", "1").begin().await.is_none());
-        assert!(faults.corrupts(&digest));
-        assert!(!faults.corrupts(&Digest::of(b"x")));
-    }
-
-    #[tokio::test]
-    async fn of_two_errors_the_first_strikes_first() {
-        let list = r#"[{"kind":"error","service":"ecr","status":500,"times":1},
-                       {"kind":"error","service":"ecr","status":503,"account":"1"}]"#;
-        let faults = Faults::new(serde_json::from_str(list).unwrap());
-        let mut seen = Vec::new();
-        for account in ["1", "1", "2"] {
-            seen.push(faults.trouble("ecr", "PutImage", account).begin().await.map(|error| error.status));
-        }
-        assert_eq!(seen, [Some(500), Some(503), None]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_delay_takes_its_time() {
-        let faults = Faults::new(
-            serde_json::from_str(r#"[{"kind":"delay","service":"sts","milliseconds":5000,"times":1}]"#).unwrap(),
-        );
-        let start = tokio::time::Instant::now();
-        faults.trouble("sts", "AssumeRole", "").begin().await;
-        faults.trouble("sts", "AssumeRole", "").begin().await;
-        assert_eq!(start.elapsed().as_secs(), 5);
-    }
-
-    #[test]
-    fn a_misspelt_fault_is_refused() {
-        for bad in [
-            r#"[{"kind":"corrupt"}]"#,
-            r#"[{"kind":"error","service":"ecr","status":500,"tims":1}]"#,
-            r#"[{"kind":"cut","service":"ecr"}]"#,
-        ] {
-            assert!(serde_json::from_str::<Vec<Fault>>(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

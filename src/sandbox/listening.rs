@@ -21,8 +21,9 @@ use tokio::{net::TcpListener, task::JoinSet};
 use super::{
     Options, SandboxError, apprunner::AppRunner, cloud::Cloud, control, control::calls::Calls, directory::Directory,
     ecr::caching::rules::Rules, ecr::rate::Rate, ecr::store::Store, ecr::tokens::Tokens, ecr::upload::Uploads,
-    faults::Faults, identities::Identities, logs::store::LogStore, registry, registry::Registry,
-    registry::links::Links, seed::Seed, state::Keeper, state::life::LIFE, state::life::Life, sts::issuer::Issuer,
+    faults::Faults, identities::Identities, logs::store::LogStore, parameters::store::ParameterStore, registry,
+    registry::Registry, registry::links::Links, runtime_secrets::RuntimeSecrets, secrets_manager::store::SecretStore,
+    seed::Seed, state::Keeper, state::life::LIFE, state::life::Life, sts::issuer::Issuer,
 };
 use crate::domain::account::{AccountId, Region};
 
@@ -165,6 +166,24 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Sandbo
     Ok((listener, reached))
 }
 
+/// Secrets and parameters, those of the seed among them.
+fn values(
+    seed: &Seed,
+    keeper: Option<&Arc<Keeper>>,
+    life: &mut Life,
+) -> Result<(Arc<SecretStore>, Arc<ParameterStore>), SandboxError> {
+    let (secrets, parameters) = (SecretStore::new(keeper.cloned()), ParameterStore::new(keeper.cloned()));
+    if let Some(keeper) = keeper {
+        secrets.restore(keeper)?;
+        parameters.restore(keeper)?;
+    }
+    for (arn, value) in &seed.secrets {
+        let seeded = secrets.seed(arn, value, life).or_else(|| parameters.seed(arn, value, life));
+        seeded.ok_or_else(|| SandboxError::Secret { arn: arn.clone() })?;
+    }
+    Ok((Arc::new(secrets), Arc::new(parameters)))
+}
+
 fn build(
     options: &Options,
     directory: &Directory,
@@ -176,7 +195,7 @@ fn build(
     let path = directory.blobs();
     let images = Store::new(path.clone(), keeper.clone()).map_err(|source| SandboxError::Directory { path, source })?;
     let (images, logs) = (Arc::new(images), Arc::new(LogStore::new(keeper.clone())));
-    let identities = Identities::new(seed, keeper.clone()).map_err(SandboxError::Trust)?;
+    let identities = Arc::new(Identities::new(seed, keeper.clone()).map_err(SandboxError::Trust)?);
     if let Some(keeper) = &keeper {
         images.restore(keeper)?;
         logs.restore(keeper)?;
@@ -188,11 +207,16 @@ fn build(
         cache_rules.restore(keeper)?;
     }
     cache_rules.seed(seed, life)?;
+    let (secrets, parameters) = values(seed, keeper.as_ref(), life)?;
     let mut app_runner = options.app_runner.clone();
-    app_runner.secrets.extend(seed.secrets.clone());
     // The ids of a former life are not given out again.
     app_runner.seed = app_runner.seed.map(|seed| seed.wrapping_add(life.former_lives));
-    let app_runner = AppRunner::kept(Arc::clone(&images), Arc::clone(&logs), app_runner, keeper);
+    let reader = RuntimeSecrets {
+        secrets: Arc::clone(&secrets),
+        parameters: Arc::clone(&parameters),
+        identities: Arc::clone(&identities),
+    };
+    let app_runner = AppRunner::kept(Arc::clone(&images), Arc::clone(&logs), Arc::new(reader), app_runner, keeper);
     seed.scripts.iter().for_each(|script| app_runner.add_script(script.clone()));
     Ok(Cloud {
         region: seed.region.clone(),
@@ -207,6 +231,8 @@ fn build(
         tokens: Tokens::default(),
         links: Links::new(second_address, seed.link_lifetime_seconds),
         logs,
+        secrets,
+        parameters,
         app_runner,
         faults: Faults::new(seed.faults.clone()),
         calls: Calls::default(),

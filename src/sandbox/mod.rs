@@ -1,4 +1,5 @@
-//! An AWS in this process: STS, ECR with its registries, App Runner and CloudWatch Logs, for any AWS client.
+//! An AWS in this process: STS, ECR with its registries, App Runner, CloudWatch Logs, Secrets Manager and SSM's parameters,
+//! for any AWS client.
 //!
 //! It shares no wire code with this program's own clients, so that one mistake cannot cancel itself out.
 
@@ -13,11 +14,15 @@ pub mod ecr;
 pub mod faults;
 pub mod iam;
 mod identities;
+mod keys;
 mod listening;
 mod locking;
 pub mod logs;
 mod page;
+mod parameters;
 mod registry;
+mod runtime_secrets;
+mod secrets_manager;
 pub mod seed;
 mod state;
 mod sts;
@@ -45,7 +50,7 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Where the control plane listens. The registries take free ports of the same address.
     pub listen: SocketAddr,
-    /// How App Runner behaves. The seed's secrets are added to those named here.
+    /// How App Runner behaves.
     pub app_runner: apprunner::Options,
 }
 
@@ -86,6 +91,12 @@ pub enum SandboxError {
     Service {
         /// What App Runner answered.
         reason: String,
+    },
+    /// A secret of the seed is none.
+    #[error("a secret of the seed is refused: `{arn}` is the ARN of no secret and of no parameter")]
+    Secret {
+        /// What the seed calls it.
+        arn: String,
     },
     /// The key of the OIDC issuer cannot be made.
     #[error("cannot make a key for OIDC tokens: the system gives no randomness")]
@@ -133,6 +144,7 @@ impl SandboxError {
             Self::Directory { .. }
             | Self::SigningKey
             | Self::CacheRule { .. }
+            | Self::Secret { .. }
             | Self::Service { .. }
             | Self::Trust(_) => None,
         }

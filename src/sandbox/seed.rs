@@ -36,7 +36,7 @@ pub struct Seed {
     pub roles: Vec<Role>,
     /// ECR repositories.
     pub repositories: Vec<RepositorySeed>,
-    /// Secrets Manager: ARN to value. App Runner hands them to containers.
+    /// Secrets of Secrets Manager and parameters (`SecureString`) of SSM: ARN to value.
     pub secrets: BTreeMap<String, String>,
     /// Whether the registries have ECR's own manners (307 to a second address, 201 on PATCH, a same-digest push to an
     /// immutable tag refused) or follow the plain OCI distribution specification.
@@ -224,12 +224,6 @@ impl Seed {
         let all = self.regions.iter().cloned().chain(of_repositories).chain(of_caches);
         all.filter(|region| *region != self.region).collect()
     }
-
-    /// The value of a secret.
-    #[must_use]
-    pub fn secret(&self, arn: &str) -> Option<String> {
-        self.secrets.get(arn).cloned()
-    }
 }
 
 /// Why a text is not a seed.
@@ -314,7 +308,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(seed.repositories[0].tag_mutability, TagMutability::Immutable);
-        assert_eq!(seed.secret("arn:x").as_deref(), Some("y"));
+        assert_eq!(seed.secrets["arn:x"], "y");
         assert_eq!((seed.roles.len(), seed.all_accounts().len()), (4, 4));
         assert!(seed.further_regions().is_empty());
     }

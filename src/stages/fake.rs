@@ -29,6 +29,8 @@ pub(super) struct Fake {
     pub(super) operations: Vec<From<Vec<Listed>>>,
     /// The answers to orders, in turn: an operation, no answer (`None`), or an error code.
     pub(super) answers: Mutex<Vec<Result<Option<&'static str>, Option<&'static str>>>>,
+    /// The message of every error.
+    pub(super) messages: &'static str,
     /// The orders given.
     pub(super) orders: Mutex<Vec<&'static str>>,
 }
@@ -53,6 +55,7 @@ impl Fake {
             status: vec![(0, Some("RUNNING"))],
             operations: vec![(0, Vec::new())],
             answers: Mutex::default(),
+            messages: "no",
             orders: Mutex::default(),
         }
     }
@@ -68,7 +71,7 @@ impl Fake {
             Err(code) => Err(TargetError::Call(AwsFault {
                 action: "apprunner:Order",
                 code: code.map(str::to_owned),
-                message: "no".to_owned(),
+                message: self.messages.to_owned(),
             })),
         }
     }

@@ -6,6 +6,7 @@ pub mod copy;
 #[cfg(test)]
 mod fake;
 pub mod gate;
+pub mod history;
 pub mod observe;
 pub mod preflight;
 pub mod prepare;
@@ -14,5 +15,6 @@ pub mod pull_through;
 pub mod record;
 pub mod release;
 pub mod resolve;
+pub mod secrets;
 pub mod smoke;
 pub mod verify;

@@ -18,6 +18,11 @@ use crate::{
 
 /// How often an order that was throttled is given in all. A throttled order was not taken: nothing can come of it twice.
 const ATTEMPTS: u32 = 5;
+/// How long a role that App Runner cannot assume is waited for: one that was made a moment ago cannot be for up to a minute
+/// (field reports; Terraform's provider waits likewise). Such an order was not taken either.
+const ROLE_PROPAGATION: Duration = Duration::from_secs(75);
+/// From one order to the next in that time.
+const ROLE_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an order without an answer is looked for: operations are listed late.
 const SETTLE: Duration = Duration::from_secs(30);
 /// From one look to the next.
@@ -140,7 +145,8 @@ pub enum ReleaseError {
 }
 
 /// Gives the order, once. `before` are the service's operations from before the order, by which ours is told from them should
-/// the answer get lost. `None`: nothing was begun, and nothing is left to do.
+/// the answer get lost. `None`: nothing was begun, and nothing is left to do. An order that was not taken for now (too many calls, a
+/// role that is too new) is given again, unless the run is cancelled.
 ///
 /// # Errors
 /// [`ReleaseError`] says whether nothing runs, or nobody knows.
@@ -149,8 +155,9 @@ pub async fn order<T: DeployTarget>(
     order: &ReleaseOrder,
     before: &[PastOperation],
     events: &Emitter,
+    cancel: &CancellationToken,
 ) -> Result<Option<Started>, ReleaseError> {
-    match give(target, order, events).await {
+    match give(target, order, events, cancel).await {
         Ok(started) => Ok(started),
         Err(error) if is_refusal(&error) => Err(ReleaseError::Refused(error)),
         Err(error) => {
@@ -196,31 +203,48 @@ async fn give<T: DeployTarget>(
     target: &T,
     order: &ReleaseOrder,
     events: &Emitter,
+    cancel: &CancellationToken,
 ) -> Result<Option<Started>, TargetError> {
-    let mut attempt = 1;
+    let begun = Instant::now();
+    let mut attempt = 0;
     loop {
-        let given = match order {
-            ReleaseOrder::Create(order) => target.create(order).await.map(Some),
-            ReleaseOrder::Deploy(service) => target.start_deployment(service).await.map(Some),
-            ReleaseOrder::Update(order) => target.update(order).await,
-            ReleaseOrder::Resume(service) => target.resume(service).await,
-            ReleaseOrder::Delete(service) => target.delete(service).await,
+        attempt += 1;
+        let error = match give_once(target, order).await {
+            Ok(started) => return Ok(started),
+            Err(error) => error,
         };
-        match given {
-            Err(TargetError::Call(fault)) if fault.is_throttling() && attempt < ATTEMPTS => {
-                attempt += 1;
-                let delay = Duration::from_secs(1 << (attempt - 1)).mul_f64(0.5 + fastrand::f64() * 0.5);
-                events.emit(Event::Retrying {
-                    what: order.name().to_owned(),
-                    cause: fault.to_string(),
-                    attempt,
-                    delay_ms: milliseconds(delay),
-                });
-                sleep(delay).await;
-            }
-            given => return given,
+        let Some(delay) = not_for_now(&error, attempt, begun.elapsed()) else { return Err(error) };
+        events.emit(Event::Retrying {
+            what: order.name().to_owned(),
+            cause: error.to_string(),
+            attempt: attempt + 1,
+            delay_ms: milliseconds(delay),
+        });
+        if cancel.run_until_cancelled(sleep(delay)).await.is_none() {
+            return Err(error);
         }
     }
+}
+
+async fn give_once<T: DeployTarget>(target: &T, order: &ReleaseOrder) -> Result<Option<Started>, TargetError> {
+    match order {
+        ReleaseOrder::Create(order) => target.create(order).await.map(Some),
+        ReleaseOrder::Deploy(service) => target.start_deployment(service).await.map(Some),
+        ReleaseOrder::Update(order) => target.update(order).await,
+        ReleaseOrder::Resume(service) => target.resume(service).await,
+        ReleaseOrder::Delete(service) => target.delete(service).await,
+    }
+}
+
+/// When to give the order again that this was the answer to; `None`: not again.
+fn not_for_now(error: &TargetError, attempt: u32, elapsed: Duration) -> Option<Duration> {
+    let TargetError::Call(fault) = error else { return None };
+    if fault.is_throttling() {
+        let doubled = Duration::from_secs(1 << attempt.min(ATTEMPTS));
+        return (attempt < ATTEMPTS).then(|| doubled.mul_f64(0.5 + fastrand::f64() * 0.5));
+    }
+    let may_only_be_new = is_about_a_role(fault) && elapsed < ROLE_PROPAGATION;
+    may_only_be_new.then_some(ROLE_INTERVAL)
 }
 
 /// An answer with an error code of the caller's making is a no. A code of the service's own making, no answer, or one
@@ -264,6 +288,12 @@ async fn look_for_ours<T: DeployTarget>(
 
 async fn arn_of<T: DeployTarget>(target: &T, service: &str) -> Option<ServiceArn> {
     target.service(service).await.ok()?.map(|live| live.arn)
+}
+
+/// A refusal that may be none the next time.
+#[must_use]
+pub fn is_for_now(fault: &AwsFault) -> bool {
+    fault.is_throttling() || is_about_a_role(fault)
 }
 
 /// A refusal because App Runner may not assume a role of ours.

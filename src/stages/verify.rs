@@ -85,6 +85,8 @@ pub struct Verification {
     pub last_lines: Vec<String>,
     /// The secrets that the service is given and the container here was not.
     pub missing_secrets: Vec<String>,
+    /// The secrets that the container here had stand-ins for.
+    pub stubbed_secrets: Vec<String>,
     /// What most likely is wrong when it is not healthy; or what is worth mending when it is.
     pub finding: Option<Finding>,
     /// What the finding is concluded from, a line each. Masked.
@@ -107,6 +109,7 @@ impl Verification {
             exit: None,
             last_lines: Vec::new(),
             missing_secrets: command::missing_secrets(settings),
+            stubbed_secrets: command::stubbed_secrets(settings),
             finding: None,
             evidence: Vec::new(),
             ready: None,
@@ -120,7 +123,20 @@ impl Verification {
     /// What the user can do about an unhealthy image.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        self.finding.as_ref().map(|finding| finding.hint(&self.missing_secrets))
+        self.finding.as_ref().map(|finding| self.hint_for(finding))
+    }
+
+    /// An application that ended may have missed what only a real secret can give it.
+    fn hint_for(&self, finding: &Finding) -> String {
+        let has_stand_ins = self.missing_secrets.is_empty() && !self.stubbed_secrets.is_empty();
+        if has_stand_ins && matches!(finding, Finding::Exited { .. }) {
+            return format!(
+                "the service is given {} as a secret and the container here a stand-in: perhaps it cannot run with that \
+                 (`verify.secrets: fetch` or `file` gives it a real one)",
+                self.stubbed_secrets.join(", ")
+            );
+        }
+        finding.hint(&self.missing_secrets)
     }
 
     /// The finding, for events and reports.
@@ -130,7 +146,7 @@ impl Verification {
         Some(FindingReport {
             name: finding.name().to_owned(),
             headline: self.reason.clone(),
-            hint: finding.hint(&self.missing_secrets),
+            hint: self.hint_for(finding),
             evidence: self.evidence.clone(),
         })
     }

@@ -53,7 +53,15 @@ fn judge_with(seed: &str, modules: &[&str]) {
 
 #[test]
 fn boto3_finds_every_answer_as_its_models_say() {
-    judge(&["test_sts", "test_ecr", "test_pull_through", "test_logs", "test_apprunner", "test_supported"]);
+    judge(&[
+        "test_sts",
+        "test_ecr",
+        "test_pull_through",
+        "test_logs",
+        "test_secrets",
+        "test_apprunner",
+        "test_supported",
+    ]);
 }
 
 #[test]

@@ -7,12 +7,15 @@
 )]
 
 mod architecture;
+mod at_hand;
 mod clients;
 mod copying;
 mod corpus;
 mod documents;
 mod evidence;
 mod exit_codes;
+mod failures;
+mod for_target;
 mod identity;
 mod images;
 mod judges;
@@ -22,6 +25,7 @@ mod mirror;
 mod output;
 mod page;
 mod pointing;
+mod proof;
 mod pull_through;
 mod reach;
 mod reading;
@@ -30,6 +34,7 @@ mod releasing;
 mod roles;
 mod said;
 mod scenes;
+mod secrets;
 mod signals;
 mod smoke;
 mod state;

@@ -5,11 +5,11 @@ mod engines;
 mod proxy;
 mod transports;
 
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 use serde_json::Value;
 
-use self::engines::{Dockerd, Engine, Image, Network, Podman};
+use self::engines::{Dockerd, Engine, Image, Interface, Network, Podman};
 use crate::world::{Ran, shipgate};
 
 /// What an application does and the exit code it is given, over TCP: where a published port accepts for all three.
@@ -134,6 +134,27 @@ fn from_afar_by_a_sidecar_and_never_by_a_published_port() {
         here(engine, &words(&image, fails))
     });
     assert_told_apart(&judged);
+}
+
+/// The engine's machine is this one, and its bridge is not: what answers here at the container's address is somebody else.
+#[test]
+fn who_answers_at_the_containers_address_is_not_taken_for_it() {
+    let net = format!("10.214.{}", fastrand::u8(..));
+    let _interface = Interface::with(&[&format!("{net}.1/24"), &format!("{net}.2/24")]);
+    let somebody = TcpListener::bind(format!("{net}.2:8080")).unwrap();
+    let dockerd = Dockerd::with_bridge(&format!("{net}.1/24"));
+    let engine = dockerd.engine();
+    let image = engine.load();
+    let ran = here(engine, &words(&image, "DEMO_FAIL=never-listen"));
+    assert_eq!(ran.code, 6, "{}", ran.said());
+    let events = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let ways: Vec<Value> =
+        events.filter(|event| event["event"] == "container-started").map(|event| event["way"].clone()).collect();
+    assert_eq!(ways, [FROM_HERE, FROM_BESIDE], "{}", ran.said());
+    // Whoever insists is told that nothing is known, and never that all is well.
+    let insisted = here(engine, &[&words(&image, "DEMO_FAIL=never-listen")[..], &["--reach", "same-network"]].concat());
+    assert_eq!(insisted.code, 7, "{}", insisted.said());
+    drop(somebody);
 }
 
 #[test]

@@ -36,7 +36,7 @@ services:
 /// A world with a service that is RUNNING; gives the service's id and ARN too.
 fn with_service() -> (World, String, String) {
     let world = World::with_seed(&format!("{SEED}{SERVICE}"));
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         if let Some((arn, status, _)) = world.service()
             && status == "RUNNING"

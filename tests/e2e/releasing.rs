@@ -4,11 +4,13 @@ mod again;
 mod crashes;
 mod identity;
 mod pushes;
+mod returning;
+mod rollback;
 mod states;
 
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Child, ChildStdout, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use aws_sdk_apprunner::types::{ImageRepository, ImageRepositoryType, SourceConfiguration};
@@ -105,7 +107,14 @@ struct Running {
 impl Running {
     fn deploy(world: &World, version: &str, arguments: &[&str]) -> Self {
         let mut command = world.shipgate();
-        command.env("VERSION", version).args(["deploy", "--output", "json"]).args(arguments);
+        Self::start(command.env("VERSION", version).args(["deploy", "--output", "json"]).args(arguments))
+    }
+
+    fn rollback(world: &World) -> Self {
+        Self::start(world.shipgate().args(["rollback", "--output", "json"]))
+    }
+
+    fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         Self { child, out, events: Vec::new() }
@@ -129,6 +138,10 @@ impl Running {
 
     fn until_stage(&mut self, stage: &str) {
         self.until(|event| event["event"] == "stage-started" && event["stage"] == stage);
+    }
+
+    fn signal(&self, name: &str) {
+        signal(&self.child, name);
     }
 
     fn kill(mut self) {

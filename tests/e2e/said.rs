@@ -8,7 +8,7 @@ pub(crate) fn without_what_varies(ran: &Ran) -> String {
     format!("exit code {}\n{}{}", ran.code, section("stdout", &ran.stdout), section("stderr", &ran.stderr))
 }
 
-fn neutral(text: &str) -> String {
+pub(crate) fn neutral(text: &str) -> String {
     text.lines().map(|line| words(line).trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 

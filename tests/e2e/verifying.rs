@@ -35,6 +35,11 @@ impl Loaded {
         Self::load(name.to_owned(), &layer().image(&[("DEMO_VERSION", name)]))
     }
 
+    /// An image under this very name.
+    pub(crate) fn named(name: &str, image: &PackedImage) -> Self {
+        Self::load(name.to_owned(), image)
+    }
+
     fn load(name: String, image: &PackedImage) -> Self {
         let mut load = Command::new("docker").arg("load").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         load.stdin.take().unwrap().write_all(&image.docker_archive(&name).unwrap()).unwrap();
@@ -62,7 +67,7 @@ fn a_healthy_image_passes_and_an_unhealthy_one_does_not() {
     let healthy = Loaded::app("healthy", &[]);
     let ran = verify(&[&healthy.name, "--health-path", "/", "--port", "3000"]);
     assert_eq!(ran.code, 0, "{}", ran.said());
-    assert!(ran.said().contains(":3000, probed by HTTP /"), "{}", ran.said());
+    assert!(ran.said().contains(":3000, dialled from here, probed by HTTP /"), "{}", ran.said());
     let unhealthy = Loaded::app("unhealthy", &[("DEMO_FAIL", "exit:3")]);
     let ran = verify(&[&unhealthy.name, "--output", "json"]);
     assert_eq!(ran.code, 6, "{}", ran.said());
@@ -220,6 +225,18 @@ assert all(float(case.get('time')) >= 0 for case in cases)
 print(json.dumps([[c.get('classname'), c.get('name'), e[0].get('type') if e else 'passed', c.find('system-out') is not None] for c, e in zip(cases, ends)]))
 ";
 
+/// The same as junitparser has it, a client of such reports that is not ours: without the output.
+const READ_BY_JUNITPARSER: &str = "
+import json, sys
+from junitparser import Error, Failure, JUnitXml, Skipped
+xml = JUnitXml.fromfile(sys.argv[1])
+cases = [case for suite in xml for case in suite]
+assert all(isinstance(end, (Error, Failure, Skipped)) for case in cases for end in case.result)
+counted = [sum(isinstance(end, kind) for case in cases for end in case.result) for kind in (Failure, Error)]
+assert [(suite.failures, suite.errors) for suite in xml] == [tuple(counted)]
+print(json.dumps([[c.classname, c.name, c.result[0].type if c.result else 'passed'] for c in cases]))
+";
+
 /// The cases of a run's JUnit report.
 fn cases(words: &[&str], code: i32) -> Value {
     let folder = tempfile::tempdir().unwrap();
@@ -228,7 +245,13 @@ fn cases(words: &[&str], code: i32) -> Value {
     assert_eq!(ran.code, code, "{}", ran.said());
     let read = Command::new(PYTHON).args(["-c", READ_JUNIT]).arg(&report).output().unwrap();
     assert!(read.status.success(), "{}\n{read:?}", std::fs::read_to_string(&report).unwrap());
-    serde_json::from_slice(&read.stdout).unwrap()
+    let found: Value = serde_json::from_slice(&read.stdout).unwrap();
+    let judged = Command::new(PYTHON).args(["-c", READ_BY_JUNITPARSER]).arg(&report).output().unwrap();
+    assert!(judged.status.success(), "{judged:?}");
+    let judged: Value = serde_json::from_slice(&judged.stdout).unwrap();
+    let without_output = |case: &Value| Value::from(case.as_array().unwrap()[..3].to_vec());
+    assert_eq!(judged, found.as_array().unwrap().iter().map(without_output).collect::<Value>());
+    found
 }
 
 #[test]

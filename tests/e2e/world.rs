@@ -239,6 +239,13 @@ impl World {
         });
     }
 
+    /// Makes a role while the sandbox runs.
+    pub(crate) fn make_role(&self, role: &Value) -> bool {
+        let url = format!("{}/_sandbox/roles", self.endpoint);
+        let request = reqwest::Client::new().post(url).body(role.to_string());
+        self.runtime.block_on(async { request.send().await.unwrap().status().is_success() })
+    }
+
     /// Gives an order to the sandbox's App Runner, or looks inside.
     pub(crate) fn control(&self, order: Option<&Value>) -> Value {
         let url = format!("{}/_sandbox/apprunner", self.endpoint);
@@ -265,7 +272,16 @@ impl World {
 
     /// The calls so far.
     pub(crate) fn calls(&self) -> Vec<Value> {
-        let url = format!("{}/_sandbox/calls", self.endpoint);
+        self.look("calls")
+    }
+
+    /// What is left of the faults.
+    pub(crate) fn faults(&self) -> Vec<Value> {
+        self.look("faults")
+    }
+
+    fn look(&self, what: &str) -> Vec<Value> {
+        let url = format!("{}/_sandbox/{what}", self.endpoint);
         let text = self.runtime.block_on(async { reqwest::get(url).await.unwrap().text().await.unwrap() });
         serde_json::from_str(&text).unwrap()
     }

@@ -16,6 +16,7 @@ CONFIG = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
 GIVEN_OUT = {
     "AccessKeyId",
     "AssumedRoleId",
+    "NextToken",
     "SecretAccessKey",
     "SessionToken",
     "UserId",
@@ -35,9 +36,11 @@ GIVEN_OUT = {
 # Members whose values are compared, and shown only as what they are.
 COUNTED = {"storedBytes", "timestamp", "firstEventTimestamp", "lastEventTimestamp"}
 # Lists whose order is nobody's promise where times are equal.
-UNORDERED = {"events", "imageDetails", "imageIds", "imageTags", "logStreams"}
+UNORDERED = {"Parameters", "SecretList", "events", "imageDetails", "imageIds", "imageTags", "logStreams"}
 # Ids within texts: of operations, and of services.
 IDS = re.compile(r"\b([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})\b")
+# The luck at the end of a secret's ARN.
+LUCK = re.compile(r"(:secret:[\w/+=.@-]+)-[A-Za-z0-9]{6}\b")
 ABSENT = "(absent)"
 
 
@@ -138,7 +141,7 @@ def compare(ours, theirs, place, name):
 def sorting(value):
     """What members of a list are put in order by, whatever is given out anew among them."""
     if isinstance(value, dict):
-        return [str(value.get(name)) for name in ("timestamp", "logStreamName", "message", "imageDigest", "imageTag")]
+        return [str(value.get(name)) for name in ("Name", "timestamp", "logStreamName", "message", "imageDigest", "imageTag")]
     return [value]
 
 
@@ -148,7 +151,7 @@ def alike(value, name):
         return value
     if name in GIVEN_OUT or isinstance(value, datetime.datetime):
         return f"({type(value).__name__})"
-    return IDS.sub("(id)", value) if isinstance(value, str) else value
+    return LUCK.sub(r"\1-(luck)", IDS.sub("(id)", value)) if isinstance(value, str) else value
 
 
 def shown(value, name, another=""):

@@ -1,4 +1,4 @@
-"""The same calls of STS, ECR and CloudWatch Logs to moto and to the sandbox: the answers differ as docs/sandbox-fidelity.md
+"""The same calls of STS, ECR, CloudWatch Logs, Secrets Manager and SSM to moto and to the sandbox: the answers differ as docs/sandbox-fidelity.md
 lists, and in nothing else. moto has no App Runner."""
 
 import json
@@ -54,6 +54,8 @@ class Moto(unittest.TestCase):
         play_images(self.stage, call)
         play_groups(call)
         play_lines(call, play_streams(call))
+        play_secrets(call)
+        play_parameters(call)
         cells = {tuple(fidelity.cell(one) for one in difference) for difference in self.stage.differences}
         listed = fidelity.differences()
         lines = lambda rows: "\n".join(sorted("| " + " | ".join(row) + " | |" for row in rows))
@@ -235,6 +237,62 @@ def play_lines(call, lines):
         call("logs", "filter_log_events", **group, **more)
     call("logs", "delete_log_stream", **stream)
     call("logs", "delete_log_stream", **stream)
+
+
+def play_secrets(call):
+    name = {"SecretId": "judges/moto"}
+    for method in ("get_secret_value", "describe_secret", "delete_secret"):
+        call("secretsmanager", method, **name)
+    call("secretsmanager", "put_secret_value", SecretString="one", **name)
+    call("secretsmanager", "list_secrets")
+    tokens = ["0123456789abcdef0123456789abcde" + str(at) for at in range(3)]
+    made = {"Name": "judges/moto", "Description": "a secret", "Tags": [{"Key": "team", "Value": "shop"}]}
+    call("secretsmanager", "create_secret", SecretString="one", ClientRequestToken=tokens[0], **made)
+    call("secretsmanager", "create_secret", SecretString="one", **made)
+    call("secretsmanager", "create_secret", Name="judges/empty")
+    call("secretsmanager", "get_secret_value", SecretId="judges/empty")
+    call("secretsmanager", "get_secret_value", **name)
+    call("secretsmanager", "put_secret_value", SecretString="two", ClientRequestToken=tokens[1], **name)
+    call("secretsmanager", "put_secret_value", ClientRequestToken=tokens[2], **name)
+    call("secretsmanager", "put_secret_value", SecretBinary=b"three", VersionStages=["TRIED"], ClientRequestToken=tokens[2], **name)
+    choices = ({}, {"VersionStage": "AWSPREVIOUS"}, {"VersionStage": "TRIED"}, {"VersionId": tokens[0]})
+    for which in (*choices, {"VersionStage": "NEVER"}, {"VersionId": "f" * 32}):
+        call("secretsmanager", "get_secret_value", **name, **which)
+    call("secretsmanager", "describe_secret", **name)
+    for filters in ([], [{"Key": "name", "Values": ["judges/m"]}], [{"Key": "tag-value", "Values": ["shop"]}]):
+        call("secretsmanager", "list_secrets", Filters=filters)
+    call("secretsmanager", "list_secrets", MaxResults=1)
+    call("secretsmanager", "delete_secret", RecoveryWindowInDays=3, **name)
+    call("secretsmanager", "delete_secret", RecoveryWindowInDays=7, ForceDeleteWithoutRecovery=True, **name)
+    call("secretsmanager", "delete_secret", RecoveryWindowInDays=7, **name)
+    call("secretsmanager", "get_secret_value", **name)
+    call("secretsmanager", "create_secret", **made)
+    call("secretsmanager", "list_secrets", IncludePlannedDeletion=True)
+    call("secretsmanager", "delete_secret", ForceDeleteWithoutRecovery=True, **name)
+    call("secretsmanager", "describe_secret", **name)
+
+
+def play_parameters(call):
+    call("ssm", "get_parameter", Name="/judges/a")
+    call("ssm", "delete_parameter", Name="/judges/a")
+    call("ssm", "put_parameter", Name="/judges/a", Value="one")
+    call("ssm", "put_parameter", Name="/judges/a", Value="one", Type="String")
+    call("ssm", "put_parameter", Name="/judges/a", Value="two", Type="String")
+    call("ssm", "put_parameter", Name="/judges/a", Value="two", Overwrite=True)
+    call("ssm", "put_parameter", Name="/judges/b/c", Value="a,b", Type="StringList")
+    call("ssm", "put_parameter", Name="judges", Value="sealed", Type="SecureString")
+    call("ssm", "put_parameter", Name="aws-judges", Value="one", Type="String")
+    call("ssm", "put_parameter", Name="odd", Value="one", Type="Odd")
+    for name in ("/judges/a", "/judges/a:1", "/judges/a:7", "/judges/b/c", "judges"):
+        call("ssm", "get_parameter", Name=name)
+    call("ssm", "get_parameter", Name="judges", WithDecryption=True)
+    call("ssm", "get_parameters", Names=["/judges/a", "judges", "/judges/none"], WithDecryption=True)
+    call("ssm", "get_parameters", Names=[f"/judges/{at}" for at in range(11)])
+    for more in ({}, {"Recursive": True}, {"Recursive": True, "MaxResults": 1}, {"MaxResults": 11}):
+        call("ssm", "get_parameters_by_path", Path="/judges", **more)
+    call("ssm", "get_parameters_by_path", Path="judges")
+    call("ssm", "delete_parameter", Name="/judges/a")
+    call("ssm", "get_parameter", Name="/judges/a")
 
 
 if __name__ == "__main__":

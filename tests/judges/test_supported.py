@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 import shapes
 from sandbox import CONFIG, answered, role
 
-SERVICES = ("sts", "ecr", "apprunner", "logs")
+SERVICES = ("sts", "ecr", "apprunner", "logs", "secretsmanager", "ssm")
 # The last is for AssumeRoleWithSAML, which the client does not sign: the sandbox asks for a signature first.
 SAID = re.compile("not supported by the sandbox|has no operation|Could not find operation|missing Authentication Token")
 

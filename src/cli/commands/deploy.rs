@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        args::{DeployArgs, ReleaseArgs, TargetArgs},
+        args::{DeployArgs, ReleaseArgs, SecretsArgs, TargetArgs},
         console::Console,
         wire,
     },
@@ -23,7 +23,9 @@ pub async fn run(args: DeployArgs) -> ExitCode {
         Ok(console) => console,
         Err(code) => return code,
     };
-    let deployment = config::load(&overrides(&args.target, &args.release), &environment);
+    let SecretsArgs { secrets, secrets_file } = args.secrets.clone();
+    let overrides = Overrides { secrets, secrets_file, ..overrides(&args.target, &args.release) };
+    let deployment = config::load(&overrides, &environment);
     console.emitter().emit(Event::RunStarted {
         verb: "deploy".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -79,6 +81,7 @@ pub(super) fn overrides(args: &TargetArgs, release: &ReleaseArgs) -> Overrides {
         force: release.force,
         gate_timeout: args.gate_timeout,
         log_retention_days: args.log_retention_days,
+        ..Overrides::default()
     }
 }
 

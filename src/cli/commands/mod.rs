@@ -11,6 +11,7 @@ pub mod logs;
 pub mod mirror;
 pub mod plan;
 pub mod probe_sidecar;
+pub mod rollback;
 pub mod sandbox;
 pub mod schema;
 pub mod status;

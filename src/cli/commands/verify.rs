@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        args::{PlaceArgs, SettingsArgs, VerifyArgs},
+        args::{PlaceArgs, SecretsArgs, SettingsArgs, VerifyArgs},
         console::Console,
         wire,
     },
@@ -27,7 +27,7 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
         Ok(console) => console,
         Err(code) => return code,
     };
-    let overrides = overrides(args.place.clone());
+    let overrides = overrides(args.place.clone(), args.secrets.clone());
     let words = words(args);
     let of_target = overrides.map(|overrides| verifying::read_for_target(&words, &overrides, &environment));
     let told = of_target.as_ref().and_then(|read| read.as_ref().ok());
@@ -41,13 +41,11 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
         .finish_with(async {
             let run = console.run(String::new());
             run.progress.only_reads();
-            match of_target {
-                Some(read) => for_target(&run, &read.map_err(Failure::Configuration)?, &environment).await,
-                None => {
-                    let read = verifying::read(&words, &environment).map_err(Failure::Configuration)?;
-                    alone(&run, &read, &environment).await
-                }
+            if let Some(read) = of_target {
+                return for_target(&run, &read.map_err(Failure::Configuration)?, &environment).await;
             }
+            let read = verifying::read(&words, &environment).map_err(Failure::Configuration)?;
+            alone(&run, &read, &environment).await
         })
         .await
 }
@@ -68,7 +66,7 @@ async fn for_target(run: &Run, verifying: &OfTarget, environment: &Environment) 
 }
 
 /// What leads to a target, if anything is to.
-fn overrides(args: PlaceArgs) -> Option<Overrides> {
+fn overrides(args: PlaceArgs, secrets: SecretsArgs) -> Option<Overrides> {
     let overrides = Overrides {
         file: args.file,
         target: args.target,
@@ -78,6 +76,8 @@ fn overrides(args: PlaceArgs) -> Option<Overrides> {
         external_id: args.external_id,
         registry_role: args.registry_role,
         registry_external_id: args.registry_external_id,
+        secrets: secrets.secrets,
+        secrets_file: secrets.secrets_file,
         ..Overrides::default()
     };
     (overrides != Overrides::default()).then_some(overrides)

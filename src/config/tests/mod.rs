@@ -3,6 +3,7 @@
 mod documentation;
 mod flags;
 mod messages;
+mod secrets;
 mod values;
 
 use std::path::Path;

@@ -112,7 +112,7 @@ targets:
     let run = create.run;
     assert_eq!((run.cpu_units, run.memory_mib, run.port), (256, 512, 3000));
     assert_eq!(run.start_command.as_deref(), Some("./run --all"));
-    assert_eq!(run.secret_names, ["TOKEN"]);
+    assert_eq!(run.secrets.keys().collect::<Vec<_>>(), ["TOKEN"]);
     let value = |name: &str| run.environment[name].reveal().to_owned();
     assert_eq!(["MODE", "DEBUG", "LIMIT", "PASSWORD"].map(value), ["production", "false", "010", "hunter2"]);
     let check = run.health_check;

@@ -58,6 +58,9 @@ async fn a_secret_is_fatal_only_where_it_is_set() {
     assert_eq!(settings(&[named]).unwrap().fatal_secret, None);
     let given = settings(&[named, ("DATABASE_URL", "x")]).unwrap();
     assert_eq!(given.fatal_secret.as_deref(), Some("DATABASE_URL"));
+    let needed = ("DEMO_FAIL_WITHOUT_SECRET", "DATABASE_URL");
+    assert_eq!(settings(&[needed]).unwrap().absent_secret.as_deref(), Some("DATABASE_URL"));
+    assert_eq!(settings(&[needed, ("DATABASE_URL", "x")]).unwrap().absent_secret, None);
     assert_eq!(serve(given).await, 1);
 }
 

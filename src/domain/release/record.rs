@@ -24,8 +24,8 @@ pub fn tag(service: &str, predecessor: Option<&OperationId>) -> String {
 /// What every tag of the notes begins with.
 pub const NOTE_PREFIX: &str = "shipgate-was-";
 
-/// The tag that notes what an operation is thought to have deployed, where the record does not tell: what the service's tag pointed
-/// at when shipgate first moved it. An assumption: good to go back to, not good enough to say that something is deployed.
+/// The tag that notes what an operation is thought to have deployed, where the record does not tell: what the service deployed
+/// from when shipgate first changed that. An assumption: good to go back to, not good enough to say that something is deployed.
 #[must_use]
 pub fn note(service: &str, operation: &OperationId) -> String {
     format!("{NOTE_PREFIX}{service}-{}", operation.without_dashes())

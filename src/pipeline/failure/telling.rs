@@ -27,13 +27,17 @@ impl Failure {
         }
         let serving = self.what_serves(progress);
         match progress.moved_tag() {
-            Some(MovedTag { tag, .. }) => format!("{serving}; tag {tag} {}", self.what_the_tag_points_at()),
+            Some(MovedTag { tag, .. }) => format!("{serving}; tag {tag} {}", self.what_the_tag_points_at(progress)),
             None => serving,
         }
     }
 
-    fn what_the_tag_points_at(&self) -> &'static str {
-        if matches!(self, Self::Deployment { .. }) {
+    fn what_the_tag_points_at(&self, progress: &Progress) -> &'static str {
+        if matches!(self, Self::SmokeTest { returned: Some(Returned::To(_)), .. }) {
+            "points at it again"
+        } else if progress.is_going_back() {
+            "points at the version before"
+        } else if matches!(self, Self::Deployment { .. }) {
             "still points at the image that failed"
         } else if matches!(self, Self::TagTaken { .. }) {
             "points at somebody else's image"
@@ -52,6 +56,8 @@ impl Failure {
             | Self::Service { .. }
             | Self::NoService { .. }
             | Self::NoOperation { .. }
+            | Self::NothingBefore { .. }
+            | Self::History { .. }
             | Self::Services(_)
             | Self::NoConsent { .. }
             | Self::FileExists { .. }
@@ -88,6 +94,9 @@ impl Failure {
             Self::SmokeTest { returned: Some(Returned::Not(_)), .. } => {
                 "the new version serves; the version before could not be deployed again"
             }
+            Self::SmokeTest { returned: Some(Returned::Unclear(_)), .. } => {
+                "the version before was ordered again; what serves now is not known: look at the service"
+            }
             Self::SmokeTest { returned: None, .. } => "the new version serves",
             Self::Deployment { verdict: Verdict::RolledBack, reason, .. } => {
                 let known = reason.serving.as_ref().and_then(|serving| serving.digest.as_ref());
@@ -115,6 +124,7 @@ impl Failure {
                     None if progress.push_is_unseen() => {
                         "the deployment that the push of the tag begins may be running".to_owned()
                     }
+                    None if progress.has_deployed() => "the new version serves".to_owned(),
                     None => "nothing was deployed".to_owned(),
                 };
             }
@@ -167,9 +177,10 @@ impl Failure {
             ),
             Self::TagTaken { .. } => Some("let one job at a time deploy to a service, then run the same command again".to_owned()),
             Self::Changed(_) => Some("run the same command again once the service is RUNNING".to_owned()),
-            Self::TagUnseen { source, .. } => source.hint(),
+            Self::TagUnseen { source, .. } | Self::History { source, .. } => source.hint(),
             Self::NoEngine(_) => Some("start Docker, or set DOCKER_HOST to an engine that answers".to_owned()),
             Self::NoOperation { .. } => Some("check the operation's id and the service's name".to_owned()),
+            Self::NothingBefore { .. } => Some("name a digest of the workload repository: --to sha256:…".to_owned()),
             Self::NoService { .. } => Some("check the service's name, the region and the role".to_owned()),
             Self::Configuration(error) => error.hint(),
             Self::Mirror(failure) => failure.hint(),
@@ -182,6 +193,9 @@ impl Failure {
             Self::File { .. } => Some("name a file in a folder that exists and can be written".to_owned()),
             Self::SmokeTest { returned: None, .. } => {
                 Some("look at the application's logs; to have the version before deployed again by itself: `smoke_test.on_failure: return`".to_owned())
+            }
+            Self::SmokeTest { returned: Some(Returned::Unclear(_)), .. } if progress.operation().is_some() => {
+                progress.wait_line().map(|line| format!("go on following it with: {line}"))
             }
             Self::SmokeTest { returned: Some(_), .. } => Some("look at the application's logs of the version that failed".to_owned()),
             Self::Aws { .. }
@@ -218,7 +232,7 @@ impl Failure {
                 causes.extend(reason.last_lines.last().map(|line| format!("the application's last line: {line}")));
             }
             Self::SmokeTest { returned, .. } => {
-                if let Some(Returned::Not(reason)) = returned {
+                if let Some(Returned::Not(reason) | Returned::Unclear(reason)) = returned {
                     causes.push(format!("the version before could not be deployed again: {reason}"));
                 }
             }
@@ -228,6 +242,8 @@ impl Failure {
             | Self::Service { .. }
             | Self::NoService { .. }
             | Self::NoOperation { .. }
+            | Self::NothingBefore { .. }
+            | Self::History { .. }
             | Self::Resolve(_)
             | Self::Copy(_)
             | Self::Unhealthy { .. }

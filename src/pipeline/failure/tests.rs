@@ -1,6 +1,6 @@
 //! The one mapping from failures to exit codes, frozen; and what each says the world looks like.
 
-use super::{Failure, Signal};
+use super::{Failure, Returned, Signal};
 use crate::{
     aws::{fault::AwsFault, identity::IdentityError},
     domain::{
@@ -10,6 +10,7 @@ use crate::{
         exit_code::ExitCode,
         operation::{OperationId, OperationStatus, Verdict},
         reason::{Cause, Evidence, Finding, Output, Reason},
+        smoke::Answer,
     },
     pipeline::progress::{MovedTag, Progress},
     stages::{prepare::PrepareError, release::ReleaseError},
@@ -38,6 +39,10 @@ fn aws(code: Option<&str>) -> Failure {
     Failure::Aws { doing: "cannot log in".to_owned(), source: fault(code, "no") }
 }
 
+fn smoke(returned: Option<Returned>) -> Failure {
+    Failure::SmokeTest { url: "https://shop.example.com/".to_owned(), last: Answer::Status(500), returned }
+}
+
 fn busy() -> PrepareError {
     PrepareError::StillBusy { what: "operation 1".to_owned(), waited: std::time::Duration::from_secs(1) }
 }
@@ -60,6 +65,15 @@ fn table() -> Vec<(Failure, ExitCode, &'static str)> {
         (aws(None), ExitCode::Preflight, untouched),
         (Failure::NoService { service: "shop-api".to_owned() }, ExitCode::Preflight, untouched),
         (Failure::NoOperation { operation: OperationId::new("1") }, ExitCode::Preflight, untouched),
+        (
+            Failure::NothingBefore { service: "shop-api".to_owned(), known: "none".to_owned() },
+            ExitCode::Preflight,
+            untouched,
+        ),
+        (smoke(None), ExitCode::SmokeTest, "the new version serves"),
+        (smoke(Some(Returned::To(Digest::of(b"old")))), ExitCode::SmokeTest, "serves again, the version before"),
+        (smoke(Some(Returned::Not("no".to_owned()))), ExitCode::SmokeTest, "could not be deployed again"),
+        (smoke(Some(Returned::Unclear("no".to_owned()))), ExitCode::SmokeTest, "what serves now is not known"),
         (unhealthy, ExitCode::Unhealthy, "no tag was moved and nothing was deployed"),
         (Failure::NoEngine("none".to_owned()), ExitCode::Unverifiable, "no tag was moved and nothing was deployed"),
         (Failure::Changed("paused".to_owned()), ExitCode::Busy, "no tag was moved and nothing was deployed"),
@@ -138,4 +152,18 @@ fn a_push_whose_deployment_nobody_has_seen_is_told_of() {
     assert!(cancelled(Signal::Interrupt).world(&progress).contains("nothing was deployed"), "the tag has not moved");
     progress.tag_moved(MovedTag { tag: "shop-api".to_owned(), previous: None });
     assert!(cancelled(Signal::Interrupt).world(&progress).contains("may be running"));
+}
+
+#[test]
+fn a_run_that_is_stopped_on_its_way_back_does_not_say_that_nothing_was_deployed() {
+    let progress = Progress::default();
+    let moved = || MovedTag { tag: "shop-api".to_owned(), previous: None };
+    progress.tag_moved(moved());
+    progress.deployment_succeeded();
+    let stopped = |progress: &Progress| cancelled(Signal::Interrupt).world(progress);
+    assert_eq!(stopped(&progress), "the new version serves; tag shop-api points at the new image");
+    progress.goes_back();
+    assert_eq!(stopped(&progress), "the new version serves");
+    progress.tag_moved(moved());
+    assert_eq!(stopped(&progress), "the new version serves; tag shop-api points at the version before");
 }

@@ -84,7 +84,7 @@ fn target(facts: &Facts<'_>) -> String {
         format!("    service: {}\n", scalar(live.arn.name())),
         if has_region(facts) { String::new() } else { format!("    region: {}\n", live.arn.region()) },
         deploys_from(live),
-        secrets(&live.settings.secret_names),
+        secrets(&live.settings.secret_names()),
         facts.retention_days.map_or_else(String::new, retention),
     ]
     .concat()
@@ -127,10 +127,10 @@ fn deploys_from(live: &LiveService) -> String {
 
 /// Their values are not known here, and need not be: stand-ins are enough.
 fn secrets(names: &[String]) -> String {
-    if names.is_empty() {
+    let lines: Vec<String> = names.iter().map(|name| format!("    #     {}: a stand-in\n", scalar(name))).collect();
+    if lines.is_empty() {
         return String::new();
     }
-    let lines: Vec<String> = names.iter().map(|name| format!("    #     {}: a stand-in\n", scalar(name))).collect();
     let lines = lines.concat();
     format!(
         "    # The service's secrets are not known to the local check. Where the application does not start\n    \
@@ -154,7 +154,10 @@ fn scalar(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Facts, InitRequest, LiveService, scalar, text};
-    use crate::domain::service::{RunSettings, ServiceStatus};
+    use crate::domain::{
+        service::{RunSettings, ServiceStatus},
+        service_secret::SecretSource,
+    };
 
     const IMAGE: &str = "111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api";
 
@@ -179,7 +182,10 @@ mod tests {
             url: String::new(),
             image_identifier: Some(identifier.to_owned()),
             auto_deployments: false,
-            settings: RunSettings { secret_names: vec!["DATABASE_URL".to_owned()], ..RunSettings::default() },
+            settings: RunSettings {
+                secrets: [("DATABASE_URL".to_owned(), SecretSource::read("/shop/db"))].into(),
+                ..RunSettings::default()
+            },
         }
     }
 

@@ -12,6 +12,7 @@ use crate::{
         release::{Course, Preparation, ReleaseVerb},
         secret::Secret,
         service::{LiveService, RunSettings},
+        smoke::SmokeTest,
     },
     stages::observe::Observation,
     target::CreateOrder,
@@ -76,7 +77,13 @@ fn steps(target: &Target, digest: &Digest, plan: &Plan, course: &Course) -> Vec<
             .log_retention_days
             .map(|days| step(Stage::Aftercare, format!("both log groups are set to keep their lines {days} days"))),
     );
+    steps.extend(target.smoke_test.as_ref().map(smoke));
     steps
+}
+
+fn smoke(test: &SmokeTest) -> Step {
+    let SmokeTest { path, status, times, .. } = test;
+    step(Stage::Smoke, format!("the service's URL must answer {path} with {status}, {times} times in a row"))
 }
 
 /// What is left of a deployment that an earlier run has ordered.
@@ -180,8 +187,8 @@ fn settings(live: Option<&RunSettings>, anew: &CreateOrder) -> Vec<Change> {
     let nothing = BTreeMap::new();
     changes.extend(variables(live.map_or(&nothing, |live| &live.environment), &wanted.environment));
     let secrets = |names: &[String]| (!names.is_empty()).then(|| names.join(", "));
-    let from = live.and_then(|live| secrets(&live.secret_names));
-    changes.extend(differing("service", "secrets", from, secrets(&wanted.secret_names)));
+    let from = live.and_then(|live| secrets(&live.secret_names()));
+    changes.extend(differing("service", "secrets", from, secrets(&wanted.secret_names())));
     changes
 }
 

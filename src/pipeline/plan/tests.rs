@@ -16,6 +16,7 @@ use crate::{
         release::{Consent, Naming, OperationKind, PastOperation, Refusal, ReleaseVerb},
         secret::Secret,
         service::{LiveService, RunSettings, ServiceStatus},
+        service_secret::SecretSource,
     },
     stages::release::{ReleaseOrder, Unreleasable},
 };
@@ -52,7 +53,11 @@ fn live(status: &str, identifier: Option<&str>) -> LiveService {
         url: "abc.ap-northeast-1.awsapprunner.com".to_owned(),
         image_identifier: identifier.map(str::to_owned),
         auto_deployments: false,
-        settings: RunSettings { port: 3000, secret_names: vec!["DATABASE_URL".to_owned()], ..RunSettings::default() },
+        settings: RunSettings {
+            port: 3000,
+            secrets: [("DATABASE_URL".to_owned(), SecretSource::read("/shop/db"))].into(),
+            ..RunSettings::default()
+        },
     }
 }
 
@@ -263,10 +268,10 @@ fn a_rebuilt_service_gets_what_it_would_be_created_with() {
 fn the_check_runs_under_the_live_settings_and_what_it_alone_is_given() {
     let observation = seen(Some(live("RUNNING", Some(&format!("{WORKLOAD}:prod")))));
     let without = planned(&target(), &observation);
-    assert_eq!((without.settings.port, without.settings.secret_names.len()), (3000, 1));
+    assert_eq!((without.settings.port, without.settings.secrets.len()), (3000, 1));
     let mut given = target();
     given.verify.environment.insert("DATABASE_URL".to_owned(), Secret::new("postgres://test"));
     let plan = planned(&given, &observation);
-    assert!(plan.settings.secret_names.is_empty(), "a secret that is given is not missing");
+    assert!(plan.settings.secrets.is_empty(), "a secret that is given is not missing");
     assert_eq!(plan.settings.environment["DATABASE_URL"].reveal(), "postgres://test");
 }

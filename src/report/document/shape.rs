@@ -107,6 +107,7 @@ pub(in crate::report) struct Verification {
     pub(in crate::report) not_used: Vec<String>,
     pub(in crate::report) health_check: Option<HealthCheck>,
     pub(in crate::report) missing_secrets: Vec<String>,
+    pub(in crate::report) stubbed_secrets: Vec<String>,
     pub(in crate::report) probes: Vec<Probe>,
     pub(in crate::report) exit: Option<Exit>,
     pub(in crate::report) last_lines: Vec<String>,

@@ -61,8 +61,9 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         }
         Event::RepositoryCreated { repository } => going(running).say(format!("created repository {repository}")),
         end @ Event::Mirrored { .. } => return mirrored(end),
-        Event::ContainerStarted { container, address, way, health_check, missing_secrets, .. } => {
-            return container_started(container, &format!("{address}, {way}"), &health_check.to_string(), missing_secrets);
+        Event::ContainerStarted { container, address, way, health_check, missing_secrets, stubbed_secrets, .. } => {
+            let secrets = [("without", missing_secrets), ("with stand-ins for", stubbed_secrets)];
+            return container_started(container, &format!("{address}, {way}"), &health_check.to_string(), secrets);
         }
         Event::Probed { number, passed, detail, at_ms } => probed(*number, *passed, detail, *at_ms),
         Event::SmokeTested { url, passed, detail, at_ms } => smoke_tested(url, *passed, detail, *at_ms),
@@ -195,13 +196,13 @@ fn mirrored(end: &Event) -> Vec<Line> {
     vec![line]
 }
 
-fn container_started(container: &str, address: &str, rules: &str, missing_secrets: &[String]) -> Vec<Line> {
+fn container_started(container: &str, address: &str, rules: &str, secrets: [(&str, &Vec<String>); 2]) -> Vec<Line> {
     let short: String = container.chars().take(12).collect();
     let started = format!("container {short} at {address}, probed by {rules}");
     let mut lines = vec![going(Some(Stage::Verify)).say(started)];
-    if !missing_secrets.is_empty() {
-        let missing = format!("without the service's secrets {}", missing_secrets.join(", "));
-        lines.push(Line::new(Mark::Odd, Some(Stage::Verify)).say(missing));
+    for (how, names) in secrets.iter().filter(|(_, names)| !names.is_empty()) {
+        let told = format!("{how} the service's secrets {}", names.join(", "));
+        lines.push(Line::new(Mark::Odd, Some(Stage::Verify)).say(told));
     }
     lines
 }

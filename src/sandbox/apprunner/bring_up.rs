@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     command, disk, driver::Run, engine::ContainerSpec, failure::Failure, health, instance::Instance, journal,
-    word::OperationKind,
+    source::SecretRequest, word::OperationKind,
 };
 use crate::{domain::digest::Digest, sandbox::ecr::store::StoredImage};
 
@@ -20,15 +20,18 @@ fn runs_on_linux_amd64(config: &[u8]) -> bool {
 
 impl Run<'_> {
     pub(super) fn pull(&mut self) -> Result<(), Failure> {
-        if self.app.options.scripted {
-            return Ok(());
-        }
         let deployed = || self.app.book.with_service(&self.job.arn, |service| service.deployed.clone()).flatten();
         // A resumed service runs what it ran, whatever its tag points at by now.
         let kept = if self.job.basis.kind == OperationKind::ResumeService { deployed() } else { None };
+        let found = || self.app.images.image(&self.spec.identifier).map(Arc::new);
+        if self.app.options.scripted {
+            // What would run is noted where it can be known; nothing depends on it.
+            self.image = kept.or_else(|| found().ok());
+            return Ok(());
+        }
         let image = match kept {
             Some(image) => image,
-            None => Arc::new(self.app.images.image(&self.spec.identifier).map_err(Failure::Pull)?),
+            None => found().map_err(Failure::Pull)?,
         };
         self.image = Some(image);
         self.say(journal::PULLED);
@@ -38,10 +41,16 @@ impl Run<'_> {
     pub(super) async fn start(&mut self) -> Result<(), Failure> {
         self.say(journal::PROVISIONING);
         let green = match self.image.clone() {
-            None => Arc::new(Instance::scripted(self.spec.identifier.clone())),
-            Some(image) => self.start_container(&image).await?,
+            Some(image) if !self.app.options.scripted => self.start_container(&image).await?,
+            _ => self.scripted(),
         };
         self.keep_green(&green)
+    }
+
+    /// Nothing that runs, under the name of what would.
+    pub(super) fn scripted(&self) -> Arc<Instance> {
+        let known = self.image.as_ref().map(|image| image.digest.to_string());
+        Arc::new(Instance::scripted(known.unwrap_or_else(|| self.spec.identifier.clone())))
     }
 
     pub(super) async fn start_container(&self, image: &StoredImage) -> Result<Arc<Instance>, Failure> {
@@ -92,14 +101,21 @@ impl Run<'_> {
         let mut pairs: Vec<String> =
             self.spec.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
         for (name, arn) in &self.spec.secrets {
-            let value = self.app.options.secrets.get(arn);
-            let value = value.ok_or_else(|| Failure::Secret { name: name.clone(), arn: arn.clone() })?;
+            let value = self.secret(arn).map_err(|reason| Failure::Secret { name: name.clone(), reason })?;
             pairs.push(format!("{name}={value}"));
         }
         if !self.spec.variables.contains_key("PORT") && !self.spec.secrets.contains_key("PORT") {
             pairs.push(format!("PORT={}", self.spec.port));
         }
         Ok(pairs)
+    }
+
+    fn secret(&self, source: &str) -> Result<String, String> {
+        let place =
+            self.app.book.with_service(&self.job.arn, |service| (service.account.clone(), service.region.clone()));
+        let (account, region) = place.ok_or("the service is gone")?;
+        let role = self.spec.instance_role.as_deref();
+        self.app.secrets.read(SecretRequest { account: &account, region: &region, role, source })
     }
 
     fn keep_green(&mut self, green: &Arc<Instance>) -> Result<(), Failure> {

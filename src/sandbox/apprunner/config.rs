@@ -37,6 +37,8 @@ pub(super) struct RunSpec {
     pub(super) variables: BTreeMap<String, String>,
     /// `RuntimeEnvironmentSecrets`: name to ARN.
     pub(super) secrets: BTreeMap<String, String>,
+    /// What the instance runs as.
+    pub(super) instance_role: Option<String>,
     pub(super) health: HealthRule,
 }
 
@@ -111,6 +113,11 @@ impl Configuration {
             memory_mib: text(&self.0, "/InstanceConfiguration/Memory").parse().unwrap_or(2048),
             variables: texts(&self.0, &format!("{image}/RuntimeEnvironmentVariables")),
             secrets: texts(&self.0, &format!("{image}/RuntimeEnvironmentSecrets")),
+            instance_role: self
+                .0
+                .pointer("/InstanceConfiguration/InstanceRoleArn")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             health: HealthRule {
                 http_path: http.then(|| text(&self.0, "/HealthCheckConfiguration/Path").to_owned()),
                 interval_seconds: health("Interval"),
@@ -219,6 +226,10 @@ fn check_image_configuration(whole: &Value) -> Result<(), ApiError> {
         return Err(refusal::invalid_request(format!(
             "Environment variable {name} has the reserved prefix AWSAPPRUNNER."
         )));
+    }
+    if !secrets.is_empty() && text(whole, "/InstanceConfiguration/InstanceRoleArn").is_empty() {
+        let message = "Instance Role have to be provided if passing in RuntimeEnvironmentSecrets.";
+        return Err(refusal::invalid_request(message));
     }
     if let Some(name) = variables.keys().find(|name| secrets.contains_key(*name)) {
         return Err(refusal::invalid_request(format!(

@@ -7,8 +7,9 @@ use super::{config::RunSpec, engine::EngineError, journal};
 pub(super) enum Failure {
     #[error("the image can't be had: {0}")]
     Pull(String),
-    #[error("runtime environment secret {name} can't be had: nothing is known of {arn}")]
-    Secret { name: String, arn: String },
+    // App Runner's own words for it are not known.
+    #[error("Failed to retrieve the runtime environment secret {name}. {reason}")]
+    Secret { name: String, reason: String },
     #[error("{}", with_causes(.0))]
     Engine(EngineError),
     #[error("the container ended with exit code {0}")]
@@ -57,9 +58,10 @@ impl Failure {
             }
             Self::Unhealthy => (Some(journal::unhealthy(&spec.health, spec.port)), "Health check failed.".to_owned()),
             Self::Scripted(reason) => (None, reason.clone()),
-            Self::Secret { .. } | Self::Engine(_) | Self::Gone | Self::ShuttingDown => {
-                (Some(self.to_string()), self.to_string())
+            Self::Secret { name, .. } => {
+                (Some(self.to_string()), format!("Failed to retrieve the runtime environment secret {name}."))
             }
+            Self::Engine(_) | Self::Gone | Self::ShuttingDown => (Some(self.to_string()), self.to_string()),
         }
     }
 }

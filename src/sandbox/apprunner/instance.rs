@@ -20,7 +20,7 @@ const OUTPUT_CAP: Duration = Duration::from_secs(3);
 
 /// An instance; dropped, it stops carrying output. The container is removed by whoever retires it.
 pub(super) struct Instance {
-    /// What it runs: a digest, or the identifier of a service without containers.
+    /// What it runs: a digest, or its identifier where there is no such image (of a service without containers).
     image: String,
     /// `None`: scripted, nothing runs.
     running: Option<Running>,

@@ -37,7 +37,7 @@ mod render;
 mod restore;
 mod script;
 mod shape;
-mod source;
+pub(crate) mod source;
 mod states;
 #[cfg(test)]
 mod tests;
@@ -65,7 +65,7 @@ use self::{
     ids::Ids,
     record::Book,
     script::Scripts,
-    source::{Images, LogSink},
+    source::{Images, LogSink, SecretReader},
 };
 use super::{answer::ApiError, caller::Caller, ecr::store::Store, logs::store::LogStore, state::Keeper};
 use crate::domain::account::{AccountId, Region};
@@ -85,6 +85,7 @@ struct App {
     book: Book,
     images: Arc<dyn Images>,
     logs: Arc<dyn LogSink>,
+    secrets: Arc<dyn SecretReader>,
     options: Options,
     ids: Ids,
     scripts: Scripts,
@@ -96,29 +97,31 @@ struct App {
 }
 
 impl AppRunner {
-    /// An App Runner without services. Docker is not asked for before the first deployment.
-    #[must_use]
-    pub fn new(images: Arc<Store>, logs: Arc<LogStore>, options: Options) -> Arc<Self> {
-        Self::on(images, logs, options, None)
-    }
-
-    /// One whose services are kept.
+    /// An App Runner without services, which are kept if there is a keeper. Docker is not asked for before the first deployment.
     pub(crate) fn kept(
         images: Arc<Store>,
         logs: Arc<LogStore>,
+        secrets: Arc<dyn SecretReader>,
         options: Options,
         keeper: Option<Arc<Keeper>>,
     ) -> Arc<Self> {
-        Self::on(images, logs, options, keeper)
+        Self::on(images, logs, secrets, options, keeper)
     }
 
-    fn on(images: Arc<dyn Images>, logs: Arc<dyn LogSink>, options: Options, keeper: Option<Arc<Keeper>>) -> Arc<Self> {
+    fn on(
+        images: Arc<dyn Images>,
+        logs: Arc<dyn LogSink>,
+        secrets: Arc<dyn SecretReader>,
+        options: Options,
+        keeper: Option<Arc<Keeper>>,
+    ) -> Arc<Self> {
         let engine = Arc::new(Engine::new(SandboxId::of_this_process(), options.docker_host.clone()));
         let ids = Ids::new(options.seed);
         let app = App {
             book: Book::new(keeper),
             images,
             logs,
+            secrets,
             ids,
             scripts: Scripts::new(options.seed),
             create_failed_is_final: AtomicBool::new(options.disputed.create_failed_is_final),

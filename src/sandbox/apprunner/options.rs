@@ -1,10 +1,10 @@
-//! What can be chosen about the sandbox's App Runner: pace, secrets, limits, and behaviour that reports disagree about.
+//! What can be chosen about the sandbox's App Runner: pace, limits, and behaviour that reports disagree about.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use super::machine::Phase;
 
-/// How an App Runner of the sandbox behaves. No `Debug`: it holds the values of secrets.
+/// How an App Runner of the sandbox behaves.
 #[derive(Clone)]
 pub struct Options {
     /// How long the phases of an operation take at least.
@@ -12,8 +12,6 @@ pub struct Options {
     /// Divides the interval of health checks; 1 is the service's own. Probes are never closer together than 200 ms,
     /// because programs do not start faster.
     pub time_scale: f64,
-    /// The values of secrets and parameters, by their ARN, as `RuntimeEnvironmentSecrets` names them.
-    pub secrets: HashMap<String, String>,
     /// No containers are run and no images fetched: deployments succeed unless their outcome is scripted.
     pub scripted: bool,
     /// The Docker engine's address, such as `unix:///run/docker.sock`; without one, Docker's own defaults.
@@ -35,7 +33,6 @@ impl Default for Options {
         Self {
             pace: Pace::even(Duration::from_millis(300)),
             time_scale: 1.0,
-            secrets: HashMap::new(),
             scripted: false,
             docker_host: None,
             stop_grace: Duration::from_secs(1),

@@ -10,7 +10,6 @@ use super::{
     App, AppRunner, calls,
     driver::{Job, Run},
     failure::Failure,
-    instance::Instance,
     journal,
     machine::{self, Basis, Ending, Phase},
     proxy::{Proxy, Route},
@@ -144,7 +143,7 @@ fn job(app: &App, service: &Service) -> Job {
 
 async fn bring_up(run: &mut Run<'_>) -> Result<(), Failure> {
     let instance = match run.image.clone() {
-        _ if run.app.options.scripted => Arc::new(Instance::scripted(run.spec.identifier.clone())),
+        _ if run.app.options.scripted => run.scripted(),
         Some(image) => run.start_container(&image).await?,
         None => return Err(Failure::Gone),
     };

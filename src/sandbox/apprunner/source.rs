@@ -1,4 +1,5 @@
-//! The two neighbours a deployment uses, as it uses them: where images come from and where log lines go.
+//! The neighbours a deployment uses, as it uses them: where images and the values of secrets come from, and where log lines
+//! go.
 
 use std::path::PathBuf;
 
@@ -30,6 +31,25 @@ impl Images for Store {
     fn layer(&self, digest: &Digest) -> PathBuf {
         self.blob_path(digest)
     }
+}
+
+/// What is asked for one variable of `RuntimeEnvironmentSecrets`.
+#[derive(Clone, Copy)]
+pub(crate) struct SecretRequest<'a> {
+    /// The service's account.
+    pub(crate) account: &'a AccountId,
+    /// The service's region.
+    pub(crate) region: &'a Region,
+    /// The service's instance role.
+    pub(crate) role: Option<&'a str>,
+    /// What the configuration names: an ARN, with or without a JSON key, or a parameter's name.
+    pub(crate) source: &'a str,
+}
+
+/// Where the values of secrets come from.
+pub(crate) trait SecretReader: Send + Sync {
+    /// The value, or why it can't be had.
+    fn read(&self, request: SecretRequest<'_>) -> Result<String, String>;
 }
 
 /// Where log lines go.

@@ -22,7 +22,8 @@ use serde_json::Value;
 
 use self::{calls::Call, protocol::Service, signature::Claim};
 use super::{
-    answer::ApiError, authorization, caller::Caller, cloud::Cloud, ecr, identities::Principal, logs, page, sts,
+    answer::ApiError, authorization, caller::Caller, cloud::Cloud, ecr, identities::Principal, keys::MayDecrypt, logs,
+    page, parameters, secrets_manager, sts,
 };
 use crate::domain::account::Region;
 
@@ -107,7 +108,7 @@ pub(crate) async fn serve(cloud: Arc<Cloud>, request: Request) -> Response<Body>
 /// The service and the action a request is about, before anything of it is believed.
 fn name_call(received: &Received) -> (Service, String) {
     if let Some((prefix, action)) = received.header("x-amz-target").and_then(|target| target.split_once('.')) {
-        let known = [Service::Ecr, Service::AppRunner, Service::Logs];
+        let known = [Service::Ecr, Service::AppRunner, Service::Logs, Service::SecretsManager, Service::Ssm];
         let service = known.into_iter().find(|service| service.target_prefix() == Some(prefix));
         return (service.unwrap_or(Service::Ecr), action.to_owned());
     }
@@ -202,7 +203,7 @@ async fn answer(cloud: &Arc<Cloud>, received: &Received, signed: Signed) -> Resp
                 Err(error) => protocol::error(service, error.status, error.code, &error.message),
             };
         }
-        (Service::Ecr | Service::AppRunner | Service::Logs, None) => {
+        (_, None) => {
             Err(ApiError::new(400, "MissingAuthenticationTokenException", "Request is missing Authentication Token"))
         }
         (service, Some(principal)) => {
@@ -228,9 +229,12 @@ async fn call_json(
     let input: Value = serde_json::from_slice(body)
         .map_err(|error| ApiError::new(400, "SerializationException", error.to_string()))?;
     authorization::check(cloud, principal, caller, service, action, &input)?;
+    let may_decrypt = MayDecrypt { identities: &cloud.identities, principal };
     match service {
         Service::Ecr => ecr::call(cloud, principal, caller, action, &input).await,
         Service::Logs => logs::call(&cloud.logs, caller, action, &input),
+        Service::SecretsManager => secrets_manager::call(&cloud.secrets, caller, &may_decrypt, action, &input),
+        Service::Ssm => parameters::call(&cloud.parameters, caller, &may_decrypt, action, &input),
         Service::AppRunner => cloud.app_runner.call(caller, action, input).await,
         Service::Sts => Err(ApiError::new(400, "UnknownOperationException", "STS does not speak JSON")),
     }

@@ -17,12 +17,18 @@ pub(crate) enum Service {
     AppRunner,
     /// CloudWatch Logs: JSON 1.1.
     Logs,
+    /// Secrets Manager: JSON 1.1.
+    SecretsManager,
+    /// Systems Manager: JSON 1.1.
+    Ssm,
 }
 
 impl Service {
     /// By the name in the credential scope.
     pub(crate) fn from_signing_name(name: &str) -> Option<Self> {
-        [Self::Sts, Self::Ecr, Self::AppRunner, Self::Logs].into_iter().find(|service| service.signing_name() == name)
+        [Self::Sts, Self::Ecr, Self::AppRunner, Self::Logs, Self::SecretsManager, Self::Ssm]
+            .into_iter()
+            .find(|service| service.signing_name() == name)
     }
 
     /// The name in the credential scope, which is also the prefix of IAM actions.
@@ -32,6 +38,8 @@ impl Service {
             Self::Ecr => "ecr",
             Self::AppRunner => "apprunner",
             Self::Logs => "logs",
+            Self::SecretsManager => "secretsmanager",
+            Self::Ssm => "ssm",
         }
     }
 
@@ -42,6 +50,8 @@ impl Service {
             Self::Ecr => Some("AmazonEC2ContainerRegistry_V20150921"),
             Self::AppRunner => Some("AppRunner"),
             Self::Logs => Some("Logs_20140328"),
+            Self::SecretsManager => Some("secretsmanager"),
+            Self::Ssm => Some("AmazonSSM"),
         }
     }
 
@@ -49,7 +59,7 @@ impl Service {
         match self {
             Self::Sts => "text/xml",
             Self::AppRunner => "application/x-amz-json-1.0",
-            Self::Ecr | Self::Logs => "application/x-amz-json-1.1",
+            Self::Ecr | Self::Logs | Self::SecretsManager | Self::Ssm => "application/x-amz-json-1.1",
         }
     }
 
@@ -57,7 +67,7 @@ impl Service {
     pub(crate) fn denied_status(self) -> u16 {
         match self {
             Self::Sts => 403,
-            Self::Ecr | Self::AppRunner | Self::Logs => 400,
+            Self::Ecr | Self::AppRunner | Self::Logs | Self::SecretsManager | Self::Ssm => 400,
         }
     }
 }
@@ -89,14 +99,15 @@ pub(crate) fn answer_json(service: Service, output: &Value) -> Response<Body> {
 pub(crate) fn error(service: Service, status: u16, code: &str, message: &str) -> Response<Body> {
     let body = match service {
         Service::Sts => crate::sandbox::sts::xml::error(status, code, message, &request_id()),
-        Service::Ecr | Service::AppRunner | Service::Logs => {
+        Service::Ecr | Service::AppRunner | Service::Logs | Service::SecretsManager | Service::Ssm => {
             json!({"__type": code, message_member(service, code): message}).to_string()
         }
     };
     answer(service, status, body)
 }
 
-/// The member an exception has its message in: App Runner's model writes it large, the others and the front end small.
+/// The member an exception has its message in: App Runner's and Secrets Manager's models write it large, the others and the
+/// front end small.
 fn message_member(service: Service, code: &str) -> &'static str {
     let declared = [
         "InternalServiceErrorException",
@@ -105,5 +116,10 @@ fn message_member(service: Service, code: &str) -> &'static str {
         "ResourceNotFoundException",
         "ServiceQuotaExceededException",
     ];
-    if service == Service::AppRunner && declared.contains(&code) { "Message" } else { "message" }
+    let is_large = match service {
+        Service::AppRunner => declared.contains(&code),
+        Service::SecretsManager => true,
+        Service::Sts | Service::Ecr | Service::Logs | Service::Ssm => false,
+    };
+    if is_large { "Message" } else { "message" }
 }

@@ -19,7 +19,8 @@ pub(crate) struct Life {
     pub(crate) further_registries: BTreeMap<Region, BTreeMap<AccountId, u16>>,
     /// The port of the blobs' second address.
     pub(crate) second: u16,
-    /// The repositories and cache rules that a seed has brought in, by ARN: one that was deleted since does not come back.
+    /// The repositories, cache rules, secrets and parameters that a seed has brought in, by ARN: one that was deleted since
+    /// does not come back.
     pub(crate) seeded: BTreeSet<String>,
 }
 

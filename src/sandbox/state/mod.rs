@@ -7,11 +7,12 @@
 //! - `lock`: held by the process that uses the directory, with its number in it;
 //! - `sandbox.json`: [`life::Life`];
 //! - `blobs/sha256/HEX`: layers and configurations, moved there when their digest has been verified;
-//! - `repositories/`, `cache-rules/`, `mounting/`, `roles/`, `services/`: a document each;
+//! - `repositories/`, `cache-rules/`, `mounting/`, `roles/`, `services/`, `secrets/`, `parameters/`: a document each;
 //! - `logs/GROUP.json` and `logs/GROUP-STREAM.lines`: a log group with its streams, and lines.
 //!
 //! Not kept: what a client holds of this process (sessions, registry logins, links, uploads under way, OIDC tokens),
-//! faults and scripts, the list of calls. The secrets of users are the seed's and are never written.
+//! faults and scripts, the list of calls. The keys that users sign with are the seed's and are never written; what is in
+//! `secrets/` and `parameters/` is as readable as the seed is.
 
 pub(crate) mod life;
 
@@ -29,7 +30,8 @@ use super::{SandboxError, locking::lock};
 use crate::domain::digest::Digest;
 
 /// The folders of documents.
-const ROOMS: [&str; 6] = ["repositories", "cache-rules", "mounting", "roles", "services", "logs"];
+const ROOMS: [&str; 8] =
+    ["repositories", "cache-rules", "mounting", "roles", "services", "logs", "secrets", "parameters"];
 
 /// Writes documents and reads them back.
 pub(crate) struct Keeper {

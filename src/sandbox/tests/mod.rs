@@ -8,5 +8,6 @@ mod logs;
 mod page;
 mod regions;
 mod registry;
+mod secrets;
 mod sts;
 mod world;

@@ -10,7 +10,10 @@ use crate::sandbox::{Options, Sandbox, apprunner, start};
 async fn sandbox() -> Sandbox {
     let app_runner = apprunner::Options { scripted: true, ..apprunner::Options::default() };
     let mut options = Options { app_runner, ..Options::default() };
-    options.seed.secrets.insert("arn:aws:secretsmanager:x".to_owned(), "the value of a secret".to_owned());
+    options.seed.secrets.insert(
+        "arn:aws:secretsmanager:ap-northeast-1:222222222222:secret:x".to_owned(),
+        "the value of a secret".to_owned(),
+    );
     options.seed.roles[0].external_id = Some("open-sesame".to_owned());
     let sandbox = start(options).await.unwrap();
     let variables = [("TOKEN".to_owned(), "the value of a variable".to_owned())];

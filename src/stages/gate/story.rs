@@ -138,13 +138,16 @@ impl<'a, L: LogReader> Story<'a, L> {
         if self.is_denied {
             return;
         }
-        let turn = if self.pages % 2 == 0 { Stream::Deployment } else { Stream::Service };
-        let stream = match (self.window, self.told[0].cmp(&self.told[1])) {
-            (None, _) => Stream::Deployment,
-            (Some(_), _) if self.pages < TRIALS => turn,
-            (Some(_), Ordering::Greater) => Stream::Deployment,
-            (Some(_), Ordering::Less) => Stream::Service,
-            (Some(_), Ordering::Equal) => turn,
+        let turn = if self.pages.is_multiple_of(2) { Stream::Deployment } else { Stream::Service };
+        let more = match self.told[0].cmp(&self.told[1]) {
+            Ordering::Greater => Stream::Deployment,
+            Ordering::Less => Stream::Service,
+            Ordering::Equal => turn,
+        };
+        let stream = match self.window {
+            None => Stream::Deployment,
+            Some(_) if self.pages < TRIALS => turn,
+            Some(_) => more,
         };
         self.pages += 1;
         self.read_or_tell(stream, false).await;

@@ -14,7 +14,15 @@ const CREATED: (&str, OperationKind, &str) = ("1", OperationKind::CreateService,
 const DEPLOYS: (&str, OperationKind, &str) = ("2", OperationKind::StartDeployment, "PENDING");
 
 async fn given(fake: &Fake, what: &ReleaseOrder) -> Result<Option<String>, ReleaseError> {
-    let started = order(fake, what, &[past(CREATED)], &Emitter::silent()).await?;
+    given_unless(fake, what, &CancellationToken::new()).await
+}
+
+async fn given_unless(
+    fake: &Fake,
+    what: &ReleaseOrder,
+    cancel: &CancellationToken,
+) -> Result<Option<String>, ReleaseError> {
+    let started = order(fake, what, &[past(CREATED)], &Emitter::silent(), cancel).await?;
     Ok(started.map(|started| started.operation.to_string()))
 }
 
@@ -51,6 +59,42 @@ async fn a_throttled_order_is_given_again_and_a_refused_one_is_not() {
     fake.answers.lock().unwrap().push(Err(Some("InvalidStateException")));
     assert!(matches!(given(&fake, &ReleaseOrder::Resume(arn())).await, Err(ReleaseError::Refused(_))));
     assert_eq!(*fake.orders.lock().unwrap(), ["resume"; 3]);
+}
+
+/// Roles are not known everywhere at once. An order that was refused for one was not taken.
+#[tokio::test(start_paused = true)]
+async fn a_role_that_is_too_new_is_waited_for() {
+    let mut fake = Fake::new();
+    fake.messages = "Error in assuming access role arn:aws:iam::222222222222:role/new";
+    let refused = || Err(Some("InvalidRequestException"));
+    fake.answers.lock().unwrap().extend((0..12).map(|_| refused()).chain([Ok(Some("2"))]));
+    assert_eq!(given(&fake, &ReleaseOrder::Deploy(arn())).await.unwrap().as_deref(), Some("2"));
+    assert_eq!((fake.seconds(), fake.orders.lock().unwrap().len()), (60, 13));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_stays_refused_is_not_waited_for_for_ever() {
+    let mut fake = Fake::new();
+    fake.messages = "Error in assuming instance role arn:aws:iam::222222222222:role/none";
+    fake.answers.lock().unwrap().extend((0..30).map(|_| Err(Some("InvalidRequestException"))));
+    assert!(matches!(given(&fake, &ReleaseOrder::Deploy(arn())).await, Err(ReleaseError::Refused(_))));
+    assert_eq!(fake.seconds(), 75);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_ends_the_wait_for_a_role() {
+    let mut fake = Fake::new();
+    fake.messages = "Error in assuming access role arn:aws:iam::222222222222:role/new";
+    fake.answers.lock().unwrap().extend((0..30).map(|_| Err(Some("InvalidRequestException"))));
+    let cancel = CancellationToken::new();
+    let signal = async {
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        cancel.cancel();
+    };
+    let what = ReleaseOrder::Deploy(arn());
+    let (given, ()) = tokio::join!(given_unless(&fake, &what, &cancel), signal);
+    assert!(matches!(given, Err(ReleaseError::Refused(_))));
+    assert_eq!((fake.seconds(), fake.orders.lock().unwrap().len()), (7, 2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use super::VerifyError;
 use crate::domain::{
     secret::Secret,
     service::RunSettings,
+    service_secret::is_stand_in,
     start_command::{self, Unsplittable},
 };
 
@@ -19,7 +20,9 @@ pub(super) fn environment(settings: &RunSettings) -> Result<Vec<(String, Secret)
     let mut environment: BTreeMap<String, Secret> = settings.environment.clone();
     environment.entry("PORT".to_owned()).or_insert_with(|| Secret::new(settings.port.to_string()));
     // The engine would quote the whole entry, value and all, in its refusal.
-    if let Some(name) = environment.keys().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
+    let impossible =
+        |name: &str, value: &Secret| name.is_empty() || name.contains(['=', '\0']) || value.reveal().contains('\0');
+    if let Some((name, _)) = environment.iter().find(|(name, value)| impossible(name, value)) {
         return Err(VerifyError::EnvironmentName { name: name.clone() });
     }
     Ok(environment.into_iter().collect())
@@ -27,13 +30,23 @@ pub(super) fn environment(settings: &RunSettings) -> Result<Vec<(String, Secret)
 
 /// The secrets the service is given and the container here is not.
 pub(super) fn missing_secrets(settings: &RunSettings) -> Vec<String> {
-    settings.secret_names.iter().filter(|name| !settings.environment.contains_key(*name)).cloned().collect()
+    settings.secrets.keys().filter(|name| !settings.environment.contains_key(*name)).cloned().collect()
+}
+
+/// The secrets the service is given that the container here has stand-ins for.
+pub(super) fn stubbed_secrets(settings: &RunSettings) -> Vec<String> {
+    let stubbed = |name: &&String| settings.environment.get(*name).is_some_and(|value| is_stand_in(name, value));
+    settings.secrets.keys().filter(stubbed).cloned().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{environment, missing_secrets};
-    use crate::domain::{secret::Secret, service::RunSettings};
+    use super::{environment, missing_secrets, stubbed_secrets};
+    use crate::domain::{
+        secret::Secret,
+        service::RunSettings,
+        service_secret::{SecretSource, stand_in},
+    };
 
     #[test]
     fn port_is_given_unless_the_service_sets_it() {
@@ -44,13 +57,23 @@ mod tests {
         settings.environment.insert("A=B".to_owned(), Secret::new("hidden value"));
         let error = environment(&settings).unwrap_err().to_string();
         assert!(error.contains("A=B") && !error.contains("hidden"), "{error}");
+        settings.environment = [("KEY".to_owned(), Secret::new("hidden\0value"))].into();
+        let error = environment(&settings).unwrap_err().to_string();
+        assert!(error.contains("KEY") && !error.contains("hidden"), "{error}");
     }
 
     #[test]
     fn secrets_that_are_given_are_not_missing() {
-        let mut settings =
-            RunSettings { secret_names: vec!["DB".to_owned(), "KEY".to_owned()], ..RunSettings::default() };
+        let mut settings = RunSettings::default();
+        for name in ["DB", "KEY", "TOKEN"] {
+            settings.secrets.insert(name.to_owned(), SecretSource::read("/shop/x"));
+        }
         settings.environment.insert("KEY".to_owned(), Secret::new("k"));
-        assert_eq!(missing_secrets(&settings), ["DB"]);
+        settings.environment.insert("TOKEN".to_owned(), stand_in("TOKEN"));
+        settings.environment.insert("OTHER".to_owned(), stand_in("OTHER"));
+        assert_eq!(
+            (missing_secrets(&settings), stubbed_secrets(&settings)),
+            (vec!["DB".to_owned()], vec!["TOKEN".to_owned()])
+        );
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{
     Exit, Verification,
-    command::missing_secrets,
+    command::{missing_secrets, stubbed_secrets},
     diagnosis::{Evidence, diagnose},
     ending::exit_reason,
     judge::{Decision, Watch, allowed},
@@ -81,6 +81,7 @@ impl Trial<'_> {
             exit,
             last_lines: Vec::new(),
             missing_secrets: missing_secrets(self.settings),
+            stubbed_secrets: stubbed_secrets(self.settings),
             finding: None,
             evidence: Vec::new(),
         };

@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -22,6 +22,7 @@ use crate::{
         Engine, EngineError,
         container::ContainerState,
         error::Tried,
+        neighbours,
         reach::{Here, elsewhere, own_address},
         sidecar::SidecarSpec,
         sockets,
@@ -45,12 +46,47 @@ pub(super) enum Prober {
         target: SocketAddr,
         /// Whether another way may take its place, should no probe get there.
         is_the_only_way: bool,
+        /// Who must be seen to answer there before any answer is believed; nobody where that is certain already.
+        unproved: Option<Unproved>,
     },
     /// Dialled from beside it.
     Beside(Box<Sidecar>, u16),
 }
 
+/// A container that must be seen to be the one that answers.
+pub(super) struct Unproved {
+    /// Its process, as the engine tells it.
+    pid: Option<i64>,
+    /// Whether an answer is believed where nothing can be seen: the user has said that this way is right.
+    is_trusted: bool,
+}
+
+/// Why a probe says nothing of the container.
+pub(super) enum Doubt {
+    /// It did not get there.
+    Unheard(String),
+    /// Somebody answered, and it is another one, or may be.
+    Somebody(&'static str),
+}
+
 impl Prober {
+    /// Whether what a probe saw is not to be believed, and why.
+    pub(super) fn doubt(&mut self, seen: &Seen) -> Option<Doubt> {
+        let Self::Direct { target, unproved, .. } = self else { return None };
+        if !seen.reached() {
+            return Some(Doubt::Unheard(seen.to_string()));
+        }
+        let Unproved { pid, is_trusted } = unproved.as_ref()?;
+        match pid.and_then(|pid| neighbours::reach_one_another(pid, target.ip())) {
+            Some(false) => {
+                return Some(Doubt::Somebody("somebody else answers there: the engine has a network of its own"));
+            }
+            None if !is_trusted => return Some(Doubt::Somebody("it cannot be seen from here who answers there")),
+            Some(true) | None => *unproved = None,
+        }
+        None
+    }
+
     /// What is probed, for people.
     pub(super) fn address(&self) -> String {
         match self {
@@ -106,6 +142,8 @@ pub(super) struct Reach<'a> {
     labels: HashMap<String, String>,
     made: Mutex<Vec<Made>>,
     tried: Mutex<Vec<Tried>>,
+    /// Whether this program runs in a container of the engine: then what is on one network there is on one here.
+    is_inside: OnceLock<()>,
 }
 
 impl<'a> Reach<'a> {
@@ -116,7 +154,8 @@ impl<'a> Reach<'a> {
         run_id: &'a str,
         labels: HashMap<String, String>,
     ) -> Self {
-        Self { engine, choice, executable, run_id, labels, made: Mutex::default(), tried: Mutex::default() }
+        let (made, tried, is_inside) = (Mutex::default(), Mutex::default(), OnceLock::new());
+        Self { engine, choice, executable, run_id, labels, made, tried, is_inside }
     }
 
     /// The ways that were not used, with their reasons.
@@ -147,6 +186,7 @@ impl<'a> Reach<'a> {
             self.pass_over("same network", "shipgate does not run in a container of this engine");
             return None;
         };
+        self.is_inside.get_or_init(|| ());
         if own.networks.contains(DEFAULT_NETWORK) || own.networks.contains("host") {
             return None;
         }
@@ -185,9 +225,15 @@ impl<'a> Reach<'a> {
         };
         let may_go_beside = matches!(self.choice, ReachChoice::Auto | ReachChoice::Sidecar);
         match direct {
-            Some(address) => {
-                Ok(Prober::Direct { target: SocketAddr::new(address, port), is_the_only_way: !may_go_beside })
-            }
+            Some(address) => Ok(Prober::Direct {
+                target: SocketAddr::new(address, port),
+                is_the_only_way: !may_go_beside,
+                unproved: self
+                    .is_inside
+                    .get()
+                    .is_none()
+                    .then_some(Unproved { pid: state.pid, is_trusted: *self.choice == ReachChoice::OwnAddress }),
+            }),
             None if may_go_beside => self.beside(container, port).await.ok_or_else(|| self.tried()),
             None => Err(self.tried()),
         }
@@ -213,7 +259,7 @@ impl<'a> Reach<'a> {
 
     async fn told_host(&self, host: &str, port: u16) -> Result<Prober, Vec<Tried>> {
         match tokio::net::lookup_host((host, port)).await.map(|mut found| found.next()) {
-            Ok(Some(target)) => Ok(Prober::Direct { target, is_the_only_way: true }),
+            Ok(Some(target)) => Ok(Prober::Direct { target, is_the_only_way: true, unproved: None }),
             Ok(None) => Err(vec![Tried { address: host.to_owned(), reason: "it has no address".to_owned() }]),
             Err(error) => Err(vec![Tried { address: host.to_owned(), reason: error.to_string() }]),
         }

@@ -26,6 +26,7 @@ use crate::{
         event::{Emitter, Event},
         health::Protocol,
         secret::Secret,
+        service_secret::SecretSource,
     },
 };
 
@@ -157,7 +158,7 @@ async fn a_crash_between_the_passes_that_are_needed_is_unhealthy() {
 async fn secrets_are_not_given_and_are_named() {
     with_bench(async |bench: &Bench| {
         let mut settings = settings(&[("DEMO_FAIL_WITH_SECRET", "DATABASE_URL")]);
-        settings.secret_names = vec!["DATABASE_URL".to_owned()];
+        settings.secrets.insert("DATABASE_URL".to_owned(), SecretSource::read("/shop/db"));
         let verification = bench.verify(&settings).await.unwrap();
         assert!(verification.healthy, "the container was given the secret: {verification:?}");
         assert_eq!(verification.missing_secrets, ["DATABASE_URL"]);

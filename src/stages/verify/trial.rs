@@ -9,14 +9,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Exit, Verification, VerifyError,
     cleaning::{clean_up, container_name, made, way_in},
-    command::missing_secrets,
+    command::{missing_secrets, stubbed_secrets},
     conclusion::{Ending, Gathered, Late},
     finding::Finding,
     judge::{Decision, EARLY_PAUSE, Watch, allowed, longest_watch, seconds, whole_seconds},
     memory::MemoryPeak,
     output::Relay,
-    probe::Seen,
-    reach::{Prober, Reach},
+    reach::{Doubt, Prober, Reach},
     tell, unless_cancelled,
 };
 use crate::{
@@ -32,6 +31,7 @@ use crate::{
         reach::ReachChoice,
         secret::Secret,
         service::RunSettings,
+        service_secret::is_stand_in,
     },
 };
 
@@ -79,7 +79,8 @@ impl Trial<'_> {
         command: Option<Vec<String>>,
         environment: Vec<(String, Secret)>,
     ) -> Result<Verification, VerifyError> {
-        let mask = Mask::new(environment.iter().map(|(name, value)| (name, value)));
+        let confidential = environment.iter().filter(|(name, value)| !is_stand_in(name, value));
+        let mask = Mask::new(confidential.map(|(name, value)| (name, value)));
         let lifetime = longest_watch(&self.settings.health_check, self.stay) + SPARE_LIFETIME;
         let labels = labels(run_id, Timestamp::now(), lifetime);
         let reach = Reach::new(self.engine, self.reach, self.sidecar, run_id, labels.clone());
@@ -266,6 +267,7 @@ impl Trial<'_> {
             not_used: reach.tried().iter().map(Tried::to_string).collect(),
             health_check: self.settings.health_check.clone(),
             missing_secrets: missing_secrets(self.settings),
+            stubbed_secrets: stubbed_secrets(self.settings),
         });
     }
 
@@ -291,8 +293,19 @@ impl Trial<'_> {
                 state = &mut exited => return Ok(Ending::Exited(exit(&state?, started.elapsed()))),
                 seen = probing => seen?.masked(mask),
             };
-            if !seen.reached() && self.goes_beside(container, reach, prober, &seen).await {
-                continue;
+            if let Some(doubt) = prober.doubt(&seen) {
+                if self.goes_beside(container, reach, prober, &doubt).await {
+                    continue;
+                }
+                if let Doubt::Somebody(reason) = doubt {
+                    // The address of a container that has ended may be another one's by now.
+                    let now = self.engine.container(container).await?;
+                    if !now.running {
+                        return Ok(Ending::Exited(exit(&now, started.elapsed())));
+                    }
+                    reach.pass_over(prober.address(), reason);
+                    return Err(VerifyError::Unreachable { tried: reach.tried() });
+                }
             }
             if let Some(record) = watch.take(slot, seen, started.elapsed()) {
                 self.events.emit(Event::Probed {
@@ -314,13 +327,18 @@ impl Trial<'_> {
         }
     }
 
-    /// A probe that did not get there says nothing of the application. Where there is another way, that is gone, once.
-    async fn goes_beside(&self, container: &str, reach: &Reach<'_>, prober: &mut Prober, seen: &Seen) -> bool {
-        let Prober::Direct { target, is_the_only_way } = prober else { return false };
+    /// A probe that did not get there says nothing of the application, and one that somebody else answered neither. Where there
+    /// is another way, that is gone, once.
+    async fn goes_beside(&self, container: &str, reach: &Reach<'_>, prober: &mut Prober, doubt: &Doubt) -> bool {
+        let Prober::Direct { target, is_the_only_way, .. } = prober else { return false };
         if std::mem::replace(is_the_only_way, true) {
             return false;
         }
-        reach.pass_over(target.to_string(), seen.to_string());
+        let reason = match doubt {
+            Doubt::Unheard(seen) => seen.as_str(),
+            Doubt::Somebody(reason) => reason,
+        };
+        reach.pass_over(target.to_string(), reason);
         let Some(beside) = reach.beside(container, self.settings.port).await else { return false };
         *prober = beside;
         self.announce(container, prober, reach);

@@ -16,6 +16,7 @@ use crate::{
         release::{OperationKind, PastOperation},
         secret::Secret,
         service::{LiveService, RunSettings, ServiceStatus},
+        service_secret::SecretSource,
     },
     target::{ObservedOperation, TargetError},
 };
@@ -102,8 +103,6 @@ fn run_settings(
     let default = RunSettings::default();
     let variables = image.and_then(|image| image.runtime_environment_variables());
     let secrets = image.and_then(|image| image.runtime_environment_secrets());
-    let mut secret_names: Vec<String> = secrets.into_iter().flat_map(|map| map.keys().cloned()).collect();
-    secret_names.sort();
     RunSettings {
         port: image.and_then(|image| image.port()).and_then(|port| port.parse().ok()).unwrap_or(default.port),
         start_command: image.and_then(|image| image.start_command()).map(str::to_owned),
@@ -114,7 +113,11 @@ fn run_settings(
             .flatten()
             .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
             .collect(),
-        secret_names,
+        secrets: secrets
+            .into_iter()
+            .flatten()
+            .map(|(name, source)| (name.clone(), SecretSource::read(source)))
+            .collect(),
         health_check: check.map(health_check).unwrap_or_default(),
     }
 }

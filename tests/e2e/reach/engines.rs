@@ -154,11 +154,23 @@ pub(super) struct Dockerd {
     process: Child,
     engine: Engine,
     namespace: Namespace,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Dockerd {
     pub(super) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// One that is spoken to over a socket of this machine, and whose bridge has this address in its own namespace.
+    pub(super) fn with_bridge(address: &str) -> Self {
+        let mut dockerd = Self::start_with(&["--bip", address]);
+        let socket = format!("unix://{}", dockerd.folder.path().join("docker.sock").display());
+        dockerd.engine.host = socket;
+        dockerd
+    }
+
+    fn start_with(arguments: &[&str]) -> Self {
         let namespace = Namespace::new();
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
@@ -170,8 +182,9 @@ impl Dockerd {
         command.args(["--config-file", &at("daemon.json"), "--pidfile", &at("pid"), "--storage-driver", "vfs"]);
         // Published ports by its proxy alone, as rootless engines and those of virtual machines have them.
         command.args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--iptables=false"]);
+        command.args(["--host", &format!("unix://{}", at("docker.sock"))]).args(arguments);
         let process = started(command, "API listen on", &folder.path().join("log"));
-        Self { process, engine: Engine { host, shared: false }, namespace, _folder: folder }
+        Self { process, engine: Engine { host, shared: false }, namespace, folder }
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -221,6 +234,27 @@ impl Drop for Namespace {
         for words in [["link", "delete", &self.name], ["netns", "delete", &self.name]] {
             Command::new("ip").args(words).output().ok();
         }
+    }
+}
+
+/// An interface of this machine with these addresses, as somebody else's bridge.
+pub(super) struct Interface(String);
+
+impl Interface {
+    pub(super) fn with(addresses: &[&str]) -> Self {
+        let made = Self(format!("sgi{:08x}", fastrand::u32(..)));
+        ip(&["link", "add", &made.0, "type", "bridge"]);
+        for address in addresses {
+            ip(&["address", "add", address, "dev", &made.0]);
+        }
+        ip(&["link", "set", &made.0, "up"]);
+        made
+    }
+}
+
+impl Drop for Interface {
+    fn drop(&mut self) {
+        Command::new("ip").args(["link", "delete", &self.0]).output().ok();
     }
 }
 

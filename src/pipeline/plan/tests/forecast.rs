@@ -9,6 +9,7 @@ use crate::{
         release::{Consent, Naming, OnPush},
         secret::Secret,
         service::LiveService,
+        smoke::{OnFailure, SmokeTest},
     },
     pipeline::plan::forecast::forecast,
 };
@@ -41,9 +42,17 @@ fn running() -> LiveService {
 
 #[test]
 fn a_deployment_moves_the_tag_and_leaves_the_service_as_it_is() {
-    let forecast = told(&Target { log_retention_days: Some(30), ..target() }, &seen(Some(running())));
+    let smoke_test = SmokeTest {
+        path: "/health".to_owned(),
+        status: 200,
+        times: 3,
+        within: std::time::Duration::from_mins(1),
+        on_failure: OnFailure::default(),
+    };
+    let target = Target { log_retention_days: Some(30), smoke_test: Some(smoke_test), ..target() };
+    let forecast = told(&target, &seen(Some(running())));
     assert_eq!(forecast.verb, Some("start-deployment"));
-    assert_eq!(stages(&forecast), "copy verify promote release gate aftercare");
+    assert_eq!(stages(&forecast), "copy verify promote release gate aftercare smoke");
     assert_eq!(changes(&forecast), ["tag prod: OTHER > WANTED"]);
 }
 

@@ -35,14 +35,16 @@ async fn running(options: Options) -> (Fixture, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_created_service_runs_as_configured_and_says_so() {
     let secret = "arn:aws:secretsmanager:eu-west-1:222222222222:secret:token";
-    let fixture = Fixture::new(Options { secrets: HashMap::from([(secret.into(), "s3cret".into())]), ..fast() });
+    let fixture = Fixture::new(fast());
+    fixture.vault.put(secret, "s3cret");
     fixture.shelf.put(IDENTIFIER, || image(&["BODY=v1"]));
     let mut input = service("shop-api");
     let image_configuration = &mut input["SourceConfiguration"]["ImageRepository"]["ImageConfiguration"];
     image_configuration["RuntimeEnvironmentVariables"] = json!({ "COLOUR": "blue" });
     image_configuration["RuntimeEnvironmentSecrets"] = json!({ "TOKEN": secret });
     image_configuration["StartCommand"] = json!("one 'two words' $HOME");
-    input["InstanceConfiguration"] = json!({ "Cpu": "0.25 vCPU", "Memory": "0.5 GB" });
+    let role = "arn:aws:iam::222222222222:role/apprunner-instance";
+    input["InstanceConfiguration"] = json!({ "Cpu": "0.25 vCPU", "Memory": "0.5 GB", "InstanceRoleArn": role });
     let arn = fixture.create(input).await;
 
     let url = fixture.url(&arn).await;
@@ -260,8 +262,14 @@ async fn a_secret_nobody_knows_fails_the_deployment_and_blue_goes_on() {
         "ImageIdentifier": IDENTIFIER, "ImageRepositoryType": "ECR",
         "ImageConfiguration": { "RuntimeEnvironmentSecrets": secrets },
     }});
-    fixture.call("UpdateService", json!({ "ServiceArn": arn, "SourceConfiguration": source })).await;
+    let mut update = json!({ "ServiceArn": arn, "SourceConfiguration": source });
+    let refused = fixture.try_call("UpdateService", update.clone()).await.unwrap_err();
+    assert!(refused.message.starts_with("Instance Role have to be provided"), "{refused}");
+    update["InstanceConfiguration"] = json!({ "InstanceRoleArn": "arn:aws:iam::222222222222:role/apprunner-instance" });
+    fixture.call("UpdateService", update).await;
     fixture.runner.settle().await;
+    let lines = fixture.lines("/service", "deployment/");
+    assert!(lines.iter().any(|line| line.contains("secret TOKEN. no such secret")), "{lines:?}");
     assert_eq!(fixture.newest(&arn).await, pair("UPDATE_SERVICE", "ROLLBACK_SUCCEEDED"));
     assert_eq!(get(&fixture.url(&arn).await).await, (200, "v1".to_owned()));
     fixture.runner.shutdown().await;

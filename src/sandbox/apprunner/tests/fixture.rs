@@ -19,7 +19,7 @@ use crate::{
         apprunner::{
             AppRunner, Options, Pace,
             instance::Instance,
-            source::{Images, LogSink},
+            source::{Images, LogSink, SecretReader, SecretRequest},
         },
         caller::Caller,
         ecr::store::StoredImage,
@@ -59,9 +59,28 @@ impl LogSink for Recorder {
     }
 }
 
+/// Secrets by what a configuration calls them.
+#[derive(Default)]
+pub(super) struct Vault(Mutex<HashMap<String, String>>);
+
+impl Vault {
+    /// Puts a secret there.
+    pub(super) fn put(&self, source: &str, value: &str) {
+        self.0.lock().unwrap().insert(source.to_owned(), value.to_owned());
+    }
+}
+
+impl SecretReader for Vault {
+    fn read(&self, request: SecretRequest<'_>) -> Result<String, String> {
+        request.role.ok_or("no role")?;
+        self.0.lock().unwrap().get(request.source).cloned().ok_or_else(|| "no such secret".to_owned())
+    }
+}
+
 pub(super) struct Fixture {
     pub(super) runner: Arc<AppRunner>,
     pub(super) shelf: Arc<Shelf>,
+    pub(super) vault: Arc<Vault>,
     pub(super) recorder: Arc<Recorder>,
     pub(super) caller: Caller,
 }
@@ -103,8 +122,9 @@ pub(super) fn service(name: &str) -> Value {
 impl Fixture {
     pub(super) fn new(options: Options) -> Self {
         let (shelf, recorder) = (Arc::<Shelf>::default(), Arc::<Recorder>::default());
-        let runner = AppRunner::on(shelf.clone(), recorder.clone(), options, None);
-        Self { runner, shelf, recorder, caller: caller("222222222222") }
+        let vault = Arc::<Vault>::default();
+        let runner = AppRunner::on(shelf.clone(), recorder.clone(), vault.clone(), options, None);
+        Self { runner, shelf, vault, recorder, caller: caller("222222222222") }
     }
 
     pub(super) async fn try_call(&self, action: &str, input: Value) -> Result<Value, ApiError> {

@@ -133,7 +133,7 @@ pub(super) fn problem(cloud: &Cloud, rule: &Rule, now: Timestamp) -> Option<Stri
         return Some(format!("the sandbox serves no registry '{}'", rule.upstream_registry_url));
     }
     let arn = rule.custom_role_arn.as_ref()?;
-    let usable = authorization::can_be_assumed_by(cloud, arn.as_str(), SERVICE, now);
+    let usable = authorization::can_be_assumed_by(&cloud.identities, &cloud.region, arn.as_str(), SERVICE, now);
     (!usable).then(|| format!("the role '{arn}' cannot be assumed by {SERVICE}"))
 }
 

@@ -126,14 +126,14 @@ impl Timeline {
         let end = follow(self, self, &started, &RULES, &mask, &events, &CancellationToken::new()).await;
         let GateEnd::Verdict { verdict, .. } = end else { panic!("{end:?}") };
         let noticed = noticed.lock().unwrap().expect("an end is told");
-        (verdict, self.calls.load(Ordering::Relaxed), noticed - Duration::from_secs(self.end()))
+        (verdict, self.calls.load(Ordering::Relaxed), noticed.saturating_sub(Duration::from_secs(self.end())))
     }
 
     fn page(&self, stream: &str, from: &Position) -> Result<Page, AwsFault> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         let code = match self.told {
             Told::Denied => Some("AccessDeniedException"),
-            Told::Throttled if call % 2 == 0 => Some("ThrottlingException"),
+            Told::Throttled if call.is_multiple_of(2) => Some("ThrottlingException"),
             Told::Throttled | Told::InBoth | Told::InEvents | Told::InDeployment => None,
         };
         if let Some(code) = code {

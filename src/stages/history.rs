@@ -1,0 +1,96 @@
+//! History: what a service had deployed, read from the record in the workload repository. It changes nothing, and what it cannot read
+//! it does not guess.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    aws::ecr::Ecr,
+    domain::{
+        digest::Digest,
+        image::ImageReference,
+        release::{History, NOTE_PREFIX, PastOperation, RECORD_PREFIX, deployments, history},
+        service::LiveService,
+    },
+    registry::{Registry, RegistryError},
+    stages::promote::{self, Place},
+};
+
+/// Where the record of a service is.
+#[derive(Clone, Copy, Debug)]
+pub struct Archive<'a> {
+    /// The workload registry.
+    pub registry: &'a Registry,
+    /// The repository in it.
+    pub repository: &'a str,
+    /// The service's name.
+    pub service: &'a str,
+}
+
+/// Reads what serves and what served before, as far back as it has to. `serving` is what is certain to serve, `live` the service as
+/// it is, `operations` what it lists, newest first.
+///
+/// # Errors
+/// What keeps the registry from telling: a version that cannot be seen must not be passed over as if it were not there.
+pub async fn read(
+    archive: Archive<'_>,
+    live: &LiveService,
+    operations: &[PastOperation],
+    serving: Option<&Digest>,
+) -> Result<History, RegistryError> {
+    let deployments = deployments(archive.service, operations);
+    let now = meaning(archive, live).await?;
+    let is_pinned = configured(live).is_some_and(|image| image.digest().is_some());
+    let (pinned, assumed) = if is_pinned { (now.as_ref(), None) } else { (None, now.as_ref()) };
+    let mut record = BTreeMap::new();
+    for deployment in &deployments {
+        for tag in &deployment.tags {
+            if let Some(digest) = promote::points_at(archive.place(tag)).await? {
+                record.insert(tag.clone(), digest);
+                break;
+            }
+        }
+        let known = history(&deployments, &record, serving.or(pinned), assumed);
+        if known.before.is_some() {
+            return Ok(known);
+        }
+    }
+    Ok(history(&deployments, &record, serving.or(pinned), assumed))
+}
+
+/// What the service's identifier means now: its digest, or what its tag points at. `None` where it deploys from elsewhere.
+///
+/// # Errors
+/// What keeps the registry from telling.
+pub async fn meaning(archive: Archive<'_>, live: &LiveService) -> Result<Option<Digest>, RegistryError> {
+    let Some(image) = configured(live).filter(|image| image.repository() == archive.repository) else {
+        return Ok(None);
+    };
+    match image.digest() {
+        Some(digest) => Ok(Some(digest.clone())),
+        None => promote::points_at(archive.place(image.manifest_reference())).await,
+    }
+}
+
+/// A tag of the image's own, for a service that deploys from tags that cannot be moved: by it the service goes back to what it
+/// deployed from. `None` too where that is not known: then the digest does.
+pub async fn own_tag(ecr: &Ecr, repository: &str, digest: &Digest) -> Option<String> {
+    let allowed = ecr.repository(repository).await.ok()??;
+    if !allowed.immutable && allowed.exclusions.is_empty() {
+        return None;
+    }
+    let of_the_record = |tag: &str| tag.starts_with(RECORD_PREFIX) || tag.starts_with(NOTE_PREFIX);
+    let tags = ecr.tags_of(repository, digest).await.ok()?;
+    tags.into_iter().filter(|tag| !of_the_record(tag) && !allowed.lets_move(tag)).min()
+}
+
+/// The image that the service is configured with.
+#[must_use]
+pub fn configured(live: &LiveService) -> Option<ImageReference> {
+    live.image_identifier.as_deref().and_then(|identifier| identifier.parse().ok())
+}
+
+impl<'a> Archive<'a> {
+    fn place(self, tag: &'a str) -> Place<'a> {
+        Place { registry: self.registry, repository: self.repository, tag }
+    }
+}
