@@ -1,6 +1,10 @@
 //! TLS with an engine, as the docker command has it: which files, whom to trust, and what went wrong in words. It dials nothing.
 
-use std::{fs, io, path::Path, path::PathBuf, sync::Arc};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio_rustls::rustls::{
     AlertDescription, CertificateError, ClientConfig, ConfigBuilder, Error as TlsError, RootCertStore, WantsVerifier,
@@ -126,47 +130,44 @@ fn of_the_system() -> RootCertStore {
     store
 }
 
+/// How an engine refuses who shows no certificate, or one it does not accept. Before TLS 1.3 there was no word for the former.
+const REFUSALS: [AlertDescription; 8] = [
+    AlertDescription::CertificateRequired,
+    AlertDescription::BadCertificate,
+    AlertDescription::UnknownCA,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::CertificateExpired,
+    AlertDescription::DecryptError,
+    AlertDescription::HandshakeFailure,
+    AlertDescription::AccessDenied,
+];
+
 /// What the TLS library says, in words a user can act on.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors are many, and more with every version")]
 pub(super) fn words(error: &TlsError) -> String {
-    match error {
-        TlsError::InvalidMessage(_) => {
-            "it does not speak TLS on that port: unset DOCKER_TLS and DOCKER_TLS_VERIFY, or take \
-            another port (tcp:// for plain HTTP)"
-                .to_owned()
-        }
-        TlsError::InvalidCertificate(certificate) => of_certificate(certificate),
-        TlsError::AlertReceived(AlertDescription::CertificateRequired) => wants_certificate("requires"),
-        // Before TLS 1.3 there is no word for a missing certificate; a refused one is called much the same.
-        TlsError::AlertReceived(
-            alert @ (AlertDescription::BadCertificate
-            | AlertDescription::UnknownCA
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::CertificateExpired
-            | AlertDescription::HandshakeFailure
-            | AlertDescription::AccessDenied),
-        ) => {
-            format!("{} (it says {alert:?})", wants_certificate("does not accept this side without, or with another,"))
-        }
-        other => format!("TLS failed: {other}"),
+    if let TlsError::InvalidCertificate(certificate) = error {
+        return of_certificate(certificate);
     }
+    if matches!(error, TlsError::InvalidMessage(_)) {
+        return "it does not speak TLS on that port: unset DOCKER_TLS and DOCKER_TLS_VERIFY, or take another port"
+            .to_owned();
+    }
+    if let TlsError::AlertReceived(alert) = error
+        && REFUSALS.contains(alert)
+    {
+        return format!(
+            "it wants a client certificate, and none or another was shown ({alert:?}): cert.pem and key.pem belong beside \
+             ca.pem, signed by the engine's authority"
+        );
+    }
+    format!("TLS failed: {error}")
 }
 
-fn wants_certificate(verb: &str) -> String {
-    format!(
-        "the engine {verb} a client certificate: cert.pem and key.pem in DOCKER_CERT_PATH, signed by the engine's authority"
-    )
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors are many, and more with every version")]
 fn of_certificate(error: &CertificateError) -> String {
-    match error {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "its certificate is not signed by the authority in ca.pem: is that the right DOCKER_CERT_PATH?".to_owned()
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            format!("its certificate is for another host: {error}")
-        }
-        other => format!("its certificate is not accepted: {other}"),
+    if matches!(error, CertificateError::UnknownIssuer | CertificateError::BadSignature) {
+        "its certificate is not signed by the authority in ca.pem: is that the right DOCKER_CERT_PATH?".to_owned()
+    } else if matches!(error, CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) {
+        format!("its certificate is for another host: {error}")
+    } else {
+        format!("its certificate is not accepted: {error}")
     }
 }

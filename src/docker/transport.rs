@@ -97,6 +97,17 @@ impl Dialler {
     }
 }
 
+impl Wire {
+    /// Why a write failed. Who hangs up during one has often said why before, and nobody has read it yet.
+    fn reason(&mut self, failed: io::Error, context: &mut Context<'_>) -> io::Error {
+        let mut byte = [0];
+        match self.0.as_mut().poll_read(context, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Err(reason)) => reason,
+            Poll::Ready(Ok(())) | Poll::Pending => failed,
+        }
+    }
+}
+
 impl Connection for Wire {
     fn connected(&self) -> Connected {
         Connected::new()
@@ -115,11 +126,11 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.as_mut().poll_write(context, bytes)
+        self.0.as_mut().poll_write(context, bytes).map_err(|error| self.reason(error, context))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.as_mut().poll_flush(context)
+        self.0.as_mut().poll_flush(context).map_err(|error| self.reason(error, context))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -3,7 +3,7 @@
 
 use std::{ffi::OsString, fs, net::Ipv4Addr, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncWrite, copy_bidirectional},
@@ -81,8 +81,9 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();

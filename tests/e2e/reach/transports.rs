@@ -18,7 +18,7 @@ use crate::world::shipgate;
 #[test]
 fn behind_tls_by_a_sidecar() {
     let engine = Engine::of_this_machine();
-    let (image, authority) = (engine.load(), Authority::new());
+    let (image, authority) = (engine.load(), Authority::new("ours"));
     let proxy = Proxy::tls(engine.socket(), &authority, &TLS13);
     let judged = assert_judged(&engine, FROM_BESIDE, &[], |fails| {
         let mut shipgate = shipgate();
@@ -75,7 +75,7 @@ fn runtime() -> Runtime {
 #[test]
 fn tls_is_spoken_as_the_docker_command_speaks_it() {
     let engine = Engine::of_this_machine();
-    let authority = Authority::new();
+    let authority = Authority::new("ours");
     let certificates = authority.directory();
     for version in [&TLS12, &TLS13] {
         let proxy = Proxy::tls(engine.socket(), &authority, version);
@@ -94,7 +94,8 @@ fn tls_is_spoken_as_the_docker_command_speaks_it() {
 #[test]
 fn tls_that_fails_says_what_to_mend() {
     let engine = Engine::of_this_machine();
-    let (authority, stranger) = (Authority::new(), Authority::new());
+    let (authority, stranger) = (Authority::new("ours"), Authority::new("theirs"));
+    let namesake = Authority::new("ours");
     let (nothing, unknown_here) = (tempfile::tempdir().unwrap(), authority.without_client());
     let plain = Proxy::plain(engine.socket());
     for version in [&TLS12, &TLS13] {
@@ -104,8 +105,13 @@ fn tls_that_fails_says_what_to_mend() {
         let to_plain = with_tls(format!("tcp://localhost:{}", plain.port()), authority.directory(), true);
         let table = [
             (with_tls(at("localhost"), stranger.directory(), true), "not signed by the authority in ca.pem"),
+            (with_tls(at("localhost"), namesake.directory(), true), "not signed by the authority in ca.pem"),
             (with_tls(at("localhost"), stranger.directory(), false), "a client certificate"),
-            (with_tls(at("localhost"), unknown_here.path(), true), "a client certificate: cert.pem and key.pem"),
+            (with_tls(at("localhost"), namesake.directory(), false), "a client certificate"),
+            (
+                with_tls(at("localhost"), unknown_here.path(), true),
+                "a client certificate, and none or another was shown",
+            ),
             (with_tls(at("127.0.0.1"), authority.directory(), true), "for another host"),
             (with_tls(at("localhost"), nothing.path(), true), "ca.pem: there is no such file"),
             (without, "it does not speak plain HTTP; if it speaks TLS, set DOCKER_TLS_VERIFY"),
