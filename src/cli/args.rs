@@ -1,7 +1,7 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
-mod checking;
 mod copying;
+mod place;
 mod reading;
 mod rollback;
 mod sandbox;
@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
-    checking::{PlaceArgs, SecretsArgs, VerifyArgs},
     copying::{CopyArgs, MirrorArgs},
+    place::{PlaceArgs, SecretsArgs},
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
     rollback::RollbackArgs,
     sandbox::{DemoArgs, SandboxArgs},
@@ -106,6 +106,38 @@ pub struct WaitArgs {
     /// Which service it is of
     #[command(flatten)]
     pub target: TargetArgs,
+    /// How to tell
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The image: a name or id that the engine has, or a reference to pull [default for a target: the configuration's]
+    #[arg(required_unless_present_any = ["file", "target", "service"])]
+    pub image: Option<String>,
+    /// What the container is run with, and how it is probed
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Whose settings those are otherwise
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// What it is given for the secrets of that service
+    #[command(flatten)]
+    pub secrets: SecretsArgs,
+    /// Whether the image is pulled: always, missing or never [default: missing]
+    #[arg(long, value_name = "WHEN")]
+    pub pull: Option<String>,
+    /// Watch it on for so long once it is healthy, such as 10s [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    pub stay: Option<String>,
+    /// How the container is reached: auto, own-address, same-network, sidecar, or a host [default: auto]
+    #[arg(long, value_name = "WAY")]
+    pub reach: Option<String>,
+    /// Leave the container running once it is judged, and tell how to enter it
+    #[arg(long)]
+    pub keep: bool,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,

@@ -84,7 +84,7 @@ fn target(facts: &Facts<'_>) -> String {
         format!("    service: {}\n", scalar(live.arn.name())),
         if has_region(facts) { String::new() } else { format!("    region: {}\n", live.arn.region()) },
         deploys_from(live),
-        secrets(&live.settings.secret_names()),
+        secrets(live.settings.secrets.keys()),
         facts.retention_days.map_or_else(String::new, retention),
     ]
     .concat()
@@ -126,8 +126,8 @@ fn deploys_from(live: &LiveService) -> String {
 }
 
 /// Their values are not known here, and need not be: stand-ins are enough.
-fn secrets(names: &[String]) -> String {
-    let lines: Vec<String> = names.iter().map(|name| format!("    #     {}: a stand-in\n", scalar(name))).collect();
+fn secrets<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let lines: Vec<String> = names.map(|name| format!("    #     {}: a stand-in\n", scalar(name))).collect();
     if lines.is_empty() {
         return String::new();
     }
@@ -153,11 +153,10 @@ fn scalar(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::{Facts, InitRequest, LiveService, scalar, text};
-    use crate::domain::{
-        service::{RunSettings, ServiceStatus},
-        service_secret::SecretSource,
-    };
+    use crate::domain::service::{RunSettings, ServiceStatus};
 
     const IMAGE: &str = "111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api";
 
@@ -183,7 +182,12 @@ mod tests {
             image_identifier: Some(identifier.to_owned()),
             auto_deployments: false,
             settings: RunSettings {
-                secrets: [("DATABASE_URL".to_owned(), SecretSource::read("/shop/db"))].into(),
+                secrets: BTreeMap::from([(
+                    "DATABASE_URL".to_owned(),
+                    crate::domain::service_secret::SecretSource::read(
+                        "arn:aws:ssm:ap-northeast-1:222222222222:parameter/shop/db",
+                    ),
+                )]),
                 ..RunSettings::default()
             },
         }

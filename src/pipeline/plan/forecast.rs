@@ -186,9 +186,11 @@ fn settings(live: Option<&RunSettings>, anew: &CreateOrder) -> Vec<Change> {
     }
     let nothing = BTreeMap::new();
     changes.extend(variables(live.map_or(&nothing, |live| &live.environment), &wanted.environment));
-    let secrets = |names: &[String]| (!names.is_empty()).then(|| names.join(", "));
-    let from = live.and_then(|live| secrets(&live.secret_names()));
-    changes.extend(differing("service", "secrets", from, secrets(&wanted.secret_names())));
+    let secrets = |of: &RunSettings| {
+        let names: Vec<&str> = of.secrets.keys().map(String::as_str).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    changes.extend(differing("service", "secrets", live.and_then(secrets), secrets(wanted)));
     changes
 }
 
