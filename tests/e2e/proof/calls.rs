@@ -89,12 +89,12 @@ impl Case {
             },
             (_, _) if matches!(self.which, Which::One(_)) => &[0],
             ("sts", _) => &[3],
-            ("ecr", "GetAuthorizationToken" | "DescribeRepositories")
-            | ("apprunner", "ListServices" | "DescribeService" | "ListOperations") => &[4],
             ("registry", "PUT upload") if self.way == Way::LostAfter => &[0],
             ("registry", _) if account == "222222222222" => &[5],
             // The image's configuration is a blob too, and without it nothing is begun.
-            ("registry" | "layers", _) => &[4],
+            ("registry" | "layers", _)
+            | ("ecr", "GetAuthorizationToken" | "DescribeRepositories")
+            | ("apprunner", "ListServices" | "DescribeService" | "ListOperations") => &[4],
             // Then blobs are asked for one by one. What the log says is not what decides, and how long it is kept is no part of
             // the deployment.
             ("ecr", "BatchCheckLayerAvailability") | ("logs", _) => &[0],
