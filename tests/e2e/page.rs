@@ -28,7 +28,7 @@ fn the_page_shows_what_is_there() {
     assert_eq!(browser.evaluate("document.querySelector('.route a').href"), format!("{url}/"));
     assert_eq!(browser.text(".blue code"), digest.hex()[..12]);
     assert!(browser.text(".blue h3").contains("serves"));
-    assert_eq!(browser.text("#repositories .tag"), format!("v1\n{LIVE}"));
+    assert_eq!(browser.text("#repositories .tag"), format!("v1\nshipgate-next-{LIVE}-create\n{LIVE}"));
     assert!(browser.text("#accounts").contains("shipgate-deploy"));
     assert_eq!(browser.text(".operations h4"), "CREATE_SERVICE");
     assert!(browser.text(".phases").contains("checking"), "{}", browser.text(".phases"));
