@@ -31,6 +31,7 @@ services:
             RuntimeEnvironmentVariables: { DB_URL: "postgres://u:tiger-9431@db/shop" }
             RuntimeEnvironmentSecrets:
               DATABASE_URL: "arn:aws:secretsmanager:ap-northeast-1:222222222222:secret:shop-db"
+      InstanceConfiguration: { InstanceRoleArn: "arn:aws:iam::222222222222:role/apprunner-instance" }
 "#;
 
 /// A world with a service that is RUNNING; gives the service's id and ARN too.
