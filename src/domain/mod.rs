@@ -3,6 +3,7 @@
 pub mod access;
 pub mod account;
 pub mod arn;
+pub mod ci;
 pub mod credentials;
 pub mod digest;
 pub mod engine_image;

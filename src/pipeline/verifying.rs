@@ -76,7 +76,7 @@ pub async fn verify(
 /// `connecting` finds the engine and opens the workload account; `opening` the image's registry, if it must be asked.
 ///
 /// # Errors
-/// As [`verify`]; and what keeps the service, or the image, from being looked at. [`Failure::NoService`] when there are no
+/// As [`verify()`]; and what keeps the service, or the image, from being looked at. [`Failure::NoService`] when there are no
 /// settings to check it under.
 pub async fn verify_for_target<T: DeployTarget>(
     run: &Run,
