@@ -1,7 +1,7 @@
 //! What `--report FILE` holds: the run as one document, put together from its events.
 
-mod reading;
-mod shape;
+pub(super) mod reading;
+pub(super) mod shape;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,8 +10,8 @@ use serde::Serialize;
 use self::{
     reading::Reading,
     shape::{
-        Check, Copy, Exit, Identity, LogEntry, Mirror, Operation, Probe, Promotion, Request, Resumption, Retry,
-        StageEntry, StatusEntry, Verification,
+        Check, Copy, Exit, Identity, LogEntry, Mirror, Operation, Probe, Problem, Promotion, Request, Resumption,
+        Retry, StageEntry, StatusEntry, Verification,
     },
 };
 use super::{Moment, verdict};
@@ -31,38 +31,39 @@ const MAX_LOG_LINES: usize = 200;
 /// A run. `verdict` is `unfinished` and `exit_code` null until [`Event::RunFinished`] was seen.
 #[derive(Serialize)]
 pub(super) struct Document {
-    schema: &'static str,
-    verdict: &'static str,
-    exit_code: Option<ExitCode>,
-    summary: String,
-    causes: Vec<String>,
-    hint: Option<String>,
-    reason: Option<Box<Reason>>,
-    verb: String,
-    version: String,
-    image: String,
-    digest: Option<Digest>,
-    target: Option<String>,
-    service_url: Option<String>,
-    started_at: Option<String>,
-    elapsed_ms: u64,
-    identities: Vec<Identity>,
-    stages: Vec<StageEntry>,
-    checks: Vec<Check>,
-    copies: BTreeMap<String, Copy>,
-    repositories_created: Vec<String>,
-    mirror: Option<Mirror>,
-    retries: Vec<Retry>,
-    resumed: Vec<Resumption>,
-    verification: Option<Verification>,
-    promotions: Vec<Promotion>,
-    operation: Option<Operation>,
-    smoke: Vec<Request>,
-    logs: VecDeque<LogEntry>,
-    notices: Vec<String>,
-    warnings: Vec<String>,
+    pub(super) schema: &'static str,
+    pub(super) verdict: &'static str,
+    pub(super) exit_code: Option<ExitCode>,
+    pub(super) summary: String,
+    pub(super) causes: Vec<String>,
+    pub(super) hint: Option<String>,
+    pub(super) reason: Option<Box<Reason>>,
+    pub(super) verb: String,
+    pub(super) version: String,
+    pub(super) image: String,
+    pub(super) digest: Option<Digest>,
+    pub(super) target: Option<String>,
+    pub(super) service_url: Option<String>,
+    pub(super) started_at: Option<String>,
+    pub(super) elapsed_ms: u64,
+    pub(super) identities: Vec<Identity>,
+    pub(super) stages: Vec<StageEntry>,
+    pub(super) checks: Vec<Check>,
+    pub(super) copies: BTreeMap<String, Copy>,
+    pub(super) repositories_created: Vec<String>,
+    pub(super) mirror: Option<Mirror>,
+    pub(super) retries: Vec<Retry>,
+    pub(super) resumed: Vec<Resumption>,
+    pub(super) verification: Option<Verification>,
+    pub(super) promotions: Vec<Promotion>,
+    pub(super) operation: Option<Operation>,
+    pub(super) smoke: Vec<Request>,
+    pub(super) logs: VecDeque<LogEntry>,
+    pub(super) notices: Vec<String>,
+    pub(super) warnings: Vec<String>,
+    pub(super) problems: Vec<Problem>,
     #[serde(flatten)]
-    reading: Reading,
+    pub(super) reading: Reading,
 }
 
 impl Document {
@@ -99,6 +100,7 @@ impl Document {
             logs: VecDeque::new(),
             notices: Vec::new(),
             warnings: Vec::new(),
+            problems: Vec::new(),
             reading: Reading::default(),
         }
     }
@@ -180,6 +182,9 @@ impl Document {
             Event::Gated { operation, verdict, reason } => {
                 let operation = self.operation(operation);
                 (operation.verdict, operation.reason) = (Some(verdict), reason);
+            }
+            Event::ConfigurationProblem { location, place, message, hint } => {
+                self.problems.push(Problem { location, place, message, hint });
             }
             end @ Event::RunFinished { .. } => self.end(end),
         }

@@ -104,7 +104,8 @@ impl Junit {
             | Event::SmokeTested { .. }
             | Event::Heartbeat { .. }
             | Event::Notice { .. }
-            | Event::Warning { .. } => {}
+            | Event::Warning { .. }
+            | Event::ConfigurationProblem { .. } => {}
         }
     }
 
