@@ -101,7 +101,8 @@ impl Annotations {
             causes.iter().for_each(|cause| message = format!("{message}\n{cause}"));
             message = with_hint(&message, hint);
         }
-        let title = format!("shipgate {}: {}", self.verb, verdict::word(code).replace('-', " ")).replace("  ", " ");
+        let gap = if self.verb.is_empty() { "" } else { " " };
+        let title = format!("shipgate{gap}{}: {}", self.verb, verdict::word(code).replace('-', " "));
         let stopped = matches!(code, ExitCode::Interrupted | ExitCode::Terminated);
         let kind = if stopped { &mut self.warnings } else { &mut self.errors };
         kind.insert(0, Annotation { place: None, title, message: cut(&message) });
@@ -191,7 +192,13 @@ mod tests {
             hint: None,
         };
         let told = commands_of(&[samples::run_started(), problem(4, "unknown key `imgae`"), flag, end]);
-        insta::assert_snapshot!(told.join("\n"), @"");
+        let problem = "::error file=deploy/shipgate.yaml,line=4,col=3,title=shipgate%3A configuration";
+        let expected = [
+            "::error title=shipgate deploy%3A usage error::nothing was changed".to_owned(),
+            format!("{problem}::unknown key `imgae`%0Ahint: did you mean `image`?"),
+            "::error title=shipgate%3A configuration::--target: which target?".to_owned(),
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]
@@ -200,7 +207,12 @@ mod tests {
         let end = samples::run_finished(ExitCode::RolledBack, "the old version serves", &causes, Some("read on"));
         let warning = Event::Warning { message: "the log group cannot be read".to_owned() };
         let told = commands_of(&[samples::run_started(), warning.clone(), warning, end]);
-        insta::assert_snapshot!(told.join("\n"), @"");
+        let message = "the old version serves%0Athe deployment was rolled back%0A::error::100%25 of%0Ait failed";
+        let expected = [
+            format!("::error title=shipgate deploy%3A rolled back::{message}%0Ahint: read on"),
+            "::warning title=shipgate::the log group cannot be read".to_owned(),
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]
@@ -219,7 +231,7 @@ mod tests {
         assert_eq!(many(9).len(), 10);
         let told = many(12);
         assert_eq!(told.len(), 10);
-        assert_eq!(told[0], "::error title=shipgate %3A preflight failed::nothing was changed".replace(" %3A", "%3A"));
+        assert_eq!(told[0], "::error title=shipgate%3A preflight failed::nothing was changed");
         assert_eq!(told[9], "::error title=shipgate::4 more are in the log");
     }
 

@@ -128,7 +128,8 @@ fn stage(entry: &StageEntry, longest_ms: u64) -> String {
 
 /// A bar in eighths of a cell; none for what takes no time worth showing.
 pub(super) fn bar(elapsed_ms: u64, longest_ms: u64) -> String {
-    let eighths = (elapsed_ms.saturating_mul(BAR_CELLS * 8) + longest_ms / 2).checked_div(longest_ms).unwrap_or(0);
+    let eighths =
+        elapsed_ms.saturating_mul(BAR_CELLS * 8).saturating_add(longest_ms / 2).checked_div(longest_ms).unwrap_or(0);
     let rest = usize::try_from(eighths % 8).ok().and_then(|rest| EIGHTHS.get(rest)).unwrap_or(&"");
     let full = usize::try_from(eighths / 8).unwrap_or(0);
     format!("{}{rest}", "█".repeat(full))
