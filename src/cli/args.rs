@@ -1,6 +1,7 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
 mod copying;
+mod oidc;
 mod place;
 mod reading;
 mod rollback;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
     copying::{CopyArgs, MirrorArgs},
+    oidc::OidcArgs,
     place::{PlaceArgs, SecretsArgs},
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
     rollback::RollbackArgs,
@@ -261,6 +263,9 @@ pub struct TargetArgs {
     /// Have the service's log groups keep their lines for so many days
     #[arg(long, value_name = "DAYS")]
     pub log_retention_days: Option<String>,
+    /// Who is asking
+    #[command(flatten)]
+    pub oidc: OidcArgs,
 }
 
 /// What a run may do to the service. Those without a value hold for the run that they are typed for; no file has them.

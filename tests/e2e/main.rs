@@ -22,6 +22,7 @@ mod judges;
 mod killed;
 mod load;
 mod mirror;
+mod oidc;
 mod output;
 mod page;
 mod pointing;
