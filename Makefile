@@ -17,7 +17,7 @@ demo:
 	@target/debug/shipgate demo
 
 test:
-	@scripts/setup build lint docker chromium python skopeo registry podman
+	@scripts/setup build lint docker chromium python skopeo registry podman shellcheck
 	@CARGO='$(CARGO)' scripts/test
 
 lint:
