@@ -1,5 +1,6 @@
 #!/bin/sh
 # Puts the program shipgate into a directory and prints its path. For any CI: sh install.sh [DIRECTORY]
+# (also SHIPGATE_DIRECTORY; .shipgate if neither is given).
 #
 # Of a release, which is downloaded and must have the SHA-256 that is pinned; nothing of another is run, or kept:
 #   SHIPGATE_VERSION     which, such as 0.1.0
@@ -84,7 +85,7 @@ if [ "${1:-}" = --archive ]; then
     exit
 fi
 
-directory=${1:-.shipgate}
+directory=${1:-${SHIPGATE_DIRECTORY:-.shipgate}}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
