@@ -60,8 +60,8 @@ download() {
     found=$(sha256_of "$work/$archive")
     [ "$found" = "$expected" ] || fail "refused: $address has the SHA-256 $found, and $expected is pinned"
     tar -xzf "$work/$archive" -C "$work"
-    program=$(find "$work" -type f -name shipgate | head -n 1)
-    [ -n "$program" ] || fail "there is no shipgate in $archive"
+    program=$work/${archive%.tar.gz}/shipgate
+    [ -f "$program" ] || fail "there is no shipgate in $archive"
 }
 
 build() {

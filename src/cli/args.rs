@@ -77,6 +77,12 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print the manual page, or write one for every verb
+    Man {
+        /// The directory to write the pages to, shipgate.1, shipgate-deploy.1 and so on; it is made if it is not there
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
     /// The application that the demo's images run
     #[command(hide = true)]
     DemoApp,

@@ -31,6 +31,7 @@ fn in_runtime(command: Command) -> ProcessExitCode {
     match command {
         Command::Schema { mirror } => commands::schema::run(mirror).into(),
         Command::Completions { shell } => commands::completions::run(shell).into(),
+        Command::Man { dir } => commands::man::run(dir.as_deref()).into(),
         Command::Deploy(_)
         | Command::Wait(_)
         | Command::Rollback(_)
@@ -73,5 +74,6 @@ async fn dispatch(command: Command) -> ProcessExitCode {
         Command::ProbeSidecar => commands::probe_sidecar::run().await,
         Command::Schema { mirror } => commands::schema::run(mirror).into(),
         Command::Completions { shell } => commands::completions::run(shell).into(),
+        Command::Man { dir } => commands::man::run(dir.as_deref()).into(),
     }
 }

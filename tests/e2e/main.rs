@@ -31,6 +31,7 @@ mod pull_through;
 mod reach;
 mod reading;
 mod refusals;
+mod release;
 mod releasing;
 mod roles;
 mod said;

@@ -8,6 +8,7 @@ pub mod deploy;
 pub mod export;
 pub mod init;
 pub mod logs;
+pub mod man;
 pub mod mirror;
 pub mod plan;
 pub mod probe_sidecar;

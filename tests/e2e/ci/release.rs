@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     sync::{Arc, Mutex, OnceLock},
     thread,
@@ -13,6 +13,7 @@ use std::{
 
 use tempfile::TempDir;
 
+use super::project;
 use crate::world::{BINARY, Ran};
 
 /// The version that the harness releases.
@@ -36,13 +37,15 @@ impl Release {
         RELEASE.get_or_init(|| {
             let folder = tempfile::tempdir().unwrap();
             let archive = words(Command::new("sh").args([INSTALL, "--archive", VERSION]));
-            let built = Path::new(BINARY).parent().unwrap();
-            let packed = folder.path().join(&archive);
-            words(Command::new("tar").args(["-I", "gzip -1", "-cf"]).arg(&packed).arg("-C").arg(built).args([
-                "--transform",
-                "s,^,shipgate-release/,",
-                "shipgate",
-            ]));
+            let target = archive.trim_start_matches(&format!("shipgate-{VERSION}-")).trim_end_matches(".tar.gz");
+            let packed = words(
+                Command::new(project().join("scripts/package"))
+                    .args([BINARY, target])
+                    .arg(folder.path())
+                    // What is built for tests is larger than what is released.
+                    .env("SHIPGATE_PACKAGE_LIMIT", "1000000000"),
+            );
+            assert!(packed.ends_with(&archive), "{packed} is not the name that is downloaded: {archive}");
             let sha256 = words(Command::new("sha256sum").arg(&packed)).split(' ').next().unwrap().to_owned();
             Self { folder, archive, sha256 }
         })
