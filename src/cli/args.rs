@@ -6,6 +6,7 @@ mod place;
 mod reading;
 mod rollback;
 mod sandbox;
+mod sweep;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ pub use self::{
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
     rollback::RollbackArgs,
     sandbox::{DemoArgs, SandboxArgs},
+    sweep::SweepArgs,
 };
 use crate::domain::secret::Secret;
 
@@ -60,6 +62,8 @@ pub enum Command {
     Copy(CopyArgs),
     /// Copy many images into the registries of several accounts and regions
     Mirror(MirrorArgs),
+    /// Remove what runs that were killed have left in the Docker engine
+    Sweep(SweepArgs),
     /// Run the embedded AWS as a server for any AWS client
     Sandbox(SandboxArgs),
     /// Watch the main job, start to end, on the sandbox and the local Docker engine

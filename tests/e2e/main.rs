@@ -8,6 +8,7 @@
 
 mod architecture;
 mod at_hand;
+mod ci;
 mod clients;
 mod copying;
 mod corpus;

@@ -16,5 +16,6 @@ pub mod rollback;
 pub mod sandbox;
 pub mod schema;
 pub mod status;
+pub mod sweep;
 pub mod verify;
 pub mod wait;
