@@ -1,7 +1,8 @@
-//! Renderers of the one event stream: a terminal, JSON lines, a report file (JSON or JUnit). They read events and know nothing else;
+//! Renderers of the one event stream: a terminal, JSON lines, a report file (JSON, JUnit or HTML). They read events and know nothing else;
 //! streams and clocks are handed to them.
 
 mod document;
+mod html;
 pub mod json;
 mod junit;
 mod quantity;
@@ -62,7 +63,7 @@ pub enum ReportError {
         source: io::Error,
     },
     /// The report's name does not say what it is to hold.
-    #[error("a report is JSON (.json) or JUnit XML (.xml), and {} is neither", path.display())]
+    #[error("a report is JSON (.json), JUnit XML (.xml) or HTML (.html), and {} is none of them", path.display())]
     Format {
         /// The place that was asked for.
         path: PathBuf,
@@ -84,7 +85,7 @@ impl ReportError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Stream { .. } => None,
-            Self::Format { .. } => Some("name the file report.json or report.xml".to_owned()),
+            Self::Format { .. } => Some("name the file report.json, report.xml or report.html".to_owned()),
             Self::File { .. } => Some("name a file in a folder that exists and can be written".to_owned()),
         }
     }

@@ -1,4 +1,4 @@
-//! `--report FILE`: the whole run as one document, JSON or JUnit XML by the file's extension, written when the run ends,
+//! `--report FILE`: the whole run as one document, JSON, JUnit XML or HTML by the file's extension, written when the run ends,
 //! however it ends.
 
 use std::{
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Moment, Renderer, ReportError, document::Document, junit::Junit};
+use super::{Moment, Renderer, ReportError, document::Document, html, junit::Junit};
 use crate::domain::event::Event;
 
 /// Collects events and writes them as a report when the run ends. A reader sees the old file or the whole new one.
@@ -20,6 +20,7 @@ pub struct ReportFile {
 enum Content {
     Json(Box<Document>),
     Junit(Box<Junit>),
+    Html(Box<Document>),
 }
 
 impl Content {
@@ -27,6 +28,7 @@ impl Content {
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "json" => Some(Self::Json(Box::new(Document::new()))),
+            "html" => Some(Self::Html(Box::new(Document::new()))),
             "xml" => Some(Self::Junit(Box::default())),
             _ => None,
         }
@@ -36,6 +38,7 @@ impl Content {
         match self {
             Self::Json(document) => Ok(serde_json::to_vec_pretty(document)?),
             Self::Junit(junit) => junit.to_xml(),
+            Self::Html(document) => Ok(html::page(document).into_bytes()),
         }
     }
 }
@@ -45,7 +48,7 @@ impl ReportFile {
     /// to learn that the path was misspelt.
     ///
     /// # Errors
-    /// [`ReportError::Format`] when its extension is neither `.json` nor `.xml`, [`ReportError::File`] when nothing can be
+    /// [`ReportError::Format`] when its extension is not `.json`, `.xml` or `.html`, [`ReportError::File`] when nothing can be
     /// created beside the path.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, ReportError> {
         let path = path.into();
@@ -96,7 +99,7 @@ impl ReportFile {
 impl Renderer for ReportFile {
     fn take(&mut self, moment: Moment, event: &Event) {
         match &mut self.content {
-            Content::Json(document) => document.add(moment, event),
+            Content::Json(document) | Content::Html(document) => document.add(moment, event),
             Content::Junit(junit) => junit.add(moment, event),
         }
     }
@@ -151,7 +154,8 @@ mod tests {
         assert_eq!(
             report["stages"],
             json!([
-                {"stage": "resolve", "outcome": "ok", "detail": "start-deployment of shop-api", "elapsed_ms": 410}
+                {"stage": "resolve", "outcome": "ok", "detail": "start-deployment of shop-api", "elapsed_ms": 410,
+                 "began_ms": 1, "ended_ms": 2}
             ])
         );
         assert_eq!(report["checks"][0]["hint"], "create it with --create-repository");
@@ -160,7 +164,7 @@ mod tests {
         assert_eq!(report["retries"][0]["cause"], "connection reset by peer");
         let verification = &report["verification"];
         assert_eq!(verification["probes"][0]["detail"], "connection refused");
-        assert_eq!(verification["exit"], json!({"exit_code": 137, "out_of_memory": true}));
+        assert_eq!(verification["exit"], json!({"exit_code": 137, "out_of_memory": true, "at_ms": 2}));
         assert_eq!(verification["last_lines"], json!(["starting", "loading"]));
         assert_eq!(verification["missing_secrets"], json!(["DATABASE_URL"]));
         assert_eq!(report["promotions"][0]["tag"], "live");
