@@ -12,7 +12,7 @@ use self::{
     reading::Reading,
     series::Point,
     shape::{
-        Check, Copy, Exit, Identity, LogEntry, Mirror, Operation, Probe, Promotion, Request, Resumption, Retry,
+        Check, ContainerEnd, Copy, Identity, LogEntry, Mirror, Operation, Probe, Promotion, Request, Resumption, Retry,
         StageEntry, StatusEntry, Verification,
     },
 };
@@ -134,7 +134,7 @@ impl Document {
             }
             Event::LogLine { source, line } => self.log(source, line, None),
             Event::LoggedLine { source, line, logged_at, .. } => {
-                self.log(source, line, Some(format!("{logged_at:.3}")))
+                self.log(source, line, Some(format!("{logged_at:.3}")));
             }
             read @ (Event::Planned(_)
             | Event::Status(_)
@@ -177,7 +177,7 @@ impl Document {
                 let now = self.elapsed_ms;
                 let verification = self.verification();
                 let at_ms = verification.began_ms.map(|began| now.saturating_sub(began));
-                verification.exit = Some(Exit { exit_code, out_of_memory, at_ms });
+                verification.exit = Some(ContainerEnd { exit_code, out_of_memory, at_ms });
             }
             verdict @ Event::Verified { .. } => self.verification().judge(verdict),
             Event::Released { verb, service_arn, operation } => {

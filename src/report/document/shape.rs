@@ -120,7 +120,7 @@ pub(in crate::report) struct Verification {
     pub(in crate::report) missing_secrets: Vec<String>,
     pub(in crate::report) stubbed_secrets: Vec<String>,
     pub(in crate::report) probes: Vec<Probe>,
-    pub(in crate::report) exit: Option<Exit>,
+    pub(in crate::report) exit: Option<ContainerEnd>,
     pub(in crate::report) last_lines: Vec<String>,
     pub(in crate::report) finding: Option<FindingReport>,
     pub(in crate::report) ready_ms: Option<u64>,
@@ -136,7 +136,7 @@ pub(in crate::report) struct Probe {
 }
 
 #[derive(Serialize)]
-pub(in crate::report) struct Exit {
+pub(in crate::report) struct ContainerEnd {
     pub(in crate::report) exit_code: i64,
     pub(in crate::report) out_of_memory: bool,
     pub(in crate::report) at_ms: Option<u64>,

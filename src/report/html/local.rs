@@ -10,7 +10,7 @@ use crate::{
     report::{
         document::{
             Document,
-            shape::{Exit, Probe, Verification},
+            shape::{ContainerEnd, Probe, Verification},
         },
         quantity::{self, count},
     },
@@ -77,7 +77,9 @@ fn strip(html: &mut Html, probes: &[Probe], verification: &Verification) {
         if allowed > 0 {
             limit(html, allowed, end);
         }
-        probes.iter().for_each(|probe| mark(html, probe, end));
+        for probe in probes {
+            mark(html, probe, end);
+        }
         verification.exit.iter().for_each(|exit| ended(html, exit, end));
     });
     html.leaf("p", &[("class", "quiet")], &legend(verification));
@@ -125,7 +127,7 @@ fn mark(html: &mut Html, probe: &Probe, end: u64) {
     });
 }
 
-fn ended(html: &mut Html, exit: &Exit, end: u64) {
+fn ended(html: &mut Html, exit: &ContainerEnd, end: u64) {
     let Some(at) = exit.at_ms else { return };
     spot(html, at, end, LINE, |html| {
         html.element("g", &[("class", "exit")], |html| {
@@ -135,7 +137,7 @@ fn ended(html: &mut Html, exit: &Exit, end: u64) {
     });
 }
 
-fn exit_told(exit: &Exit) -> String {
+fn exit_told(exit: &ContainerEnd) -> String {
     let why = if exit.out_of_memory { ", out of memory" } else { "" };
     format!("with exit code {}{why}", exit.exit_code)
 }

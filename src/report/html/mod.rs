@@ -54,7 +54,9 @@ pub(super) fn page(document: &Document) -> String {
         html.element("body", &[], |html| {
             html.element("main", &[], |html| {
                 opening::header(html, document);
-                SECTIONS.iter().for_each(|section| section(html, document));
+                for section in SECTIONS {
+                    section(html, document);
+                }
             });
             html.element("footer", &[], |html| opening::footer(html, document));
         });

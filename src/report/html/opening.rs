@@ -11,12 +11,9 @@ use crate::{
 pub(super) fn title(document: &Document) -> String {
     let target = document.target.as_ref().map_or_else(String::new, |target| format!(" to {target}"));
     let image = document.image.rsplit('/').next().unwrap_or_default();
-    let what = [&document.verb, image].iter().filter(|word| !word.is_empty()).copied().fold(String::new(), spaced);
-    cleaned(&format!("{}: {}{target}", verdict(document), if what.is_empty() { "shipgate" } else { &what }))
-}
-
-fn spaced(text: String, word: &str) -> String {
-    if text.is_empty() { word.to_owned() } else { format!("{text} {word}") }
+    let words = ["shipgate", &document.verb, image].into_iter().filter(|word| !word.is_empty());
+    let what = words.collect::<Vec<_>>().join(" ");
+    cleaned(&format!("{}: {what}{target}", verdict(document)))
 }
 
 fn verdict(document: &Document) -> String {
@@ -43,7 +40,7 @@ pub(super) fn header(html: &mut Html, document: &Document) {
 }
 
 fn run(html: &mut Html, document: &Document) {
-    html.element("strong", &[], |html| words(html, &spaced("shipgate".to_owned(), &document.verb)));
+    html.element("strong", &[], |html| words(html, &format!("shipgate {}", document.verb)));
     if let Some(began) = &document.started_at {
         html.leaf("time", &[("datetime", began)], &on_the_clock(began));
     }
@@ -79,7 +76,7 @@ fn about(html: &mut Html, document: &Document) {
 /// What made the page, and what it is.
 pub(super) fn footer(html: &mut Html, document: &Document) {
     html.element("p", &[], |html| {
-        words(html, &spaced("shipgate".to_owned(), &document.version));
+        words(html, &format!("shipgate {}", document.version));
         html.literal(". This file is all there is: it fetches nothing and runs nothing. Times are since the run began unless they say another.");
     });
 }

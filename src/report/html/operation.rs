@@ -73,7 +73,9 @@ fn phases(html: &mut Html, operation: &Operation) {
         }
     });
     table(html, "The statuses of the operation", &["Status", "Seen after#", "For#"], |html| {
-        phases.iter().for_each(|phase| row(html, phase));
+        for phase in &phases {
+            row(html, phase);
+        }
     });
 }
 

@@ -69,12 +69,8 @@ fn curve(html: &mut Html, path: &str) {
 fn path(rates: &[Rate], from: u64, to: u64, most: u64) -> String {
     let x = |rate: &Rate| scaled(rate.at_ms - from, (to - from).max(1), WIDTH);
     let y = |rate: &Rate| HEIGHT - scaled(rate.bytes_per_second, most, HEIGHT - 4);
-    let mut path = String::new();
-    for rate in rates {
-        path.push(if path.is_empty() { 'M' } else { 'L' });
-        path.push_str(&format!("{} {}", x(rate), y(rate)));
-    }
-    path
+    let points: Vec<String> = rates.iter().map(|rate| format!("{} {}", x(rate), y(rate))).collect();
+    format!("M{}", points.join("L"))
 }
 
 fn scaled(part: u64, whole: u64, length: u64) -> u64 {

@@ -33,7 +33,7 @@ fn label(at_ms: u64, step: u64) -> String {
     match at_ms {
         0 => "0".to_owned(),
         _ if step < 1_000 => format!("{seconds}.{} s", at_ms % 1000 / 100),
-        0..60_000 => format!("{seconds} s"),
+        1..60_000 => format!("{seconds} s"),
         60_000..3_600_000 if seconds % 60 == 0 => format!("{minutes} m"),
         60_000..3_600_000 => format!("{minutes}:{:02} m", seconds % 60),
         _ if minutes % 60 == 0 => format!("{} h", minutes / 60),

@@ -7,7 +7,9 @@ use crate::report::{document::Document, samples};
 
 fn page_of(run: &Run) -> String {
     let mut document = Document::new();
-    run.iter().for_each(|(at, event)| document.add(samples::moment(*at), event));
+    for (at, event) in run {
+        document.add(samples::moment(*at), event);
+    }
     super::page(&document)
 }
 
