@@ -10,6 +10,7 @@ pub mod demo;
 pub mod docker;
 pub mod domain;
 mod html;
+pub mod oidc;
 pub mod packing;
 pub mod pipeline;
 pub mod registry;

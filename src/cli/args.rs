@@ -1,10 +1,12 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
 mod copying;
+mod oidc;
 mod place;
 mod reading;
 mod rollback;
 mod sandbox;
+mod sweep;
 
 use std::path::PathBuf;
 
@@ -12,10 +14,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
     copying::{CopyArgs, MirrorArgs},
+    oidc::OidcArgs,
     place::{PlaceArgs, SecretsArgs},
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
     rollback::RollbackArgs,
     sandbox::{DemoArgs, SandboxArgs},
+    sweep::SweepArgs,
 };
 use crate::domain::secret::Secret;
 
@@ -58,6 +62,8 @@ pub enum Command {
     Copy(CopyArgs),
     /// Copy many images into the registries of several accounts and regions
     Mirror(MirrorArgs),
+    /// Remove what runs that were killed have left in the Docker engine
+    Sweep(SweepArgs),
     /// Run the embedded AWS as a server for any AWS client
     Sandbox(SandboxArgs),
     /// Watch the main job, start to end, on the sandbox and the local Docker engine
@@ -72,6 +78,12 @@ pub enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for every verb
+    Man {
+        /// The directory to write the pages to, shipgate.1, shipgate-deploy.1 and so on; it is made if it is not there
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
     /// The application that the demo's images run
     #[command(hide = true)]
@@ -255,6 +267,9 @@ pub struct TargetArgs {
     /// Have the service's log groups keep their lines for so many days
     #[arg(long, value_name = "DAYS")]
     pub log_retention_days: Option<String>,
+    /// Who is asking
+    #[command(flatten)]
+    pub oidc: OidcArgs,
 }
 
 /// What a run may do to the service. Those without a value hold for the run that they are typed for; no file has them.

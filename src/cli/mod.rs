@@ -31,6 +31,7 @@ fn in_runtime(command: Command) -> ProcessExitCode {
     match command {
         Command::Schema { mirror } => commands::schema::run(mirror).into(),
         Command::Completions { shell } => commands::completions::run(shell).into(),
+        Command::Man { dir } => commands::man::run(dir.as_deref()).into(),
         Command::Deploy(_)
         | Command::Wait(_)
         | Command::Rollback(_)
@@ -42,6 +43,7 @@ fn in_runtime(command: Command) -> ProcessExitCode {
         | Command::Verify(_)
         | Command::Copy(_)
         | Command::Mirror(_)
+        | Command::Sweep(_)
         | Command::Sandbox(_)
         | Command::Demo(_)
         | Command::DemoApp
@@ -65,11 +67,13 @@ async fn dispatch(command: Command) -> ProcessExitCode {
         Command::Verify(args) => Box::pin(commands::verify::run(args)).await.into(),
         Command::Copy(args) => Box::pin(commands::copy::run(args)).await.into(),
         Command::Mirror(args) => Box::pin(commands::mirror::run(args)).await.into(),
+        Command::Sweep(args) => Box::pin(commands::sweep::run(args)).await.into(),
         Command::Sandbox(args) => Box::pin(commands::sandbox::run(args)).await.into(),
         Command::Demo(args) => Box::pin(commands::demo::run(args)).await.into(),
         Command::DemoApp => commands::demo_app::run().await,
         Command::ProbeSidecar => commands::probe_sidecar::run().await,
         Command::Schema { mirror } => commands::schema::run(mirror).into(),
         Command::Completions { shell } => commands::completions::run(shell).into(),
+        Command::Man { dir } => commands::man::run(dir.as_deref()).into(),
     }
 }

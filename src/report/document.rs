@@ -141,7 +141,8 @@ impl Document {
             | Event::OrphanFound(_)
             | Event::LogGroupDeleted { .. }
             | Event::Printed { .. }) => self.reading.add(read),
-            Event::Heartbeat { .. } | Event::BlobSkipped { .. } => (),
+            // The verdict comes with its diagnosis.
+            Event::Heartbeat { .. } | Event::BlobSkipped { .. } | Event::Judged { .. } => (),
             Event::Notice { message } => self.notices.push(message),
             Event::Warning { message } => self.warnings.push(message),
             Event::CopyPlanned { destination, blobs, bytes, blobs_present, bytes_present } => {

@@ -90,6 +90,7 @@ impl Junit {
             | Event::ContainerStarted { .. }
             | Event::Probed { .. }
             | Event::ContainerExited { .. }
+            | Event::Judged { .. }
             | Event::Promoted { .. }
             | Event::Released { .. }
             | Event::OperationObserved { .. }

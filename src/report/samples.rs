@@ -219,6 +219,7 @@ pub(super) fn one_of_each() -> Vec<Event> {
         container(&["DATABASE_URL"]),
         probed(1, false, "connection refused", 20),
         Event::ContainerExited { exit_code: 137, out_of_memory: true },
+        Event::Judged { reason: "5 probes in a row failed: connection refused".to_owned(), within_ms: 15_000 },
         verified(false, "the container ended with exit code 137 (out of memory)", &["starting", "loading"]),
         promoted(),
         released(),
@@ -285,11 +286,12 @@ fn ordinal(event: &Event) -> usize {
         Event::Printed { .. } => 33,
         Event::Planned(_) => 34,
         Event::SmokeTested { .. } => 35,
+        Event::Judged { .. } => 36,
     }
 }
 
 #[test]
 fn the_samples_have_every_variant() {
     let seen: std::collections::BTreeSet<usize> = one_of_each().iter().map(ordinal).collect();
-    assert_eq!(seen, (0..36).collect());
+    assert_eq!(seen, (0..37).collect());
 }

@@ -8,6 +8,7 @@
 
 mod architecture;
 mod at_hand;
+mod ci;
 mod clients;
 mod copying;
 mod corpus;
@@ -22,6 +23,7 @@ mod judges;
 mod killed;
 mod load;
 mod mirror;
+mod oidc;
 mod output;
 mod page;
 mod pointing;
@@ -30,6 +32,7 @@ mod pull_through;
 mod reach;
 mod reading;
 mod refusals;
+mod release;
 mod releasing;
 mod roles;
 mod said;
