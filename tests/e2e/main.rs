@@ -38,6 +38,7 @@ mod roles;
 mod said;
 mod scenes;
 mod secrets;
+mod seen;
 mod signals;
 mod smoke;
 mod state;
