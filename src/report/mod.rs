@@ -1,8 +1,9 @@
-//! Renderers of the one event stream: a terminal, JSON lines, a report file (JSON or JUnit). They read events and know nothing else;
+//! Renderers of the one event stream: a terminal, JSON lines, CI systems, a report file. They read events and know nothing else;
 //! streams and clocks are handed to them.
 
 pub mod ci;
 mod document;
+mod html;
 pub mod json;
 mod junit;
 mod markdown;
@@ -64,7 +65,7 @@ pub enum ReportError {
         source: io::Error,
     },
     /// The report's name does not say what it is to hold.
-    #[error("a report is JSON (.json), JUnit XML (.xml) or Markdown (.md), and {} is none of them", path.display())]
+    #[error("a report is JSON (.json), JUnit XML (.xml), Markdown (.md) or HTML (.html), and {} is none of them", path.display())]
     Format {
         /// The place that was asked for.
         path: PathBuf,
@@ -103,7 +104,7 @@ impl ReportError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Stream { .. } | Self::Step { .. } => None,
-            Self::Format { .. } => Some("name the file report.json, report.xml or report.md".to_owned()),
+            Self::Format { .. } => Some("name the file report.json, report.xml, report.md or report.html".to_owned()),
             Self::File { .. } => Some("name a file in a folder that exists and can be written".to_owned()),
         }
     }

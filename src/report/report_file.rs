@@ -1,4 +1,4 @@
-//! `--report FILE`: the whole run as one document, JSON, JUnit XML or Markdown by the file's extension, written when the run ends,
+//! `--report FILE`: the whole run as one document, JSON, JUnit XML, Markdown or HTML by the file's extension, written when the run ends,
 //! however it ends.
 
 use std::{
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Moment, Renderer, ReportError, ci::Outputs, document::Document, junit::Junit, markdown};
+use super::{Moment, Renderer, ReportError, ci::Outputs, document::Document, html, junit::Junit, markdown};
 use crate::domain::event::Event;
 
 /// A file has more room than a CI system's page, and is to be read all the same.
@@ -24,6 +24,7 @@ enum Content {
     Json(Box<Document>),
     Junit(Box<Junit>),
     Markdown(Box<Document>),
+    Html(Box<Document>),
     Dotenv(Box<Outputs>),
 }
 
@@ -33,6 +34,7 @@ impl Content {
         match path.extension()?.to_str()? {
             "json" => Some(Self::Json(Box::new(Document::new()))),
             "md" => Some(Self::Markdown(Box::new(Document::new()))),
+            "html" => Some(Self::Html(Box::new(Document::new()))),
             "xml" => Some(Self::Junit(Box::default())),
             _ => None,
         }
@@ -43,6 +45,7 @@ impl Content {
             Self::Json(document) => Ok(serde_json::to_vec_pretty(document)?),
             Self::Junit(junit) => junit.to_xml(),
             Self::Markdown(document) => Ok(markdown::of(document, MAX_MARKDOWN_BYTES).into_bytes()),
+            Self::Html(document) => Ok(html::page(document).into_bytes()),
             Self::Dotenv(outputs) => Ok(outputs.to_dotenv().into_bytes()),
         }
     }
@@ -53,7 +56,7 @@ impl ReportFile {
     /// to learn that the path was misspelt.
     ///
     /// # Errors
-    /// [`ReportError::Format`] when its extension is not `.json`, `.xml` or `.md`, [`ReportError::File`] when nothing can be
+    /// [`ReportError::Format`] when its extension is not `.json`, `.xml`, `.md` or `.html`, [`ReportError::File`] when nothing can be
     /// created beside the path.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, ReportError> {
         let path = path.into();
@@ -117,7 +120,9 @@ impl ReportFile {
 impl Renderer for ReportFile {
     fn take(&mut self, moment: Moment, event: &Event) {
         match &mut self.content {
-            Content::Json(document) | Content::Markdown(document) => document.add(moment, event),
+            Content::Json(document) | Content::Markdown(document) | Content::Html(document) => {
+                document.add(moment, event);
+            }
             Content::Junit(junit) => junit.add(moment, event),
             Content::Dotenv(outputs) => outputs.add(event),
         }
@@ -173,7 +178,8 @@ mod tests {
         assert_eq!(
             report["stages"],
             json!([
-                {"stage": "resolve", "outcome": "ok", "detail": "start-deployment of shop-api", "elapsed_ms": 410}
+                {"stage": "resolve", "outcome": "ok", "detail": "start-deployment of shop-api", "elapsed_ms": 410,
+                 "began_ms": 1, "ended_ms": 2}
             ])
         );
         assert_eq!(report["checks"][0]["hint"], "create it with --create-repository");
@@ -182,7 +188,7 @@ mod tests {
         assert_eq!(report["retries"][0]["cause"], "connection reset by peer");
         let verification = &report["verification"];
         assert_eq!(verification["probes"][0]["detail"], "connection refused");
-        assert_eq!(verification["exit"], json!({"exit_code": 137, "out_of_memory": true}));
+        assert_eq!(verification["exit"], json!({"exit_code": 137, "out_of_memory": true, "at_ms": 2}));
         assert_eq!(verification["last_lines"], json!(["starting", "loading"]));
         assert_eq!(verification["missing_secrets"], json!(["DATABASE_URL"]));
         assert_eq!(report["promotions"][0]["tag"], "live");

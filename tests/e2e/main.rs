@@ -8,6 +8,7 @@
 
 mod architecture;
 mod at_hand;
+mod browser;
 mod ci;
 mod clients;
 mod copying;
@@ -34,6 +35,7 @@ mod reading;
 mod refusals;
 mod release;
 mod releasing;
+mod report_page;
 mod roles;
 mod said;
 mod scenes;
