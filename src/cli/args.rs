@@ -1,5 +1,6 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
+mod ci;
 mod copying;
 mod oidc;
 mod place;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
+    ci::CiArgs,
     copying::{CopyArgs, MirrorArgs},
     oidc::OidcArgs,
     place::{PlaceArgs, SecretsArgs},
@@ -306,9 +308,12 @@ pub struct OutputArgs {
     /// `text` for people, `json` for one event a line on standard output
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
-    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
+    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml, Markdown to a file.md [repeatable]
+    #[arg(long = "report", value_name = "FILE")]
+    pub reports: Vec<PathBuf>,
+    /// What else a CI system is told
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// Colour; `auto` heeds `NO_COLOR` and `CLICOLOR_FORCE`
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,

@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out. Everything is wired together here.
 
 pub mod args;
+mod ci;
 pub mod commands;
 mod console;
 mod signals;
@@ -21,9 +22,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ProcessExitCode {
         Err(error) => {
             // clap calls `--help` and `--version` errors too; those go to standard output and are none.
             let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Success };
-            error.print().map_or(ExitCode::Internal, |()| code).into()
+            let code = error.print().map_or(ExitCode::Internal, |()| code);
+            if code == ExitCode::Usage {
+                ci::tell_of_usage(&first_words(&error));
+            }
+            code.into()
         }
     }
+}
+
+/// What is wrong, without how it would be right: that is in the log.
+fn first_words(error: &clap::Error) -> String {
+    let told = error.render().to_string();
+    let lines = told.lines().take_while(|line| !line.trim().is_empty());
+    lines.collect::<Vec<_>>().join("\n").trim_start_matches("error: ").to_owned()
 }
 
 /// The verbs that need no runtime are answered without one.

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use self::{
     emitter::{Emitter, milliseconds},
-    origin::{BlobArrival, LogSource},
+    origin::{BlobArrival, LogSource, WrittenAt},
     stage::{Outcome, Stage},
 };
 use super::{
@@ -374,6 +374,17 @@ pub enum Event {
     Warning {
         /// The text.
         message: String,
+    },
+    /// The configuration is wrong somewhere, and so nothing is begun.
+    ConfigurationProblem {
+        /// Where, for people: `shipgate.yaml:3:5`, `--target`.
+        location: String,
+        /// Where in a file, unless it is a flag's.
+        place: Option<WrittenAt>,
+        /// What is wrong.
+        message: String,
+        /// How to mend it.
+        hint: Option<String>,
     },
     /// The run is over. Always the last event.
     RunFinished {

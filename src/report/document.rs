@@ -12,8 +12,8 @@ use self::{
     reading::Reading,
     series::Point,
     shape::{
-        Check, ContainerEnd, Copy, Identity, LogEntry, Mirror, Operation, Probe, Promotion, Request, Resumption, Retry,
-        StageEntry, StatusEntry, Verification,
+        Check, ContainerEnd, Copy, Identity, LogEntry, Mirror, Operation, Probe, Problem, Promotion, Request,
+        Resumption, Retry, StageEntry, StatusEntry, Verification,
     },
 };
 use super::{Moment, verdict};
@@ -63,6 +63,7 @@ pub(super) struct Document {
     pub(super) logs: VecDeque<LogEntry>,
     pub(super) notices: Vec<String>,
     pub(super) warnings: Vec<String>,
+    pub(super) problems: Vec<Problem>,
     #[serde(flatten)]
     pub(super) reading: Reading,
 }
@@ -101,6 +102,7 @@ impl Document {
             logs: VecDeque::new(),
             notices: Vec::new(),
             warnings: Vec::new(),
+            problems: Vec::new(),
             reading: Reading::default(),
         }
     }
@@ -192,6 +194,9 @@ impl Document {
                 let now = self.elapsed_ms;
                 let operation = self.operation(operation);
                 (operation.verdict, operation.reason, operation.ended_ms) = (Some(verdict), reason, Some(now));
+            }
+            Event::ConfigurationProblem { location, place, message, hint } => {
+                self.problems.push(Problem { location, place, message, hint });
             }
             end @ Event::RunFinished { .. } => self.end(end),
         }

@@ -6,7 +6,7 @@ use super::series::Series;
 use crate::domain::{
     account::AccountId,
     digest::Digest,
-    event::{LogSource, Outcome, Stage},
+    event::{LogSource, Outcome, Stage, WrittenAt},
     finding::FindingReport,
     health::HealthCheck,
     operation::{OperationId, OperationStatus, Verdict},
@@ -178,4 +178,13 @@ pub(in crate::report) struct LogEntry {
     pub(in crate::report) logged_at: Option<String>,
     pub(in crate::report) source: LogSource,
     pub(in crate::report) line: String,
+}
+
+/// Something that is wrong in the configuration. `place` is null for a flag.
+#[derive(Serialize)]
+pub(in crate::report) struct Problem {
+    pub(in crate::report) location: String,
+    pub(in crate::report) place: Option<WrittenAt>,
+    pub(in crate::report) message: String,
+    pub(in crate::report) hint: Option<String>,
 }

@@ -24,6 +24,10 @@ pub(super) struct Runner {
     pub(super) environment: Variables,
     /// `github`, `runner`, `vars` and what else the job has.
     pub(super) contexts: Value,
+    /// Where the action is taken from.
+    pub(super) checkout: Option<std::path::PathBuf>,
+    /// Inputs that every use of it gets.
+    pub(super) always: Map<String, Value>,
     /// Where shipgate's step is cut short.
     pub(super) cut: Option<Cut>,
     /// What all steps said.
@@ -67,6 +71,8 @@ impl Runner {
             folder,
             environment,
             contexts,
+            checkout: None,
+            always: Map::new(),
             cut: None,
             log: String::new(),
             summary: String::new(),
@@ -100,12 +106,14 @@ impl Runner {
 
     fn uses(&mut self, name: &str, step: &Value, contexts: &Value) -> Value {
         let (action, revision) = name.split_once('@').unwrap_or((name, ""));
-        if let Some(path) = action.strip_prefix("OWNER/shipgate/").or_else(|| action.strip_prefix("./")) {
-            let filled = filled(&step["with"], &Scope { contexts, standing: self.standing });
-            return self.action(&super::project().join(path), &filled);
-        }
         let is_pinned = revision.len() == 40 && revision.chars().all(|c| c.is_ascii_hexdigit());
         assert!(is_pinned, "{name} is not pinned");
+        if action == "OWNER/shipgate/github-action" {
+            let mut with = filled(&step["with"], &Scope { contexts, standing: self.standing });
+            with.extend(self.always.clone());
+            let folder = self.checkout.clone().expect("the action was checked out");
+            return self.action(&folder, &with);
+        }
         self.used.push(action.to_owned());
         json!({})
     }

@@ -16,11 +16,17 @@ use crate::world::Ran;
 /// What is no flag: which verb, where, and which program.
 const OWN: [&str; 5] = ["command", "args", "working-directory", "version", "downloads"];
 
+/// What is another CI's.
+const ELSEWHERE: [&str; 1] = ["deploy-marker"];
+
 /// The flags of `shipgate deploy`, `--file` under the name that the action gives it.
 fn flags() -> BTreeSet<String> {
     let cli = Cli::command();
     let deploy = cli.find_subcommand("deploy").unwrap().clone();
-    let long = deploy.get_arguments().filter_map(|argument| argument.get_long()).filter(|name| *name != "help");
+    let long = deploy
+        .get_arguments()
+        .filter_map(|argument| argument.get_long())
+        .filter(|name| *name != "help" && !ELSEWHERE.contains(name));
     long.map(|name| if name == "file" { "config" } else { name }.to_owned()).collect()
 }
 
@@ -54,7 +60,8 @@ fn arguments(command: &str, variables: &[(&str, &str)]) -> Ran {
 
 #[test]
 fn inputs_become_arguments_and_no_shell_reads_them() {
-    let table: [(&str, &[(&str, &str)], &[&str]); 6] = [
+    let table: [(&str, &[(&str, &str)], &[&str]); 7] = [
+        ("deploy", &[("FLAG_REPORT", "a.xml\n\nb c.md\n")], &["deploy", "--report=a.xml", "--report=b c.md"]),
         ("deploy", &[("FLAG_TARGET", ""), ("FLAG_FORCE", "false")], &["deploy"]),
         (
             "deploy",

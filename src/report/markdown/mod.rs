@@ -1,0 +1,38 @@
+//! The report as Markdown, as GitHub's step summaries, Buildkite's annotations and `--report FILE.md` have it: the verdict first,
+//! then what it is about, why, how long what took, and at last the log, folded.
+
+mod escape;
+mod parts;
+mod tail;
+
+use super::document::Document;
+
+/// What is said where something does not fit.
+const LEFT_OUT: &str = "*More is left out: there is no room for it here.*\n";
+/// Of the room, so much at most is for the log: it is the least of it.
+const TAIL_SHARE: usize = 4;
+
+/// The document, in no more than so many bytes. What does not fit is left out from the end, and that is said.
+pub(super) fn of(document: &Document, room: usize) -> String {
+    let mut text = String::new();
+    let room_for_parts = room.saturating_sub(LEFT_OUT.len() + 1);
+    let mut parts = parts::all(document);
+    parts.push(tail::of(document, room_for_parts / TAIL_SHARE));
+    let whole = parts.len();
+    let fitting = parts.into_iter().take_while(|part| {
+        let fits = text.len() + part.len() < room_for_parts;
+        if fits && !part.is_empty() {
+            text.push_str(if text.is_empty() { "" } else { "\n" });
+            text.push_str(part);
+        }
+        fits
+    });
+    if fitting.count() < whole && room > LEFT_OUT.len() {
+        text.push_str(if text.is_empty() { "" } else { "\n" });
+        text.push_str(LEFT_OUT);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
