@@ -1,6 +1,7 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
 mod copying;
+mod iam;
 mod place;
 mod reading;
 mod rollback;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
     copying::{CopyArgs, MirrorArgs},
+    iam::{IamArgs, PartArg, PolicyFormat},
     place::{PlaceArgs, SecretsArgs},
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
     rollback::RollbackArgs,
@@ -52,6 +54,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Write a configuration for a service that exists
     Init(InitArgs),
+    /// Print the least-privilege policies that the configuration asks for, without asking AWS
+    Iam(Box<IamArgs>),
     /// Check one image in a local container under App Runner's rules; without AWS, or with a service's settings
     Verify(VerifyArgs),
     /// Copy one image from any registry to any others

@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod mask;
 pub mod mutability;
 pub mod operation;
+pub mod permissions;
 pub mod pull_through;
 pub mod reach;
 pub mod reason;
