@@ -7,8 +7,6 @@ mod json;
 mod node;
 mod roles;
 mod terraform;
-#[cfg(test)]
-mod tests;
 mod yaml;
 
 use super::{

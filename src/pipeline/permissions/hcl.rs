@@ -10,7 +10,7 @@ pub(super) const JOB: &str = "ci_principal_arn";
 pub(super) fn expression(node: &Node, depth: usize) -> String {
     match node {
         Node::Text(text) => quoted(text),
-        Node::Template(template) => format!("\"{template}\""),
+        Node::Template(template) => alone(template).map_or_else(|| format!("\"{template}\""), str::to_owned),
         Node::Number(number) => number.to_string(),
         Node::Unknown(Unknown::JobPrincipal) => format!("var.{JOB}"),
         Node::List(nodes) if nodes.len() == 1 && is_short(&nodes[0]) => format!("[{}]", expression(&nodes[0], depth)),
@@ -21,6 +21,11 @@ pub(super) fn expression(node: &Node, depth: usize) -> String {
             format!("{{\n{}{}}}", attributes(&members, depth + 1), "  ".repeat(depth))
         }
     }
+}
+
+/// The expression of a template that is nothing else.
+fn alone(template: &str) -> Option<&str> {
+    template.strip_prefix("${")?.strip_suffix('}').filter(|inner| !inner.contains(['{', '}']))
 }
 
 fn is_short(node: &Node) -> bool {

@@ -129,6 +129,8 @@ fn trust(role: &Role<'_>) -> String {
         subject: "${var.ci_oidc_subject}",
     };
     let by_token = encoded(&trust_by_token(role.trust, role.partition(), &words));
+    // Where the first of two ends, `terraform fmt` indents it like what goes on.
+    let plain = plain.strip_suffix("\n  })").map_or_else(|| plain.clone(), |head| format!("{head}\n    }})"));
     format!("var.ci_oidc_subject == \"\" ? {plain} : {by_token}")
 }
 
