@@ -40,6 +40,7 @@ mod roles;
 mod said;
 mod scenes;
 mod secrets;
+mod seen;
 mod signals;
 mod smoke;
 mod state;

@@ -28,7 +28,7 @@ fn a_deployment_that_succeeds() {
     let digest = world.push("v1", &[]);
     let mut page = Page::open(&deployed(&world, "v1", 0, &[]));
     assert_eq!(page.text("h1"), "success");
-    assert_eq!(page.text("title"), "success: shipgate deploy api:v1 to prod");
+    assert_eq!(page.text("head title"), "success: shipgate deploy api:v1 to prod");
     let about = page.text(".verdict dl");
     for told in [digest.as_str(), &world.service().unwrap().2, "Exit code0", "Targetprod"] {
         assert!(about.contains(told), "{told}: {about}");

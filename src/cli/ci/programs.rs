@@ -11,6 +11,9 @@ use tokio::{
     process::{Child, Command},
 };
 
+/// Tokens are longer than words.
+const LONG_WORD: usize = 32;
+
 /// Runs a program to its end, which is waited for so long. Its standard output is nobody's; its last line of talk is in the
 /// error. No argument may be confidential: other processes can see them.
 ///
@@ -57,8 +60,14 @@ async fn feed(mut child: Child, input: Option<&str>) -> io::Result<Output> {
 
 fn last_line(talk: &[u8]) -> String {
     let talk = String::from_utf8_lossy(talk);
-    let shown = |line: &str| line.chars().filter(|c| !c.is_control()).take(200).collect::<String>();
-    talk.lines().rev().find(|line| !line.trim().is_empty()).map(|line| format!(": {}", shown(line))).unwrap_or_default()
+    let last = talk.lines().rev().find(|line| !line.trim().is_empty());
+    last.map(|line| format!(": {}", shown(line))).unwrap_or_default()
+}
+
+/// Without what acts on a terminal, and without words as long as a token of the system.
+fn shown(line: &str) -> String {
+    let plain: String = line.chars().filter(|c| !c.is_control()).take(300).collect();
+    plain.split(' ').map(|word| if word.len() >= LONG_WORD { "…" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -73,8 +82,10 @@ mod tests {
     async fn a_program_is_given_its_input_and_waited_for() {
         let script = |text: &'static str| ["-c", text];
         assert_eq!(run("sh", &script("test \"$(cat)\" = given"), Some("given"), LONG).await, Ok(()));
-        let refused = run("sh", &script("echo one >&2; echo 'not \u{1b}[31mallowed' >&2; exit 3"), None, LONG).await;
-        assert_eq!(refused, Err("sh -c ended with exit status: 3: not [31mallowed".to_owned()));
+        let refused =
+            run("sh", &script("echo one >&2; echo 'not \u{1b}[31mallowed' $(printf %040d 7) >&2; exit 3"), None, LONG)
+                .await;
+        assert_eq!(refused, Err("sh -c ended with exit status: 3: not [31mallowed …".to_owned()));
         let unread = run("sh", &script("exit 0"), Some(&"x".repeat(1 << 20)), LONG).await;
         assert_eq!(unread, Ok(()));
         let absent = run("shipgate-no-such-program", &[], None, LONG).await;

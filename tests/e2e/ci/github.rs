@@ -190,7 +190,7 @@ impl Runner {
 pub(super) fn filled(mapping: &Value, scope: &Scope<'_>) -> Map<String, Value> {
     let text = |value: &Value| match value {
         Value::String(text) => scope.fill(text),
-        other => other.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     };
     let pairs = mapping.as_object().into_iter().flatten();
     pairs.map(|(name, value)| (name.clone(), Value::String(text(value)))).collect()
