@@ -2,6 +2,7 @@
 
 mod ci;
 mod copying;
+mod iam;
 mod oidc;
 mod place;
 mod reading;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::{
     ci::CiArgs,
     copying::{CopyArgs, MirrorArgs},
+    iam::{IamArgs, PartArg, PolicyFormat},
     oidc::OidcArgs,
     place::{PlaceArgs, SecretsArgs},
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
@@ -58,6 +60,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Write a configuration for a service that exists
     Init(InitArgs),
+    /// Print the least-privilege policies that the configuration asks for, without asking AWS
+    Iam(Box<IamArgs>),
     /// Check one image in a local container under App Runner's rules; without AWS, or with a service's settings
     Verify(VerifyArgs),
     /// Copy one image from any registry to any others
@@ -308,7 +312,7 @@ pub struct OutputArgs {
     /// `text` for people, `json` for one event a line on standard output
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
-    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml, Markdown to a file.md [repeatable]
+    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml, Markdown to a file.md, a page to a file.html [repeatable]
     #[arg(long = "report", value_name = "FILE")]
     pub reports: Vec<PathBuf>,
     /// What else a CI system is told

@@ -17,7 +17,6 @@ pub struct Outputs {
     exit_code: Option<ExitCode>,
     digest: Option<Digest>,
     repositories: BTreeSet<String>,
-    promoted: Option<String>,
     tags: BTreeSet<String>,
     service_arn: Option<String>,
     service_url: Option<String>,
@@ -37,12 +36,12 @@ impl Outputs {
         if let Event::ImageResolved { digest, .. } = event {
             self.digest = Some(digest.clone());
         } else if let Event::CopyPlanned { destination, .. } | Event::CopyFailed { destination, .. } = event {
-            self.repositories.insert(destination.clone());
+            self.repositories.insert(repository_of(destination).to_owned());
         } else if let Event::CopyFinished { destination, tag, .. } = event {
-            self.repositories.insert(destination.clone());
+            self.repositories.insert(repository_of(destination).to_owned());
             self.tags.extend(tag.clone());
         } else if let Event::Promoted { repository, tag, .. } = event {
-            self.promoted = Some(repository.clone());
+            self.repositories = BTreeSet::from([repository_of(repository).to_owned()]);
             self.tags = BTreeSet::from([tag.clone()]);
         } else if let Event::Released { service_arn, operation, .. } = event {
             (self.service_arn, self.operation) = (Some(service_arn.clone()), Some(operation.clone()));
@@ -65,14 +64,11 @@ impl Outputs {
 
     /// Names and values of what is known. A repository's and a tag's only where there is one: a copy may have many.
     fn known(&self) -> Vec<(&'static str, String)> {
-        let repository = self.promoted.as_ref().or_else(|| only(&self.repositories));
-        // Without the host: that has the account's id in it, and GitHub drops an output with masked text.
-        let path = repository.and_then(|repository| repository.split_once('/')).map(|(_, path)| path);
         let all = [
             ("status", self.exit_code.map(|code| verdict::word(code).to_owned())),
             ("exit-code", self.exit_code.map(|code| code.number().to_string())),
             ("image-digest", self.digest.as_ref().map(ToString::to_string)),
-            ("repository", path.map(|path| without_tag(path).to_owned())),
+            ("repository", only(&self.repositories).cloned()),
             ("tag", only(&self.tags).cloned()),
             ("service-arn", self.service_arn.clone()),
             ("service-url", self.service_url.clone()),
@@ -120,7 +116,9 @@ fn only(set: &BTreeSet<String>) -> Option<&String> {
     set.first().filter(|_| set.len() == 1)
 }
 
-/// A destination that failed is named with its tag.
-fn without_tag(path: &str) -> &str {
+/// The repository of `HOST/REPOSITORY` or `HOST/REPOSITORY:TAG`. Without the host: that has the account's id in it, and GitHub
+/// drops an output with masked text.
+fn repository_of(destination: &str) -> &str {
+    let path = destination.split_once('/').map_or(destination, |(_, path)| path);
     path.split_once(':').map_or(path, |(path, _)| path)
 }

@@ -20,6 +20,8 @@ const BAR_CELLS: u64 = 20;
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 /// A table of more rows is for another file.
 const MAX_ROWS: usize = 200;
+/// Causes are few, but for a mirror with many destinations.
+const MAX_CAUSES: usize = 50;
 
 pub(super) fn all(document: &Document) -> Vec<String> {
     vec![
@@ -80,6 +82,9 @@ fn why(document: &Document) -> String {
         [head].into_iter().chain(finding.evidence.iter().map(|line| format!("- {line}")))
     }));
     lines.extend(document.reason.iter().flat_map(|reason| reason.details()));
+    let more = lines.len().saturating_sub(MAX_CAUSES);
+    lines.truncate(MAX_CAUSES);
+    lines.extend((more > 0).then(|| format!("… and {more} more")));
     let mut why = String::new();
     if !lines.is_empty() {
         why.push_str(&format!("**Why**\n\n{}", fenced("text", &lines)));

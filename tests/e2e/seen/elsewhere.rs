@@ -43,7 +43,8 @@ fn gitlab_has_sections_and_a_dotenv_report() {
     let ran = run_with(&world, &[("GITLAB_CI", "true")], &arguments);
     assert_eq!(ran.code, 0, "{}", ran.said());
     let sections = |what: &str| {
-        let marks = ran.stderr.split(&format!("\u{1b}[0Ksection_{what}:")).skip(1);
+        let mark = format!("\u{1b}[0Ksection_{what}:");
+        let marks = ran.stderr.split(&mark).skip(1);
         let name = |rest: &str| rest.split(['[', '\r']).next().unwrap().split_once(':').unwrap().1.to_owned();
         marks.map(name).collect::<Vec<_>>()
     };
