@@ -5,7 +5,7 @@ set -euo pipefail
 # With a value, and without: the flags of `shipgate deploy`, under the names they have there.
 values='file target image registry-role registry-external-id role external-id service region repository tag via access-role
     instance-role cpu memory port stay gate-timeout log-retention-days if-busy busy-timeout auto-deployments identifier secrets
-    secrets-file output report color'
+    secrets-file oidc oidc-audience oidc-token-variable output dotenv color'
 switches='create-repository no-verify force resume recreate'
 
 fail() {
@@ -43,6 +43,9 @@ for name in $values; do
     [ "$ACTION_COMMAND/$name" != verify/image ] || continue
     arguments+=("--$name=$value")
 done
+while IFS= read -r file; do
+    [ -z "$file" ] || arguments+=("--report=$file")
+done <<<"$(input report)"
 for name in $switches; do
     case $(input "$name") in
     true) arguments+=("--$name") ;;

@@ -2,6 +2,7 @@
 
 mod ci;
 mod copying;
+mod iam;
 mod oidc;
 mod place;
 mod reading;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::{
     ci::CiArgs,
     copying::{CopyArgs, MirrorArgs},
+    iam::{IamArgs, PartArg, PolicyFormat},
     oidc::OidcArgs,
     place::{PlaceArgs, SecretsArgs},
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
@@ -58,6 +60,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Write a configuration for a service that exists
     Init(InitArgs),
+    /// Print the least-privilege policies that the configuration asks for, without asking AWS
+    Iam(Box<IamArgs>),
     /// Check one image in a local container under App Runner's rules; without AWS, or with a service's settings
     Verify(VerifyArgs),
     /// Copy one image from any registry to any others

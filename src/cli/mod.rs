@@ -52,6 +52,7 @@ fn in_runtime(command: Command) -> ProcessExitCode {
         | Command::Logs(_)
         | Command::Export(_)
         | Command::Init(_)
+        | Command::Iam(_)
         | Command::Verify(_)
         | Command::Copy(_)
         | Command::Mirror(_)
@@ -76,6 +77,7 @@ async fn dispatch(command: Command) -> ProcessExitCode {
         Command::Logs(args) => Box::pin(commands::logs::run(args)).await.into(),
         Command::Export(args) => Box::pin(commands::export::run(args)).await.into(),
         Command::Init(args) => Box::pin(commands::init::run(args)).await.into(),
+        Command::Iam(args) => Box::pin(commands::iam::run(*args)).await.into(),
         Command::Verify(args) => Box::pin(commands::verify::run(args)).await.into(),
         Command::Copy(args) => Box::pin(commands::copy::run(args)).await.into(),
         Command::Mirror(args) => Box::pin(commands::mirror::run(args)).await.into(),

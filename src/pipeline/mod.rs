@@ -1,6 +1,7 @@
 //! The pipeline: what is going to happen (`plan`), the order it happens in (`deploy`), how it can fail (`failure`), how
 //! it is told (`narrator`), how it is stopped (`cancellation`). `copying`, `mirror` and `verifying` are orders of
-//! their own; `returning` goes back to the version before; `planning`, `status`, `logs`, `orphans`, `export` and `init` read.
+//! their own; `returning` goes back to the version before; `planning`, `status`, `logs`, `orphans`, `export` and `init` read;
+//! `permissions` only writes.
 
 pub mod cancellation;
 pub mod checking;
@@ -8,11 +9,13 @@ pub mod copying;
 pub mod deploy;
 pub mod export;
 pub mod failure;
+mod hcl;
 pub mod init;
 pub mod logs;
 pub mod mirror;
 pub mod narrator;
 pub mod orphans;
+pub mod permissions;
 pub mod plan;
 pub mod planning;
 mod preparing;

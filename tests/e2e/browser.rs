@@ -92,9 +92,13 @@ impl Browser {
         self.wait_for(&format!("location.href === {} && document.readyState === 'complete'", Value::from(address)));
     }
 
-    /// A picture of the whole page, as PNG in base64. Without scrollbars: what is at the edge is the page's.
-    pub(crate) fn picture(&mut self) -> String {
+    /// Without scrollbars what is at the edge is the page's.
+    pub(crate) fn hide_scrollbars(&mut self) {
         self.order("Emulation.setScrollbarsHidden", &json!({ "hidden": true }));
+    }
+
+    /// A picture of the whole page, as PNG in base64.
+    pub(crate) fn picture(&mut self) -> String {
         let size = self.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollHeight]");
         let clip = json!({"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1});
         let taken = self.order("Page.captureScreenshot", &json!({"captureBeyondViewport": true, "clip": clip}));

@@ -5,13 +5,19 @@ mod buildkite;
 mod circleci;
 mod cloud;
 mod codebuild;
+mod covered;
+mod declared;
 mod expression;
 mod github;
 mod gitlab;
 mod job;
+mod lints;
+mod pages;
 mod release;
 mod shell;
 mod stage;
+mod terraform;
+mod workflows;
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-"""What CloudFormation would make of a template: its roles and repositories, as the sandbox's seed has them.
+"""What CloudFormation would make of a template: its roles and repositories, as the sandbox's seed has them,
+and services and log groups as they are declared.
 
     cloudformation.py TEMPLATE ACCOUNT REGION [NAME=VALUE …]
 
@@ -126,7 +127,13 @@ class Stack:
                     "tag_mutability": properties["ImageTagMutability"],
                     **({"policy": properties["RepositoryPolicyText"]} if "RepositoryPolicyText" in properties else {}),
                 })
-        return {"roles": roles, "repositories": repositories}
+        others = ("AWS::AppRunner::Service", "AWS::Logs::LogGroup")
+        declared = {
+            name: self.resolve(resource["Properties"])
+            for name, resource in self.template["Resources"].items()
+            if resource["Type"] in others
+        }
+        return {"roles": roles, "repositories": repositories, "declared": declared}
 
 
 def main():

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod demo_app;
 pub mod deploy;
 pub mod export;
+pub mod iam;
 pub mod init;
 pub mod logs;
 pub mod man;

@@ -63,6 +63,7 @@ impl Page {
     pub(super) fn open(file: &Path) -> Self {
         let address = format!("file://{}", file.display());
         let mut browser = Browser::start();
+        browser.hide_scrollbars();
         browser.read(&address);
         Self { browser, address }
     }

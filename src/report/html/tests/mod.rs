@@ -18,6 +18,9 @@ fn readable(page: &str) -> String {
     let (_, body) = rest.split_once("</style>").unwrap();
     let mut text = format!("{head}<style>…</style>{body}");
     for block in [
+        "<meta",
+        "<title",
+        "<style",
         "<header",
         "<section",
         "<footer",

@@ -16,11 +16,17 @@ use crate::world::Ran;
 /// What is no flag: which verb, where, and which program.
 const OWN: [&str; 5] = ["command", "args", "working-directory", "version", "downloads"];
 
+/// What is another CI's.
+const ELSEWHERE: [&str; 1] = ["deploy-marker"];
+
 /// The flags of `shipgate deploy`, `--file` under the name that the action gives it.
 fn flags() -> BTreeSet<String> {
     let cli = Cli::command();
     let deploy = cli.find_subcommand("deploy").unwrap().clone();
-    let long = deploy.get_arguments().filter_map(|argument| argument.get_long()).filter(|name| *name != "help");
+    let long = deploy
+        .get_arguments()
+        .filter_map(|argument| argument.get_long())
+        .filter(|name| *name != "help" && !ELSEWHERE.contains(name));
     long.map(|name| if name == "file" { "config" } else { name }.to_owned()).collect()
 }
 
@@ -52,9 +58,13 @@ fn arguments(command: &str, variables: &[(&str, &str)]) -> Ran {
     run.envs(variables.iter().copied()).output().unwrap().into()
 }
 
+/// The command, the variables of the step, and the arguments that come of them.
+type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+
 #[test]
 fn inputs_become_arguments_and_no_shell_reads_them() {
-    let table: [(&str, &[(&str, &str)], &[&str]); 6] = [
+    let table: [Case; 7] = [
+        ("deploy", &[("FLAG_REPORT", "a.xml\n\nb c.md\n")], &["deploy", "--report=a.xml", "--report=b c.md"]),
         ("deploy", &[("FLAG_TARGET", ""), ("FLAG_FORCE", "false")], &["deploy"]),
         (
             "deploy",
@@ -76,7 +86,7 @@ fn inputs_become_arguments_and_no_shell_reads_them() {
     ];
     for (command, variables, expected) in table {
         let ran = arguments(command, variables);
-        let expected: String = expected.iter().map(|word| format!("[{word}]\n")).collect();
+        let expected = format!("[{}]\n", expected.join("]\n["));
         assert_eq!((ran.code, ran.stdout.as_str()), (0, expected.as_str()), "{variables:?} {}", ran.stderr);
     }
 }

@@ -8,6 +8,7 @@ add() { [ -z "$2" ] || arguments+=("--$1=$2"); }
 add file "$PARAM_CONFIG"
 add target "$PARAM_TARGET"
 add report "$PARAM_REPORT"
+add deploy-marker "$PARAM_DEPLOY_MARKER"
 if [ "$PARAM_COMMAND" != verify ]; then
     add image "$PARAM_IMAGE"
 fi
