@@ -3,6 +3,8 @@
 pub(super) mod reading;
 pub(super) mod series;
 pub(super) mod shape;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
