@@ -33,7 +33,7 @@ fn a_deployment_leaves_its_outputs_and_a_summary() {
     for (name, value) in expected {
         assert_eq!(outputs[name], value, "{outputs:#}");
     }
-    assert_eq!(outputs["operation-id"].as_str().unwrap().len(), 32, "{outputs:#}");
+    assert_eq!(outputs["operation-id"].as_str().unwrap().replace('-', "").len(), 32, "{outputs:#}");
     assert_eq!(outputs.as_object().unwrap().len(), 9, "{outputs:#}");
 
     let page = step.summary();
@@ -151,7 +151,7 @@ fn a_command_line_that_cannot_be_read_leaves_outputs_too() {
         let outputs = step.outputs();
         assert_eq!((&outputs["status"], &outputs["exit-code"]), (&"usage-error".into(), &"2".into()));
         let errors = judged::commands(&step.log(&ran), "error");
-        assert!(errors.len() == 1 && errors[0].contains(arguments[1].trim_end_matches(".json")), "{errors:?}");
+        assert!(errors.len() == 1 && errors[0].contains(arguments.last().unwrap()), "{errors:?}");
         assert!(step.summary()["headings"][0].as_str().unwrap().contains("usage error"));
     }
 }

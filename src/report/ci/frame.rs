@@ -36,6 +36,7 @@ pub struct Frame {
     syntax: Syntax,
     nonces: Nonces,
     annotations: Annotations,
+    deploys: bool,
     running: Vec<Stage>,
     group: Option<Group>,
     /// What has ended, and is told when the group ends.
@@ -60,6 +61,7 @@ impl Frame {
             syntax,
             nonces,
             annotations: Annotations::new(workspace),
+            deploys: false,
             running: Vec::new(),
             group: None,
             held: Vec::new(),
@@ -71,6 +73,9 @@ impl Frame {
     /// The lines of an event, with what belongs before and after them. Some are kept for later.
     pub fn around(&mut self, at: Timestamp, event: &Event, lines: Vec<String>) -> Vec<String> {
         self.annotations.add(event);
+        if let Event::RunStarted { verb, .. } = event {
+            self.deploys = verb == "deploy";
+        }
         if let Event::StageStarted { stage } = event {
             self.begin(*stage, at);
             self.inside(lines)
@@ -126,7 +131,7 @@ impl Frame {
     fn open(&mut self) -> Vec<String> {
         let Some(group) = self.group.as_mut().filter(|group| !group.is_open) else { return Vec::new() };
         (group.is_open, self.ever_opened) = (true, true);
-        let title = self.running.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        let title = title(&self.running, self.deploys);
         vec![self.syntax.opening(&title, &group.name, group.began)]
     }
 
@@ -187,6 +192,15 @@ impl Syntax {
             Self::Buildkite => None,
         }
     }
+}
+
+/// What a group is called. A deployment both copies and verifies, though the first line of the one may come a moment before the
+/// other has begun.
+fn title(running: &[Stage], deploys: bool) -> String {
+    if deploys && running.iter().any(|stage| matches!(stage, Stage::Copy | Stage::Verify)) {
+        return "copy and verify".to_owned();
+    }
+    running.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
 
 /// Whether the lines of an event are the output of a container or of the cloud.

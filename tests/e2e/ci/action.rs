@@ -3,7 +3,7 @@
 mod inputs;
 mod program;
 
-use std::{fs, path::Path};
+use std::{fs, io::Write as _, path::Path, time::Duration};
 
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -79,11 +79,31 @@ fn a_deployment_is_green() {
     let world = World::new();
     let digest = world.push("v1", &[]);
     let mut runner = runner_in(&world, "v1");
-    let _outputs = act(&mut runner, &[("target", "prod")]);
+    let outputs = act(&mut runner, &[("target", "prod"), ("report", "report.json")]);
     assert_eq!(runner.standing, Standing::Well, "{}", runner.log);
+    assert_eq!(outputs["report"], "report.json");
     assert_eq!(world.answer(), "200 v1");
     assert_eq!(world.tag(LIVE), Some(digest));
     assert_eq!(runner.code("Sweep"), Some(0), "{:?}", runner.codes);
+    print_overhead(&runner);
+}
+
+/// What the action costs besides shipgate's own time, which is the report's. Past the capture of tests: it is for people, and the test is
+/// none of it.
+fn print_overhead(runner: &Runner) {
+    let report = fs::read_to_string(runner.workspace().join("report.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let own = Duration::from_millis(report["elapsed_ms"].as_u64().unwrap());
+    let all: Duration = runner.times.iter().map(|(_, time)| *time).sum();
+    let steps: Vec<String> =
+        runner.times.iter().map(|(name, time)| format!("{name} {:.2} s", time.as_secs_f64())).collect();
+    let besides = all.saturating_sub(own).as_secs_f64();
+    let told = format!(
+        "\nthe action takes {besides:.2} s besides shipgate's own {:.2} s: {}\n",
+        own.as_secs_f64(),
+        steps.join(", ")
+    );
+    std::io::stderr().write_all(told.as_bytes()).unwrap();
 }
 
 #[test]

@@ -12,9 +12,9 @@ use super::project;
 const EXERCISED: &[(&str, &str)] = &[
     ("github-action/README.md", "ci/pages.rs"),
     ("github-action/action.yml", "ci/action.rs"),
-    ("github-action/checksums.txt", "ci/action/program.rs"),
-    ("github-action/choose.sh", "ci/action/program.rs"),
-    ("github-action/get.sh", "ci/action/program.rs"),
+    ("github-action/checksums.txt", "ci/action.rs"),
+    ("github-action/choose.sh", "ci/action.rs"),
+    ("github-action/get.sh", "ci/action.rs"),
     ("github-action/install.sh", "ci/action.rs"),
     ("github-action/run.sh", "ci/action/inputs.rs"),
     ("github-action/sweep.sh", "ci/action.rs"),

@@ -1,7 +1,12 @@
 //! GitHub's runner, as far as the action and the examples need one: steps in their order, files for what they write, a composite
 //! action's inputs, and cancellation. Checkouts and caches of other actions are taken as done.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -38,6 +43,8 @@ pub(super) struct Runner {
     pub(super) standing: Standing,
     /// The exit codes of the steps that ran, by name.
     pub(super) codes: Vec<(String, i32)>,
+    /// How long they took.
+    pub(super) times: Vec<(String, Duration)>,
     /// The actions of others that would have been used.
     pub(super) used: Vec<String>,
 }
@@ -78,6 +85,7 @@ impl Runner {
             summary: String::new(),
             standing: Standing::Well,
             codes: Vec::new(),
+            times: Vec::new(),
             used: Vec::new(),
         }
     }
@@ -159,6 +167,7 @@ impl Runner {
         // A path is meant from the workspace, and one from the root replaces it.
         command.current_dir(self.workspace().join(directory));
         let name = step["name"].as_str().unwrap_or(text).to_owned();
+        let begun = Instant::now();
         let ended = run(&mut command, &environment, self.cut.filter(|_| name == "shipgate"));
         self.log.push_str(&ended.log);
         self.standing = match (self.standing, ended.code) {
@@ -166,6 +175,7 @@ impl Runner {
             (Standing::Well, code) if code != 0 => Standing::Failed,
             (standing, _) => standing,
         };
+        self.times.push((name.clone(), begun.elapsed()));
         self.codes.push((name, ended.code));
         files.read(&mut self.summary)
     }
@@ -180,7 +190,7 @@ impl Runner {
 pub(super) fn filled(mapping: &Value, scope: &Scope<'_>) -> Map<String, Value> {
     let text = |value: &Value| match value {
         Value::String(text) => scope.fill(text),
-        other => other.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     };
     let pairs = mapping.as_object().into_iter().flatten();
     pairs.map(|(name, value)| (name.clone(), Value::String(text(value)))).collect()

@@ -24,7 +24,7 @@ pub(super) const HOSTILE: [&str; 9] = [
     "##[add-mask]shop-api",
     "</details><script>alert(1)</script>",
     "``` and `````` and ~~~ | [a](javascript:b) ![i](https://example.com/x.png) <img src=x onerror=y>",
-    "\u{1b}[31mred\u{1b}[0m\u{1b}]8;;https://example.com\u{7}link\u{1b}]8;;\u{7}",
+    "\u{1b}[31mred\u{1b}[0m and \u{1b}[2J\u{1b}[1;1Hhome",
     "status<<x",
 ];
 
@@ -136,7 +136,7 @@ pub(super) fn commands(log: &Value, name: &str) -> Vec<String> {
 /// What the terminal shows of a hostile line: without what acts on it.
 fn shown(line: &str) -> String {
     match line {
-        _ if line.starts_with('\u{1b}') => "redlink".to_owned(),
+        _ if line.starts_with('\u{1b}') => "red and home".to_owned(),
         _ => line.replace("##[", "# #["),
     }
 }

@@ -58,9 +58,12 @@ fn arguments(command: &str, variables: &[(&str, &str)]) -> Ran {
     run.envs(variables.iter().copied()).output().unwrap().into()
 }
 
+/// The command, the variables of the step, and the arguments that come of them.
+type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+
 #[test]
 fn inputs_become_arguments_and_no_shell_reads_them() {
-    let table: [(&str, &[(&str, &str)], &[&str]); 7] = [
+    let table: [Case; 7] = [
         ("deploy", &[("FLAG_REPORT", "a.xml\n\nb c.md\n")], &["deploy", "--report=a.xml", "--report=b c.md"]),
         ("deploy", &[("FLAG_TARGET", ""), ("FLAG_FORCE", "false")], &["deploy"]),
         (
@@ -83,7 +86,7 @@ fn inputs_become_arguments_and_no_shell_reads_them() {
     ];
     for (command, variables, expected) in table {
         let ran = arguments(command, variables);
-        let expected: String = expected.iter().map(|word| format!("[{word}]\n")).collect();
+        let expected = format!("[{}]\n", expected.join("]\n["));
         assert_eq!((ran.code, ran.stdout.as_str()), (0, expected.as_str()), "{variables:?} {}", ran.stderr);
     }
 }
