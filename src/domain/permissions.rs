@@ -179,7 +179,8 @@ impl Permissions {
     pub fn of(mut self, parts: &[Part]) -> Self {
         self.identities.retain(|policy| parts.contains(&policy.part));
         let has_policy = |trust: &TrustPolicy| {
-            self.identities.iter().any(|policy| policy.role.as_ref() == Some(&trust.role)) || parts.contains(&trust.part)
+            self.identities.iter().any(|policy| policy.role.as_ref() == Some(&trust.role))
+                || parts.contains(&trust.part)
         };
         self.trusts.retain(has_policy);
         self.repositories.retain(|_| parts.contains(&Part::RepositoryPolicy));

@@ -16,7 +16,8 @@ pub(super) fn attributes(members: &[(String, String)], depth: usize) -> String {
 
 /// A block of attributes.
 pub(super) fn block(header: &str, members: &[(&str, String)]) -> String {
-    let members: Vec<(String, String)> = members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let members: Vec<(String, String)> =
+        members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     format!("{header} {{\n{}}}\n", attributes(&members, 1))
 }
 

@@ -40,12 +40,7 @@ pub enum Language {
 /// # Errors
 /// None, so far: it is a run like any other.
 #[expect(clippy::result_large_err, reason = "made once in a run")]
-pub fn print(
-    run: &Run,
-    deployment: &Deployment,
-    parts: &[Part],
-    language: Language,
-) -> Result<Deployed, Failure> {
+pub fn print(run: &Run, deployment: &Deployment, parts: &[Part], language: Language) -> Result<Deployed, Failure> {
     let permissions = derive(&needs(deployment));
     let permissions = if parts.is_empty() { permissions } else { permissions.of(parts) };
     for message in &permissions.unknown {

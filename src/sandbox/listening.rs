@@ -22,8 +22,9 @@ use super::{
     Options, SandboxError, apprunner::AppRunner, cloud::Cloud, control, control::calls::Calls, directory::Directory,
     ecr::caching::rules::Rules, ecr::rate::Rate, ecr::store::Store, ecr::tokens::Tokens, ecr::upload::Uploads,
     faults::Faults, identities::Identities, logs::store::LogStore, parameters::store::ParameterStore, registry,
-    registry::Registry, registry::links::Links, runtime_images::RuntimeImages, runtime_secrets::RuntimeSecrets, secrets_manager::store::SecretStore,
-    seed::Seed, state::Keeper, state::life::LIFE, state::life::Life, sts::issuer::Issuer,
+    registry::Registry, registry::links::Links, runtime_images::RuntimeImages, runtime_secrets::RuntimeSecrets,
+    secrets_manager::store::SecretStore, seed::Seed, state::Keeper, state::life::LIFE, state::life::Life,
+    sts::issuer::Issuer,
 };
 use crate::domain::account::{AccountId, Region};
 

@@ -47,7 +47,8 @@ impl RuntimeImages {
     /// An identifier that names no repository of ECR is for the pull itself to refuse.
     fn may_pull(&self, request: ImageRequest<'_>) -> Result<(), String> {
         let reference = request.identifier.parse::<ImageReference>().ok();
-        let Some((reference, host)) = reference.and_then(|reference| Some((reference.clone(), reference.ecr()?))) else {
+        let Some((reference, host)) = reference.and_then(|reference| Some((reference.clone(), reference.ecr()?)))
+        else {
             return Ok(());
         };
         let role = request.role.ok_or("Reason: Invalid Access Role in AuthenticationConfiguration.")?;

@@ -16,6 +16,7 @@ mod evidence;
 mod exit_codes;
 mod failures;
 mod for_target;
+mod iam;
 mod identity;
 mod images;
 mod judges;

@@ -16,13 +16,7 @@ pub(super) fn add(needs: &Needs, create: &CreateNeeds, permissions: &mut Permiss
 }
 
 /// A role without a policy is trusted all the same.
-fn grant(
-    permissions: &mut Permissions,
-    part: Part,
-    role: &RoleArn,
-    service: &'static str,
-    statements: Vec<Statement>,
-) {
+fn grant(permissions: &mut Permissions, part: Part, role: &RoleArn, service: &'static str, statements: Vec<Statement>) {
     if !statements.is_empty() {
         permissions.identities.push(IdentityPolicy { part, role: Some(role.clone()), statements });
     }

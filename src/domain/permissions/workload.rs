@@ -15,12 +15,8 @@ pub(super) const BUILD: &str = "build.apprunner.amazonaws.com";
 pub(super) const TASKS: &str = "tasks.apprunner.amazonaws.com";
 
 /// What a push takes, besides the manifest.
-const UPLOAD: [&str; 4] = [
-    "ecr:BatchCheckLayerAvailability",
-    "ecr:CompleteLayerUpload",
-    "ecr:InitiateLayerUpload",
-    "ecr:UploadLayerPart",
-];
+const UPLOAD: [&str; 4] =
+    ["ecr:BatchCheckLayerAvailability", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart"];
 
 /// What a service that exists takes, and the verbs that read.
 pub(super) fn deploy(needs: &Needs) -> Vec<Statement> {
@@ -156,26 +152,23 @@ pub(super) fn read_secrets(needs: &Needs, secrets: &[SecretSource]) -> Vec<State
             SecretPlace::Unknown => {}
         }
     }
-    [
-        ("ReadSecrets", "secretsmanager:GetSecretValue", of_manager),
-        ("ReadParameters", "ssm:GetParameters", parameters),
-    ]
-    .into_iter()
-    .filter(|(_, _, resources)| !resources.is_empty())
-    .map(|(id, action, mut resources)| {
-        resources.sort();
-        resources.dedup();
-        Statement::allow(id, &[action], &resources)
-    })
-    .collect()
+    [("ReadSecrets", "secretsmanager:GetSecretValue", of_manager), ("ReadParameters", "ssm:GetParameters", parameters)]
+        .into_iter()
+        .filter(|(_, _, resources)| !resources.is_empty())
+        .map(|(id, action, mut resources)| {
+            resources.sort();
+            resources.dedup();
+            Statement::allow(id, &[action], &resources)
+        })
+        .collect()
 }
 
 /// A secret's ARN ends with six characters that Secrets Manager chooses, and configurations may leave them out (Secrets Manager
 /// user guide, "Secrets Manager secret ARNs"). Whether they are there cannot be seen for certain.
 fn with_suffix(arn: &str) -> Vec<String> {
-    let chosen = arn.rsplit_once('-').is_some_and(|(_, tail)| {
-        tail.len() == 6 && tail.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    });
+    let chosen = arn
+        .rsplit_once('-')
+        .is_some_and(|(_, tail)| tail.len() == 6 && tail.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     let open = format!("{arn}-??????");
     if chosen { vec![arn.to_owned(), open] } else { vec![open] }
 }

@@ -102,7 +102,8 @@ impl Passage {
         let EcrHost { account, region } = destination;
         let upstream =
             proposal.upstream_prefix.as_ref().map(|prefix| format!(" --upstream-repository-prefix {prefix}"));
-        let role = has_role.then(|| format!(" --custom-role-arn arn:{}:iam::{account}:role/{ROLE}", region.partition()));
+        let role =
+            has_role.then(|| format!(" --custom-role-arn arn:{}:iam::{account}:role/{ROLE}", region.partition()));
         format!(
             "aws ecr create-pull-through-cache-rule --region {region} --ecr-repository-prefix {} --upstream-registry ecr \
              --upstream-registry-url {}{}{}",

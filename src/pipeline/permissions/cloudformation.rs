@@ -55,7 +55,8 @@ fn parameters(permissions: &Permissions, roles: &[Role<'_>]) -> Members {
         all.push((JOB.to_owned(), parameter("arn:aws:iam::123456789012:role/ci-job", what)));
     }
     if roles.iter().any(Role::trusts_job) {
-        let subject = "The sub of the CI job's OIDC token, as shipgate doctor prints it (* fits anything); empty without one";
+        let subject =
+            "The sub of the CI job's OIDC token, as shipgate doctor prints it (* fits anything); empty without one";
         all.push(("CiOidcSubject".to_owned(), parameter("", subject)));
         let provider = "The OIDC provider's host and path; the account of the role must have it";
         all.push(("CiOidcProvider".to_owned(), parameter("token.actions.githubusercontent.com", provider)));
@@ -88,7 +89,8 @@ fn both(account: &str, other: Node) -> Node {
 
 fn conditions(permissions: &Permissions, roles: &[Role<'_>]) -> Members {
     let sources = permissions.repositories.iter().filter_map(|known| known.repository.account.as_ref());
-    let mut accounts: Vec<String> = roles.iter().map(|role| role.arn.account()).chain(sources).map(ToString::to_string).collect();
+    let mut accounts: Vec<String> =
+        roles.iter().map(|role| role.arn.account()).chain(sources).map(ToString::to_string).collect();
     accounts.sort();
     accounts.dedup();
     let mut all: Members =
@@ -182,4 +184,3 @@ fn repository(known: &RepositoryPolicy) -> Node {
         ),
     ])
 }
-

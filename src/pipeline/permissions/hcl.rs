@@ -34,8 +34,7 @@ fn is_short(node: &Node) -> bool {
 
 fn list(nodes: &[Node], depth: usize) -> String {
     let margin = "  ".repeat(depth + 1);
-    let lines: Vec<String> =
-        nodes.iter().map(|node| format!("{margin}{},\n", expression(node, depth + 1))).collect();
+    let lines: Vec<String> = nodes.iter().map(|node| format!("{margin}{},\n", expression(node, depth + 1))).collect();
     format!("[\n{}{}]", lines.concat(), "  ".repeat(depth))
 }
 

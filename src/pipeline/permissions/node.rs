@@ -60,9 +60,9 @@ pub(super) struct TokenWords<'a> {
 /// The trust policy in which the job is known by its OIDC token.
 pub(super) fn trust_by_token(statements: &[Statement], partition: &str, words: &TokenWords<'_>) -> Node {
     let is_of_job = |statement: &Statement| statement.principal == Some(Principal::Job);
-    let statements = statements.iter().map(|known| {
-        if is_of_job(known) { by_token(known.id, partition, words) } else { statement(known) }
-    });
+    let statements = statements
+        .iter()
+        .map(|known| if is_of_job(known) { by_token(known.id, partition, words) } else { statement(known) });
     document(statements.collect())
 }
 

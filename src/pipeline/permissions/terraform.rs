@@ -45,8 +45,7 @@ fn head(deployment: &Deployment) -> String {
 fn providers(permissions: &Permissions, roles: &[Role<'_>], deployment: &Deployment) -> Providers {
     let of_sources = permissions.repositories.iter().filter_map(|known| known.repository.account.as_ref());
     let accounts = roles.iter().map(|role| role.arn.account()).chain(of_sources);
-    let mut providers: Providers =
-        accounts.map(|account| (account.clone(), format!("account_{account}"))).collect();
+    let mut providers: Providers = accounts.map(|account| (account.clone(), format!("account_{account}"))).collect();
     let source = deployment.image.ecr().map(|host| host.account);
     let workload = deployment.target.access.hops.last().map(|hop| hop.role.account().clone());
     // A registry in the workload account is the workload's.
@@ -78,7 +77,8 @@ fn variables(permissions: &Permissions, roles: &[Role<'_>]) -> Vec<String> {
         all.push(variable(JOB, "string", Some("\"\""), what));
     }
     if trusts_job {
-        let subject = "The sub of the CI job's OIDC token, as shipgate doctor prints it (* fits anything); empty without one.";
+        let subject =
+            "The sub of the CI job's OIDC token, as shipgate doctor prints it (* fits anything); empty without one.";
         all.push(variable("ci_oidc_subject", "string", Some("\"\""), subject));
         let provider = "The OIDC provider's host and path; the account of each role that trusts it must have it.";
         let github = quoted("token.actions.githubusercontent.com");
@@ -86,7 +86,12 @@ fn variables(permissions: &Permissions, roles: &[Role<'_>]) -> Vec<String> {
         all.push(variable("ci_oidc_audience", "string", Some("\"sts.amazonaws.com\""), "The aud of that token."));
     }
     if roles.iter().any(Role::is_optional) {
-        all.push(variable("may_create", "bool", Some("true"), "Whether the service may be created; false once it is there."));
+        all.push(variable(
+            "may_create",
+            "bool",
+            Some("true"),
+            "Whether the service may be created; false once it is there.",
+        ));
     }
     all
 }

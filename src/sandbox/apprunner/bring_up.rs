@@ -3,8 +3,15 @@
 use std::sync::Arc;
 
 use super::{
-    command, disk, driver::Run, engine::ContainerSpec, failure::Failure, health, instance::Instance, journal,
-    source::{ImageRequest, SecretRequest}, word::OperationKind,
+    command, disk,
+    driver::Run,
+    engine::ContainerSpec,
+    failure::Failure,
+    health,
+    instance::Instance,
+    journal,
+    source::{ImageRequest, SecretRequest},
+    word::OperationKind,
 };
 use crate::{domain::digest::Digest, sandbox::ecr::store::StoredImage};
 
