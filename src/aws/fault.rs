@@ -47,6 +47,8 @@ impl AwsFault {
                     "InvalidSignatureException",
                     "SignatureDoesNotMatch",
                     "UnauthorizedOperation",
+                    "InvalidIdentityToken",
+                    "IDPRejectedClaim",
                 ]
                 .contains(&code)
         })

@@ -8,20 +8,38 @@ use aws_credential_types::{
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
 
-use super::fault::AwsFault;
-use crate::domain::{access::Hop, account::AccountId, secret::Secret};
+use super::{
+    fault::AwsFault,
+    session::Base,
+    web_identity::{self, TokenRefusal, TokenSupply},
+};
+use crate::domain::{access::Hop, account::AccountId, oidc::Claims, secret::Secret};
 
 /// The way to an account failed.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// There is nothing to start from.
-    #[error("no base identity for {purpose}: no AWS credentials were found")]
+    #[error(
+        "no base identity for {purpose}: no AWS credentials were found{}",
+        .no_token.as_ref().map(|refusal| format!(", and {refusal}")).unwrap_or_default()
+    )]
     NoBase {
         /// What the identity is for.
         purpose: String,
+        /// Why the job has no token to begin with either, where it could have one.
+        no_token: Option<Box<TokenRefusal>>,
         /// What the standard chain of providers said.
         #[source]
         source: CredentialsError,
+    },
+    /// The job's token, which the first role is assumed with, could not be had.
+    #[error("no OIDC token for {purpose}")]
+    NoToken {
+        /// What the identity is for.
+        purpose: String,
+        /// Why.
+        #[source]
+        source: Box<TokenRefusal>,
     },
     /// A role could not be assumed.
     #[error("cannot assume {role} for {purpose} (hop {number} of {total})")]
@@ -36,6 +54,8 @@ pub enum IdentityError {
         total: usize,
         /// The hops before it, which worked, the base identity first.
         passed: Vec<String>,
+        /// What the token said that it was to be assumed with, if it was a token.
+        claims: Option<Box<Claims>>,
         /// STS's answer.
         #[source]
         source: Box<AwsFault>,
@@ -63,16 +83,22 @@ pub enum IdentityError {
     },
 }
 
+/// How to have credentials.
+const NO_CREDENTIALS: &str = "give AWS credentials by any standard means: AWS_PROFILE, AWS_ACCESS_KEY_ID, `aws sso login`, \
+     or AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN";
+
+/// Where to look when STS says nothing of who is asking.
+const NO_ANSWER: &str = "check the region, the endpoint and the network between here and AWS STS";
+
 impl IdentityError {
     /// How to mend it.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::NoBase { .. } => {
-                "give AWS credentials by any standard means: AWS_PROFILE, AWS_ACCESS_KEY_ID, `aws sso login`, \
-                 or AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN"
-                    .to_owned()
-            }
+            Self::NoToken { source, .. } => source.hint.clone(),
+            Self::NoBase { no_token: Some(refusal), .. } => format!("{}\n{NO_CREDENTIALS}", refusal.hint),
+            Self::NoBase { no_token: None, .. } => NO_CREDENTIALS.to_owned(),
+            Self::Hop { role, claims: Some(claims), source, .. } => refused_token(role, claims, source),
             Self::Hop { role, number, source, .. } if source.is_denied() => {
                 let who = if *number == 1 { "the base identity" } else { "the role before it" };
                 format!(
@@ -80,9 +106,7 @@ impl IdentityError {
                      for one), and that principal needs sts:AssumeRole on it"
                 )
             }
-            Self::Hop { .. } | Self::CallerUnknown { .. } => {
-                "check the region, the endpoint and the network between here and AWS STS".to_owned()
-            }
+            Self::Hop { .. } | Self::CallerUnknown { .. } => NO_ANSWER.to_owned(),
             Self::OtherAccount { .. } => "check the role's ARN and the endpoint it was assumed at".to_owned(),
         }
     }
@@ -94,36 +118,55 @@ impl IdentityError {
             Self::Hop { passed, role, source, .. } => {
                 passed.iter().map(|hop| format!("{hop}: ok")).chain([format!("{role}: {source}")]).collect()
             }
-            Self::NoBase { .. } | Self::CallerUnknown { .. } | Self::OtherAccount { .. } => Vec::new(),
+            Self::NoBase { .. } | Self::NoToken { .. } | Self::CallerUnknown { .. } | Self::OtherAccount { .. } => {
+                Vec::new()
+            }
         }
     }
 }
 
+/// How to mend it that STS does not take a token for a role.
+fn refused_token(role: &str, claims: &Claims, fault: &AwsFault) -> String {
+    let provider = claims.provider().unwrap_or("its issuer");
+    let [audience, subject] = [claims.audience(), claims.subject()].map(|claim| claim.unwrap_or("none"));
+    match fault.code.as_deref() {
+        Some("InvalidIdentityToken") => format!(
+            "the account of {role} must know the issuer: an OIDC provider in IAM for https://{provider}, with the audience \
+             {audience}; `shipgate doctor` prints how to make one"
+        ),
+        Some("ExpiredTokenException") => {
+            "the job's token has expired: shipgate asks for a new one where the CI system lets it; one in a variable must \
+             live as long as the run"
+                .to_owned()
+        }
+        _ if fault.is_denied() => format!(
+            "let the job in: the trust policy of {role} must allow sts:AssumeRoleWithWebIdentity to tokens of {provider} \
+             with aud `{audience}` and sub `{subject}`; `shipgate doctor` prints the statement"
+        ),
+        _ => NO_ANSWER.to_owned(),
+    }
+}
+
 /// A credentials provider that walks a chain of roles. The SDK asks it again before what it gave expires, and it
-/// then walks the whole chain anew.
+/// then walks the whole chain anew, with a new token where it begins with one.
 #[derive(Debug)]
 pub(super) struct RoleChain {
     purpose: String,
-    sts: SdkConfig,
-    base: SharedCredentialsProvider,
+    base: Base,
     hops: Vec<Hop>,
     prepared: Mutex<Option<Credentials>>,
 }
 
+/// How far a chain has been walked.
+struct Walked {
+    credentials: Credentials,
+    passed: Vec<String>,
+}
+
 impl RoleChain {
-    /// A chain for `purpose` that starts at the credentials of `base`.
-    pub(super) fn new(purpose: &str, base: &SdkConfig, hops: &[Hop]) -> Result<Self, IdentityError> {
-        let provider = base.credentials_provider().ok_or_else(|| IdentityError::NoBase {
-            purpose: purpose.to_owned(),
-            source: CredentialsError::not_loaded_no_source(),
-        })?;
-        Ok(Self {
-            purpose: purpose.to_owned(),
-            sts: base.clone(),
-            base: provider,
-            hops: hops.to_vec(),
-            prepared: Mutex::new(None),
-        })
+    /// A chain for `purpose` that starts where `base` does.
+    pub(super) fn new(purpose: &str, base: &Base, hops: &[Hop]) -> Self {
+        Self { purpose: purpose.to_owned(), base: base.clone(), hops: hops.to_vec(), prepared: Mutex::new(None) }
     }
 
     /// Walks the chain and keeps what it gave for the SDK's first question.
@@ -135,52 +178,104 @@ impl RoleChain {
 
     /// Walks the chain.
     async fn walk(&self) -> Result<Credentials, IdentityError> {
-        let mut credentials = self
-            .base
-            .provide_credentials()
-            .await
-            .map_err(|source| IdentityError::NoBase { purpose: self.purpose.clone(), source })?;
-        let mut passed = vec!["base identity".to_owned()];
-        for (index, hop) in self.hops.iter().enumerate() {
-            credentials = self.assume(hop, credentials).await.map_err(|source| IdentityError::Hop {
-                purpose: self.purpose.clone(),
-                role: hop.role.to_string(),
-                number: index + 1,
-                total: self.hops.len(),
-                passed: passed.clone(),
-                source: Box::new(source),
-            })?;
-            passed.push(hop.role.to_string());
+        let (mut walked, rest) = match (&self.base.token, self.hops.split_first()) {
+            (Some(supply), Some((first, rest))) => (self.enter(supply, first).await?, rest),
+            _ => (self.begin().await?, self.hops.as_slice()),
+        };
+        for hop in rest {
+            let assumed = assume(&self.base.config, hop, walked.credentials.clone()).await;
+            let failed = |source| self.failed(hop, walked.passed.clone(), None, source);
+            walked = Walked { credentials: assumed.map_err(failed)?, passed: with(walked.passed.clone(), hop) };
         }
-        Ok(credentials)
+        Ok(walked.credentials)
     }
 
-    async fn assume(&self, hop: &Hop, with: Credentials) -> Result<Credentials, AwsFault> {
-        let config = self.sts.clone().into_builder().credentials_provider(SharedCredentialsProvider::new(with)).build();
-        let seconds = hop.duration.map(|duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX));
-        let answer = aws_sdk_sts::Client::new(&config)
-            .assume_role()
-            .role_arn(hop.role.as_str())
-            .role_session_name(&hop.session_name)
-            .set_external_id(hop.external_id.clone())
-            .set_duration_seconds(seconds)
-            .send()
-            .await
-            .map_err(|error| AwsFault::new("sts:AssumeRole", &error))?;
-        let given = answer.credentials.ok_or_else(|| AwsFault {
-            action: "sts:AssumeRole",
-            code: None,
-            message: "the answer holds no credentials".to_owned(),
-        })?;
-        let secret = Secret::new(given.secret_access_key);
-        Ok(Credentials::new(
-            given.access_key_id,
-            secret.reveal(),
-            Some(given.session_token),
-            std::time::SystemTime::try_from(given.expiration).ok(),
-            "shipgate role chain",
-        ))
+    /// The base identity as the standard chain of providers finds it.
+    async fn begin(&self) -> Result<Walked, IdentityError> {
+        let no_token = self.base.no_token.clone().or_else(|| self.base.token.as_ref().map(|_| needs_a_role()));
+        let none = |source| IdentityError::NoBase {
+            purpose: self.purpose.clone(),
+            no_token: no_token.clone().map(Box::new),
+            source,
+        };
+        let provider = self.base.config.credentials_provider();
+        let provider = provider.ok_or_else(|| none(CredentialsError::not_loaded_no_source()))?;
+        let credentials = provider.provide_credentials().await.map_err(none)?;
+        Ok(Walked { credentials, passed: vec!["base identity".to_owned()] })
     }
+
+    /// The first role, by the job's token.
+    async fn enter(&self, supply: &TokenSupply, first: &Hop) -> Result<Walked, IdentityError> {
+        let token = supply
+            .token()
+            .await
+            .map_err(|source| IdentityError::NoToken { purpose: self.purpose.clone(), source: Box::new(source) })?;
+        let passed = vec!["the job's OIDC token".to_owned()];
+        match web_identity::assume(&self.base.config, first, &token).await {
+            Ok(credentials) => Ok(Walked { credentials, passed: with(passed, first) }),
+            Err(source) => Err(self.failed(first, passed, Claims::read(&token), source)),
+        }
+    }
+
+    fn failed(&self, hop: &Hop, passed: Vec<String>, claims: Option<Claims>, source: AwsFault) -> IdentityError {
+        IdentityError::Hop {
+            purpose: self.purpose.clone(),
+            role: hop.role.to_string(),
+            // What the chain begins at is among what was passed.
+            number: passed.len(),
+            total: self.hops.len(),
+            passed,
+            claims: claims.map(Box::new),
+            source: Box::new(source),
+        }
+    }
+}
+
+/// A token says nothing to any service but STS.
+fn needs_a_role() -> TokenRefusal {
+    TokenRefusal {
+        message: "the job's OIDC token is of use with a role alone".to_owned(),
+        hint: "name the role that the token is to be shown for: `role` of the target, `registry_role` of the image"
+            .to_owned(),
+    }
+}
+
+/// With this hop passed too.
+fn with(mut passed: Vec<String>, hop: &Hop) -> Vec<String> {
+    passed.push(hop.role.to_string());
+    passed
+}
+
+async fn assume(sts: &SdkConfig, hop: &Hop, with: Credentials) -> Result<Credentials, AwsFault> {
+    let config = sts.clone().into_builder().credentials_provider(SharedCredentialsProvider::new(with)).build();
+    let seconds = hop.duration.map(|duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX));
+    let answer = aws_sdk_sts::Client::new(&config)
+        .assume_role()
+        .role_arn(hop.role.as_str())
+        .role_session_name(&hop.session_name)
+        .set_external_id(hop.external_id.clone())
+        .set_duration_seconds(seconds)
+        .send()
+        .await
+        .map_err(|error| AwsFault::new("sts:AssumeRole", &error))?;
+    credentials_of("sts:AssumeRole", answer.credentials)
+}
+
+/// The credentials in an answer.
+pub(super) fn credentials_of(
+    action: &'static str,
+    given: Option<aws_sdk_sts::types::Credentials>,
+) -> Result<Credentials, AwsFault> {
+    let nothing = || AwsFault { action, code: None, message: "the answer holds no credentials".to_owned() };
+    let given = given.ok_or_else(nothing)?;
+    let secret = Secret::new(given.secret_access_key);
+    Ok(Credentials::new(
+        given.access_key_id,
+        secret.reveal(),
+        Some(given.session_token),
+        std::time::SystemTime::try_from(given.expiration).ok(),
+        "shipgate role chain",
+    ))
 }
 
 impl ProvideCredentials for RoleChain {

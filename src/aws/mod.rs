@@ -9,3 +9,4 @@ pub mod log_lines;
 pub mod logs;
 pub mod secrets;
 pub mod session;
+pub mod web_identity;

@@ -9,6 +9,7 @@ use aws_sdk_sts::config::IdentityCache;
 use super::{
     fault::AwsFault,
     identity::{IdentityError, RoleChain},
+    web_identity::{TokenRefusal, TokenSupply},
 };
 use crate::domain::{
     access::Access,
@@ -31,9 +32,34 @@ pub struct Pinned {
     pub secret_access_key: Secret,
 }
 
+/// What role chains start from, and everything else clients share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Base {
+    /// The base identity, by the standard chain or pinned.
+    pub(super) config: SdkConfig,
+    /// Who gives the token that first roles are assumed with, where chains start with one.
+    pub(super) token: Option<TokenSupply>,
+    /// Why there is none, where there could be.
+    pub(super) no_token: Option<TokenRefusal>,
+}
+
+impl Base {
+    /// The same, but first roles are assumed with a token of this supply. Where there is no role, nothing is assumed.
+    #[must_use]
+    pub fn entered_with(self, supply: TokenSupply) -> Self {
+        Self { token: Some(supply), ..self }
+    }
+
+    /// The same, with the reason why there is no token: it is told where nothing else is found.
+    #[must_use]
+    pub fn without_token(self, why: TokenRefusal) -> Self {
+        Self { no_token: Some(why), ..self }
+    }
+}
+
 /// The base identity and everything else clients share: by the standard chain (environment, profile, SSO, container,
 /// web identity token), or pinned.
-pub async fn base(region: &Region, pinned: Option<&Pinned>) -> SdkConfig {
+pub async fn base(region: &Region, pinned: Option<&Pinned>) -> Base {
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .region(SdkRegion::new(region.to_string()))
         .retry_config(RetryConfig::standard().with_max_attempts(5))
@@ -44,7 +70,7 @@ pub async fn base(region: &Region, pinned: Option<&Pinned>) -> SdkConfig {
                 .build(),
         )
         .identity_cache(IdentityCache::lazy().buffer_time(REFRESH_BEFORE_EXPIRY).build());
-    match pinned {
+    let config = match pinned {
         None => Box::pin(loader.load()).await,
         Some(pinned) => {
             let credentials = aws_credential_types::Credentials::from_keys(
@@ -54,7 +80,8 @@ pub async fn base(region: &Region, pinned: Option<&Pinned>) -> SdkConfig {
             );
             Box::pin(loader.endpoint_url(&pinned.endpoint).credentials_provider(credentials).load()).await
         }
-    }
+    };
+    Base { config, token: None, no_token: None }
 }
 
 /// An identity in an account.
@@ -70,11 +97,12 @@ impl Session {
     ///
     /// # Errors
     /// [`IdentityError`] naming the hop that failed, or the account that answered instead of the expected one.
-    pub async fn open(base: &SdkConfig, access: &Access, purpose: &str) -> Result<Self, IdentityError> {
-        let chain = RoleChain::new(purpose, base, &access.hops)?;
+    pub async fn open(base: &Base, access: &Access, purpose: &str) -> Result<Self, IdentityError> {
+        let chain = RoleChain::new(purpose, base, &access.hops);
         // Walked once here for an error that names the hop; the SDK would bury it in layers.
         chain.prepare().await?;
         let config = base
+            .config
             .clone()
             .into_builder()
             .region(SdkRegion::new(access.region.to_string()))

@@ -1,23 +1,29 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
+mod ci;
 mod copying;
 mod iam;
+mod oidc;
 mod place;
 mod reading;
 mod rollback;
 mod sandbox;
+mod sweep;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
+    ci::CiArgs,
     copying::{CopyArgs, MirrorArgs},
     iam::{IamArgs, PartArg, PolicyFormat},
+    oidc::OidcArgs,
     place::{PlaceArgs, SecretsArgs},
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
     rollback::RollbackArgs,
     sandbox::{DemoArgs, SandboxArgs},
+    sweep::SweepArgs,
 };
 use crate::domain::secret::Secret;
 
@@ -62,6 +68,8 @@ pub enum Command {
     Copy(CopyArgs),
     /// Copy many images into the registries of several accounts and regions
     Mirror(MirrorArgs),
+    /// Remove what runs that were killed have left in the Docker engine
+    Sweep(SweepArgs),
     /// Run the embedded AWS as a server for any AWS client
     Sandbox(SandboxArgs),
     /// Watch the main job, start to end, on the sandbox and the local Docker engine
@@ -76,6 +84,12 @@ pub enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for every verb
+    Man {
+        /// The directory to write the pages to, shipgate.1, shipgate-deploy.1 and so on; it is made if it is not there
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
     /// The application that the demo's images run
     #[command(hide = true)]
@@ -259,6 +273,9 @@ pub struct TargetArgs {
     /// Have the service's log groups keep their lines for so many days
     #[arg(long, value_name = "DAYS")]
     pub log_retention_days: Option<String>,
+    /// Who is asking
+    #[command(flatten)]
+    pub oidc: OidcArgs,
 }
 
 /// What a run may do to the service. Those without a value hold for the run that they are typed for; no file has them.
@@ -295,9 +312,12 @@ pub struct OutputArgs {
     /// `text` for people, `json` for one event a line on standard output
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
-    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
+    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml, Markdown to a file.md, a page to a file.html [repeatable]
+    #[arg(long = "report", value_name = "FILE")]
+    pub reports: Vec<PathBuf>,
+    /// What else a CI system is told
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// Colour; `auto` heeds `NO_COLOR` and `CLICOLOR_FORCE`
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,

@@ -3,10 +3,9 @@
 mod copying;
 mod mirror;
 mod registries;
+mod start;
 
 use std::{collections::BTreeSet, future::Future};
-
-use aws_config::SdkConfig;
 
 pub use self::registries::ecr_registry;
 use self::registries::{Opener, log_in};
@@ -18,7 +17,7 @@ use crate::{
         identity::IdentityError,
         logs::Logs,
         secrets::Secrets,
-        session::{self, Session},
+        session::{Base, Session},
     },
     config::{
         deployment::{Deployment, Target},
@@ -30,6 +29,7 @@ use crate::{
         credentials::Credentials,
         event::{Emitter, Event},
         image::{EcrHost, ImageReference},
+        oidc::Start,
     },
     pipeline::{
         checking::{PullAccess, Source},
@@ -85,7 +85,7 @@ async fn connect_all(
     events: &Emitter,
     engine: impl Future<Output = Option<Result<Engine, EngineError>>>,
 ) -> Result<Adapters<AppRunner>, Failure> {
-    let base = session::base(&deployment.registry.region, None).await;
+    let base = start::base(&deployment.registry.region, &deployment.target.start).await;
     let (source, workload, engine) = tokio::join!(
         connect_source(&base, &deployment.image, Some(&deployment.registry), environment),
         connect_destination(&base, &deployment.target),
@@ -115,7 +115,7 @@ async fn connect_all(
 /// # Errors
 /// As [`connect`].
 pub async fn connect_destination_alone(target: &Target, events: &Emitter) -> Result<Adapters<AppRunner>, Failure> {
-    let base = session::base(&target.access.region, None).await;
+    let base = start::base(&target.access.region, &target.start).await;
     let (workload, ecr, destination) = connect_destination(&base, target).await?;
     tell(&target.name, &workload.session, events);
     Ok(Adapters {
@@ -137,7 +137,7 @@ pub async fn connect_destination_alone(target: &Target, events: &Emitter) -> Res
 /// # Errors
 /// [`Failure::Identity`] when a role cannot be assumed.
 pub async fn connect_workload(target: &Target, events: &Emitter) -> Result<Workload, Failure> {
-    let base = session::base(&target.access.region, None).await;
+    let base = start::base(&target.access.region, &target.start).await;
     let workload = open_workload(&base, target).await?;
     tell(&target.name, &workload.session, events);
     Ok(workload)
@@ -148,13 +148,13 @@ pub async fn connect_workload(target: &Target, events: &Emitter) -> Result<Workl
 /// # Errors
 /// [`Failure::Identity`] when a role cannot be assumed, [`Failure::Aws`] when ECR gives no token.
 pub async fn connect_workload_and_registry(target: &Target, events: &Emitter) -> Result<(Workload, Registry), Failure> {
-    let base = session::base(&target.access.region, None).await;
+    let base = start::base(&target.access.region, &target.start).await;
     let (workload, _, registry) = connect_destination(&base, target).await?;
     tell(&target.name, &workload.session, events);
     Ok((workload, registry))
 }
 
-async fn open_workload(base: &SdkConfig, target: &Target) -> Result<Workload, Failure> {
+async fn open_workload(base: &Base, target: &Target) -> Result<Workload, Failure> {
     let session = Session::open(base, &target.access, &target.name).await.map_err(identity)?;
     Ok(Workload { target: AppRunner::new(&session), logs: Logs::new(&session), session })
 }
@@ -183,14 +183,14 @@ fn tell(purpose: &str, session: &Session, events: &Emitter) {
 /// A source in ECR is logged in to by its role; any other by what its user has for it. The engine's pull is known by the
 /// same.
 async fn connect_source(
-    base: &SdkConfig,
+    base: &Base,
     image: &ImageReference,
     access: Option<&Access>,
     environment: &Environment,
 ) -> Result<(Source, Option<Session>), Failure> {
     let host = image.host().to_owned();
     let (Some(_), Some(access)) = (image.ecr(), access) else {
-        let opener = Opener::new(environment, BTreeSet::new());
+        let opener = Opener::new(environment, BTreeSet::new(), Start::default());
         let registry = opener.open_other(&host, image.repository()).await?.registry;
         let credentials = opener.login_of(&host, image.repository()).await?;
         return Ok((Source { registry, pull: PullAccess { host, credentials } }, None));
@@ -233,7 +233,7 @@ pub async fn open_source(
     events: &Emitter,
 ) -> Result<Source, Failure> {
     let region = access.map_or(&target.access.region, |access| &access.region);
-    let base = session::base(region, None).await;
+    let base = start::base(region, &target.start).await;
     let (source, session) = connect_source(&base, image, access, environment).await?;
     if let Some(session) = session {
         tell("registry", &session, events);
@@ -241,7 +241,7 @@ pub async fn open_source(
     Ok(source)
 }
 
-async fn connect_destination(base: &SdkConfig, target: &Target) -> Result<(Workload, Ecr, Registry), Failure> {
+async fn connect_destination(base: &Base, target: &Target) -> Result<(Workload, Ecr, Registry), Failure> {
     let workload = open_workload(base, target).await?;
     let ecr = Ecr::new(&workload.session);
     let host = EcrHost::host_of(workload.session.account(), &target.access.region);
@@ -260,7 +260,7 @@ fn identity(error: IdentityError) -> Failure {
 /// # Errors
 /// [`Failure::Credentials`] when what is kept cannot be read.
 pub async fn login_of(image: &ImageReference, environment: &Environment) -> Result<Option<Credentials>, Failure> {
-    Opener::new(environment, BTreeSet::new()).login_of(image.host(), image.repository()).await
+    Opener::new(environment, BTreeSet::new(), Start::default()).login_of(image.host(), image.repository()).await
 }
 
 /// What the environment says about where a Docker engine is.

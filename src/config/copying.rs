@@ -3,6 +3,8 @@
 use std::{collections::BTreeSet, str::FromStr, time::Duration};
 
 use super::{
+    environment::Environment,
+    oidc::{self, OidcWords},
     problem::{ConfigError, Location, Problem},
     scalars::duration,
 };
@@ -12,6 +14,7 @@ use crate::domain::{
     arn::RoleArn,
     digest::Digest,
     image::{EcrHost, ImageReference},
+    oidc::Start,
     pull_through::Via,
     referrers::ReferrersPolicy,
 };
@@ -44,6 +47,8 @@ pub struct CopyWords {
     pub destination_roles: Vec<String>,
     /// `--dst-external-id`.
     pub destination_external_id: Option<String>,
+    /// The flags about the job's token.
+    pub oidc: OidcWords,
 }
 
 /// A copy to make. Well-formed; nothing in it was asked of a registry.
@@ -65,6 +70,8 @@ pub struct Copying {
     pub timeout: Option<Duration>,
     /// Hosts that speak HTTP without TLS.
     pub plain_http: BTreeSet<String>,
+    /// Where the roles are come by from.
+    pub start: Start,
 }
 
 /// One destination.
@@ -82,7 +89,7 @@ pub struct CopyTo {
 ///
 /// # Errors
 /// [`ConfigError`] with every problem.
-pub fn read(words: &CopyWords) -> Result<Copying, ConfigError> {
+pub fn read(words: &CopyWords, environment: &Environment) -> Result<Copying, ConfigError> {
     let mut problems = Problems::default();
     let source = problems.parse::<ImageReference>("SRC", Some(&words.source)).map(ImageReference::in_full);
     let roles: Vec<RoleArn> =
@@ -104,6 +111,7 @@ pub fn read(words: &CopyWords) -> Result<Copying, ConfigError> {
     let via = problems.parse("--via", words.via.as_deref()).unwrap_or_default();
     problems.goes_together(via, referrers);
     let timeout = problems.timeout(words.timeout.as_deref());
+    let start = oidc::of_words(&words.oidc, environment, &mut problems.0);
     let Some(source) = source.filter(|_| problems.0.is_empty()) else { return Err(ConfigError::new(problems.0)) };
     let hop = source_role.map(|role| hop(role, words.source_external_id.as_deref()));
     Ok(Copying {
@@ -115,6 +123,7 @@ pub fn read(words: &CopyWords) -> Result<Copying, ConfigError> {
         referrers,
         timeout,
         plain_http: words.plain_http.iter().cloned().collect(),
+        start,
     })
 }
 
@@ -256,10 +265,15 @@ impl Copying {
 
 #[cfg(test)]
 mod tests {
-    use super::{CopyWords, read};
+    use super::{CopyWords, Copying};
+    use crate::config::{environment::Environment, problem::ConfigError};
 
     const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const ECR: &str = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/shop/api";
+
+    fn read(words: &CopyWords) -> Result<Copying, ConfigError> {
+        super::read(words, &Environment::default())
+    }
 
     fn words(source: &str, destinations: &[&str]) -> CopyWords {
         let destinations = destinations.iter().map(|&to| to.to_owned()).collect();

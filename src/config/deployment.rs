@@ -9,6 +9,7 @@ use crate::domain::{
     access::Access,
     arn::RoleArn,
     image::ImageReference,
+    oidc::Start,
     pull_through::Via,
     reach::ReachChoice,
     release::{Consent, Naming},
@@ -36,6 +37,8 @@ pub struct Target {
     pub name: String,
     /// The identity that deploys.
     pub access: Access,
+    /// Where the roles of every account are come by from.
+    pub start: Start,
     /// The App Runner service.
     pub service: ServiceName,
     /// The workload repository's path; absent: the live service's, else the source image's.

@@ -4,6 +4,7 @@ use super::{
     deployment::Target,
     environment::Environment,
     nothing,
+    oidc::OidcWords,
     overrides::Overrides,
     problem::{ConfigError, Location, Problem},
     target_in,
@@ -26,6 +27,8 @@ pub struct InitWords {
     pub role: Option<String>,
     /// `--external-id`.
     pub external_id: Option<String>,
+    /// The flags about the job's token.
+    pub oidc: OidcWords,
 }
 
 /// A service that exists, and how to reach it.
@@ -62,6 +65,9 @@ pub fn read(words: &InitWords, environment: &Environment) -> Result<Initial, Con
     let overrides = Overrides {
         role: words.role.clone(),
         external_id: words.external_id.clone(),
+        oidc: words.oidc.when.clone(),
+        oidc_audience: words.oidc.audience.clone(),
+        oidc_token_variable: words.oidc.token_variable.clone(),
         service: Some(service.name().to_owned()),
         region: Some(service.region().to_string()),
         ..Overrides::default()

@@ -13,6 +13,7 @@ pub mod environment;
 pub mod initial;
 mod interpolate;
 pub mod mirror;
+pub mod oidc;
 pub mod overrides;
 pub mod problem;
 mod read;

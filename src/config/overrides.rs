@@ -18,6 +18,12 @@ pub struct Overrides {
     pub target: Option<String>,
     /// `--image`.
     pub image: Option<String>,
+    /// `--oidc`.
+    pub oidc: Option<String>,
+    /// `--oidc-audience`.
+    pub oidc_audience: Option<String>,
+    /// `--oidc-token-variable`.
+    pub oidc_token_variable: Option<String>,
     /// `--registry-role`: an ARN.
     pub registry_role: Option<String>,
     /// `--registry-external-id`: of the last registry role.
@@ -80,10 +86,13 @@ pub struct Overrides {
 pub(super) type Flag<'a> = (&'static str, &'static [&'static str], Option<&'a str>);
 
 impl Overrides {
-    pub(super) fn of_file(&self) -> [Flag<'_>; 2] {
+    pub(super) fn of_file(&self) -> [Flag<'_>; 5] {
         [
             ("--image", &["image"], self.image.as_deref()),
             ("--registry-role", &["registry_role"], self.registry_role.as_deref()),
+            ("--oidc", &["oidc", "when"], self.oidc.as_deref()),
+            ("--oidc-audience", &["oidc", "audience"], self.oidc_audience.as_deref()),
+            ("--oidc-token-variable", &["oidc", "token_variable"], self.oidc_token_variable.as_deref()),
         ]
     }
 

@@ -6,6 +6,7 @@ use super::{
     create,
     deployment::{Deployment, ServiceName, Target, VerifySettings},
     environment::Environment,
+    oidc,
     problem::{Location, Problem},
     read::Given,
     release,
@@ -17,6 +18,7 @@ use crate::domain::{
     access::{Access, Hop},
     account::{AccountId, Region},
     image::ImageReference,
+    oidc::Start,
     smoke::SmokeTest,
 };
 
@@ -35,7 +37,7 @@ pub(super) fn deployment(
     environment: &Environment,
     problems: &mut Vec<Problem>,
 ) -> Option<Deployment> {
-    let File { image, registry_role, defaults, targets } = file;
+    let File { image, registry_role, oidc, defaults, targets } = file;
     let image_absent = || {
         Problem::new(&missing_at(root, "--image"), "there is no `image`").with_hint(match root {
             Location::File { .. } => "name the image: `image: HOST/REPOSITORY:TAG` in the file, or --image",
@@ -52,7 +54,8 @@ pub(super) fn deployment(
     }
     let target = targets.value()?.0.remove(name?)?.over(defaults);
     let known = image.as_ref().map_or(Image::Faulty, Image::Is);
-    let target = target_of(target, name?, known, environment, problems)?;
+    let start = oidc::of_file(oidc, environment);
+    let target = target_of(target, name?, known, start, environment, problems)?;
     let image = image?;
     let region = image.ecr().map_or_else(|| target.access.region.clone(), |host| host.region);
     Some(Deployment { image, registry: Access { hops: hops(registry_role), region }, target })
@@ -66,7 +69,8 @@ pub(super) fn target(
     problems: &mut Vec<Problem>,
 ) -> Option<Target> {
     let target = file.targets.value()?.0.remove(name?)?.over(file.defaults);
-    target_of(target, name?, Image::NotAsked, environment, problems)
+    let start = oidc::of_file(file.oidc, environment);
+    target_of(target, name?, Image::NotAsked, start, environment, problems)
 }
 
 /// The image, as far as the target's own defaults depend on it.
@@ -83,6 +87,7 @@ fn target_of(
     target: Given<shape::Target>,
     name: &str,
     image: Image<'_>,
+    start: Start,
     environment: &Environment,
     problems: &mut Vec<Problem>,
 ) -> Option<Target> {
@@ -114,6 +119,7 @@ fn target_of(
         smoke_test: target.smoke_test.value().map(smoke_test),
         log_retention_days: target.logs.value().unwrap_or_default().retention_days.value().map(|days| days.0),
         access: Access { hops, region: region? },
+        start,
     })
 }
 

@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::{
     deployment::ServiceName,
+    oidc::{Audience, Variable},
     read::{Given, Reader, Shape, mappings},
     role::Role,
     scalars::{
@@ -20,6 +21,7 @@ use crate::domain::{
     arn::RoleArn,
     health::Protocol,
     image::ImageReference,
+    oidc::OidcUse,
     pull_through::Via,
     reach::ReachChoice,
     release::{IfBusy, Naming, OnPush},
@@ -33,10 +35,24 @@ mappings! {
         image: ImageReference,
         /// The role that reads the image from the registry account. Default: the base identity as it is.
         registry_role: Role,
+        /// The OIDC token of a CI job, which the first role is assumed with.
+        oidc: Oidc,
         /// Keys of a target that hold for every target that does not say otherwise.
         defaults: Target,
         /// The targets by name. A run deploys to one: the only one, or the one that `--target` names.
         targets: Targets,
+    }
+
+    /// The OIDC token of a CI job, which the first role is assumed with.
+    Oidc {
+        /// When it is used: `auto` (where the job was given no credentials of AWS), `always` or `off`. Default: `auto`.
+        #[schemars(extend("default" = "auto"))]
+        when: OidcUse,
+        /// The audience to ask for. Default: `sts.amazonaws.com`; CircleCI's own token has the organization's id.
+        audience: Audience,
+        /// The variable that the token may be in, as GitLab's `id_tokens` name it. Default: `SHIPGATE_ID_TOKEN`.
+        #[schemars(extend("default" = "SHIPGATE_ID_TOKEN"))]
+        token_variable: Variable,
     }
 
     /// A service in a workload account.

@@ -52,27 +52,31 @@ impl Engine {
     /// The first [`EngineError`], after every leftover has been tried.
     pub async fn sweep(&self, now: Timestamp) -> Result<Vec<String>, EngineError> {
         let left = |of: Vec<Labelled>| of.into_iter().filter(|(_, labels)| is_left(labels, now, fate_of));
+        // Asked for together: a run waits for this before its container is made, and mostly nothing is left.
+        let (containers, networks, images, volumes) = tokio::try_join!(
+            self.labelled_containers(labels::RUN),
+            self.labelled_networks(labels::RUN),
+            self.labelled_images(labels::RUN),
+            self.labelled_volumes(labels::RUN),
+        )?;
         let mut swept = Swept::default();
-        for (id, _) in left(self.labelled_containers(labels::RUN).await?) {
+        for (id, _) in left(containers) {
             swept.take(format!("container {id}"), self.remove_container(&id).await);
         }
-        for (id, _) in left(self.labelled_networks(labels::RUN).await?) {
+        for (id, _) in left(networks) {
             swept.take(format!("network {id}"), self.remove_network_with_ends(&id).await);
         }
-        for (id, _) in left(self.labelled_images(labels::RUN).await?) {
+        for (id, _) in left(images) {
             swept.take(format!("image {id}"), self.remove_labelled_image(&id).await);
         }
-        self.sweep_pulls(now, &mut swept).await?;
+        self.sweep_pulls(now, volumes, &mut swept).await;
         swept.failed.map_or(Ok(swept.removed), Err)
     }
 
     /// Removes the images that marked pulls have left, then the markers.
-    async fn sweep_pulls(&self, now: Timestamp, swept: &mut Swept) -> Result<(), EngineError> {
-        let (left, living): (Vec<_>, Vec<_>) = self
-            .labelled_volumes(labels::RUN)
-            .await?
-            .into_iter()
-            .partition(|(_, labels)| is_left(labels, now, fate_of));
+    async fn sweep_pulls(&self, now: Timestamp, markers: Vec<Labelled>, swept: &mut Swept) {
+        let (left, living): (Vec<_>, Vec<_>) =
+            markers.into_iter().partition(|(_, labels)| is_left(labels, now, fate_of));
         let used: HashSet<&String> = living.iter().filter_map(|(_, labels)| labels.get(labels::IMAGE)).collect();
         for (name, labels) in &left {
             // What a living run has pulled too, that run removes.
@@ -88,7 +92,6 @@ impl Engine {
                 swept.take(format!("volume {name}"), Err(error));
             }
         }
-        Ok(())
     }
 
     /// Marks that an image is about to be pulled for a run, and gives the marker's name.

@@ -53,6 +53,12 @@ impl RoleArn {
         &self.account
     }
 
+    /// The partition it is in: `aws`, `aws-cn`, `aws-us-gov`.
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        self.text.split(':').nth(1).unwrap_or_default()
+    }
+
     /// The role's name, without its path.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -87,9 +87,11 @@ impl fmt::Display for CiSystem {
 mod tests {
     use super::CiSystem;
 
+    type Variables = &'static [(&'static str, &'static str)];
+
     #[test]
     fn a_system_is_known_by_its_variable() {
-        let table: [(&[(&str, &str)], Option<CiSystem>); 12] = [
+        let table: [(Variables, Option<CiSystem>); 12] = [
             (&[], None),
             (&[("CI", "true")], Some(CiSystem::Other)),
             (&[("CI", "")], None),

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use self::{
     emitter::{Emitter, milliseconds},
-    origin::{BlobArrival, LogSource},
+    origin::{BlobArrival, LogSource, WrittenAt},
     stage::{Outcome, Stage},
 };
 use super::{
@@ -218,7 +218,7 @@ pub enum Event {
     ContainerStarted {
         /// The container's id.
         container: String,
-        /// Where it is probed: `172.17.0.2:8080`.
+        /// Where it is probed: `172.17.0.2:8080`; empty when it had ended before.
         address: String,
         /// How it is reached: `dialled from here`.
         way: String,
@@ -248,6 +248,13 @@ pub enum Event {
         exit_code: i64,
         /// Whether the kernel killed it for memory.
         out_of_memory: bool,
+    },
+    /// The image is unhealthy, and more of why is still looked for: [`Event::Verified`] comes with that.
+    Judged {
+        /// One line on why.
+        reason: String,
+        /// How long the looking may take.
+        within_ms: u64,
     },
     /// The local judgement.
     Verified {
@@ -367,6 +374,17 @@ pub enum Event {
     Warning {
         /// The text.
         message: String,
+    },
+    /// The configuration is wrong somewhere, and so nothing is begun.
+    ConfigurationProblem {
+        /// Where, for people: `shipgate.yaml:3:5`, `--target`.
+        location: String,
+        /// Where in a file, unless it is a flag's.
+        place: Option<WrittenAt>,
+        /// What is wrong.
+        message: String,
+        /// How to mend it.
+        hint: Option<String>,
     },
     /// The run is over. Always the last event.
     RunFinished {

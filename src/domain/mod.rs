@@ -17,6 +17,7 @@ pub mod log_group;
 pub mod manifest;
 pub mod mask;
 pub mod mutability;
+pub mod oidc;
 pub mod operation;
 pub mod permissions;
 pub mod pull_through;

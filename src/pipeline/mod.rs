@@ -23,5 +23,6 @@ pub mod progress;
 mod releasing;
 pub mod returning;
 pub mod status;
+pub mod sweeping;
 pub mod verifying;
 pub mod wait;

@@ -90,6 +90,7 @@ impl Junit {
             | Event::ContainerStarted { .. }
             | Event::Probed { .. }
             | Event::ContainerExited { .. }
+            | Event::Judged { .. }
             | Event::Promoted { .. }
             | Event::Released { .. }
             | Event::OperationObserved { .. }
@@ -104,7 +105,8 @@ impl Junit {
             | Event::SmokeTested { .. }
             | Event::Heartbeat { .. }
             | Event::Notice { .. }
-            | Event::Warning { .. } => {}
+            | Event::Warning { .. }
+            | Event::ConfigurationProblem { .. } => {}
         }
     }
 

@@ -244,9 +244,9 @@ fn join(tried: &[Tried]) -> String {
     tried.iter().map(Tried::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Judges an image. Whatever comes of it, the container is removed unless it is to be kept, and so is the image if it was pulled for this;
-/// a clean-up that fails is told in a [`Event::Warning`]. To stop early use `cancel`: a future that is dropped cannot
-/// clean up, and leaves its container to the sweep of a later run.
+/// Judges an image. Whatever comes of it, the container is removed unless it is to be kept, and so is the image if it was
+/// pulled for this; a clean-up that fails is told in a [`Event::Warning`]. To stop early use `cancel`: a future that is
+/// dropped cannot clean up, and leaves its container to the sweep of a later run.
 ///
 /// # Errors
 /// [`VerifyError`] when nothing can be said of the image's health. An unhealthy image is no error.

@@ -95,7 +95,10 @@ fn from_the_host_by_a_sidecar_if_told_so() {
 fn from_a_container_on_the_default_network() {
     let engine = Engine::of_this_machine();
     let image = engine.load();
-    assert_judged(&engine, FROM_HERE, &[], |fails| contained(&engine, &image, "bridge", &words(&image, fails)));
+    let judged =
+        assert_judged(&engine, FROM_HERE, &[], |fails| contained(&engine, &image, "bridge", &words(&image, fails)));
+    // The sockets cannot be seen from there: a sidecar looks.
+    assert_told_apart(&judged);
 }
 
 /// Engines let nothing through from one bridge to another: the two must be on one network.
@@ -103,7 +106,7 @@ fn from_a_container_on_the_default_network() {
 fn from_a_container_on_a_network_of_its_own_by_one_that_both_are_attached_to() {
     let engine = Engine::of_this_machine();
     let (image, network) = (engine.load(), Network::new(&engine));
-    assert_judged(&engine, FROM_HERE, &[], |fails| {
+    let judged = assert_judged(&engine, FROM_HERE, &[], |fails| {
         let ran = contained(&engine, &image, network.name(), &words(&image, fails));
         // At once: the engine soon forgets.
         let container = event(&ran, "container-started")["container"].as_str().unwrap().to_owned();
@@ -112,6 +115,7 @@ fn from_a_container_on_a_network_of_its_own_by_one_that_both_are_attached_to() {
         assert_eq!(actions.last().unwrap().0, "destroy", "{actions:?}");
         ran
     });
+    assert_told_apart(&judged);
 }
 
 /// The other engine's bridge has the addresses that this machine's own has: whoever dialled them would get to somebody else.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::OutputArgs;
+use super::{OidcArgs, OutputArgs};
 
 /// Arguments of `copy`.
 #[derive(Debug, Args)]
@@ -42,6 +42,9 @@ pub struct CopyArgs {
     /// The external id those roles ask for
     #[arg(long, value_name = "ID")]
     pub dst_external_id: Option<String>,
+    /// Who is asking
+    #[command(flatten)]
+    pub oidc: OidcArgs,
     /// How to tell
     #[command(flatten)]
     pub output: OutputArgs,

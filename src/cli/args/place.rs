@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::OidcArgs;
+
 /// The target whose service's settings count, as the configuration has it. Any of these makes it a check for a target.
 #[derive(Clone, Default, Debug, Args)]
 #[command(next_help_heading = "Settings of a live service")]
@@ -32,6 +34,9 @@ pub struct PlaceArgs {
     /// The external id that role asks for
     #[arg(long, value_name = "ID")]
     pub registry_external_id: Option<String>,
+    /// Who is asking
+    #[command(flatten)]
+    pub oidc: OidcArgs,
 }
 
 /// What the local container is given for the service's secrets.

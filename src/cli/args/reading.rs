@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{OutputArgs, TargetArgs};
+use super::{OidcArgs, OutputArgs, TargetArgs};
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -95,6 +95,9 @@ pub struct InitArgs {
     /// The external id that role asks for
     #[arg(long, value_name = "ID", requires = "role")]
     pub external_id: Option<String>,
+    /// Who is asking
+    #[command(flatten)]
+    pub oidc: OidcArgs,
     /// What the target is called in the file
     #[arg(long, value_name = "NAME", default_value = "prod")]
     pub target: String,

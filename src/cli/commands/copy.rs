@@ -25,7 +25,7 @@ pub async fn run(args: CopyArgs) -> ExitCode {
     });
     console
         .finish_with(async {
-            let copying = copying::read(&words(args)).map_err(Failure::Configuration)?;
+            let copying = copying::read(&words(args), &environment).map_err(Failure::Configuration)?;
             let run = console.run(String::new());
             let connecting = wire::connect_copy(&copying, &environment, run.events());
             Box::pin(order::copy(&run.narrator, &copying, connecting)).await
@@ -46,5 +46,6 @@ fn words(args: CopyArgs) -> CopyWords {
         source_external_id: args.src_external_id,
         destination_roles: args.dst_role,
         destination_external_id: args.dst_external_id,
+        oidc: args.oidc.into(),
     }
 }

@@ -55,6 +55,9 @@ pub(super) fn overrides(args: &TargetArgs, release: &ReleaseArgs) -> Overrides {
         file: args.file,
         target: args.target,
         image: args.image,
+        oidc: args.oidc.oidc,
+        oidc_audience: args.oidc.oidc_audience,
+        oidc_token_variable: args.oidc.oidc_token_variable,
         registry_role: args.registry_role,
         registry_external_id: args.registry_external_id,
         role: args.role,
@@ -97,6 +100,9 @@ pub(super) fn wait_arguments(args: &TargetArgs, target: &Target) -> String {
         ("--service", args.service.as_deref()),
         ("--region", Some(region.as_str())),
         ("--log-retention-days", args.log_retention_days.as_deref()),
+        ("--oidc", args.oidc.oidc.as_deref()),
+        ("--oidc-audience", args.oidc.oidc_audience.as_deref()),
+        ("--oidc-token-variable", args.oidc.oidc_token_variable.as_deref()),
     ];
     flags.iter().filter_map(|(flag, value)| value.map(|value| format!(" {flag} {}", quoted(value)))).collect()
 }

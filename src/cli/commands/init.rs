@@ -45,6 +45,7 @@ fn words(args: &InitArgs) -> InitWords {
         registry_role: args.registry_role.clone(),
         role: args.role.clone(),
         external_id: args.external_id.clone(),
+        oidc: args.oidc.clone().into(),
     }
 }
 

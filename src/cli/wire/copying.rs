@@ -17,7 +17,7 @@ use crate::{
 /// # Errors
 /// [`Failure::Identity`] with every role that cannot be assumed, [`Failure::Aws`] when ECR gives no token.
 pub async fn connect_copy(copying: &Copying, environment: &Environment, events: &Emitter) -> Result<Adapters, Failure> {
-    let opener = &Opener::new(environment, copying.plain_http.clone());
+    let opener = &Opener::new(environment, copying.plain_http.clone(), copying.start.clone());
     let source = (copying.source.host(), copying.source_access.as_ref());
     let destinations = copying.destinations.iter().map(|to| (to.repository.host(), to.access.as_ref()));
     let places: Vec<(&str, Option<&Access>)> = std::iter::once(source).chain(destinations).collect();

@@ -20,7 +20,7 @@ use crate::{
 /// # Errors
 /// [`Failure::Identity`] with every role that cannot be assumed, [`Failure::Aws`] when ECR gives no token.
 pub async fn connect_mirror(mirror: &Mirror, environment: &Environment, events: &Emitter) -> Result<Adapters, Failure> {
-    let opener = &Opener::new(environment, BTreeSet::new());
+    let opener = &Opener::new(environment, BTreeSet::new(), mirror.start.clone());
     let registries = distinct_sources(&mirror.images);
     let sources = registries.iter().map(|image| open_source(opener, image));
     let destinations = mirror.destinations.iter().map(|to| open_destination(opener, to));

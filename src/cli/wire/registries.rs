@@ -2,25 +2,27 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use aws_config::SdkConfig;
 use tokio::sync::OnceCell;
 
-use super::{identity, tell};
+use super::{identity, start, tell};
 use crate::{
     aws::{
         ecr::{Ecr, RegistryLogin},
-        session::{self, Session},
+        session::{Base, Session},
     },
     config::environment::Environment,
     credentials::{Keychain, KeychainEnvironment},
-    domain::{access::Access, account::AccountId, credentials::Credentials, event::Emitter, image::EcrHost},
+    domain::{
+        access::Access, account::AccountId, credentials::Credentials, event::Emitter, image::EcrHost, oidc::Start,
+    },
     pipeline::failure::Failure,
     registry::{Authorization, BatchCheck, BatchRefusal, Registry, RegistryError, Renewal},
 };
 
 /// Opens registries. They share one base identity, which is found when the first of ECR's is opened.
 pub(super) struct Opener {
-    base: OnceCell<SdkConfig>,
+    start: Start,
+    base: OnceCell<Base>,
     plain_http: BTreeSet<String>,
     credentials: KeychainEnvironment,
     keychain: OnceCell<Keychain>,
@@ -52,9 +54,9 @@ impl Opened {
 
 impl Opener {
     /// `plain_http` are hosts that speak HTTP without TLS; loopback addresses do so anyway.
-    pub(super) fn new(environment: &Environment, plain_http: BTreeSet<String>) -> Self {
+    pub(super) fn new(environment: &Environment, plain_http: BTreeSet<String>, start: Start) -> Self {
         let credentials = keychain_environment(environment);
-        Self { base: OnceCell::new(), plain_http, credentials, keychain: OnceCell::new() }
+        Self { start, base: OnceCell::new(), plain_http, credentials, keychain: OnceCell::new() }
     }
 
     /// ECR as this access has it: the registry of `host`, or else that of the access's own account.
@@ -64,7 +66,7 @@ impl Opener {
         purpose: String,
         host: Option<&str>,
     ) -> Result<Opened, Failure> {
-        let base = self.base.get_or_init(|| session::base(&access.region, None)).await;
+        let base = self.base.get_or_init(|| start::base(&access.region, &self.start)).await;
         let session = Session::open(base, access, &purpose).await.map_err(identity)?;
         let ecr = Ecr::new(&session);
         let own = EcrHost::host_of(session.account(), &access.region);
@@ -177,11 +179,15 @@ pub(super) fn all(results: impl Iterator<Item = Result<Opened, Failure>>) -> Res
 #[cfg(test)]
 mod tests {
     use super::Opener;
-    use crate::config::environment::Environment;
+    use crate::{config::environment::Environment, domain::oidc::Start};
 
     #[test]
     fn where_a_registry_is_dialled() {
-        let opener = Opener::new(&Environment::default(), std::iter::once("r.internal:5000".to_owned()).collect());
+        let opener = Opener::new(
+            &Environment::default(),
+            std::iter::once("r.internal:5000".to_owned()).collect(),
+            Start::default(),
+        );
         let table = [
             ("127.0.0.1:5000", "http://127.0.0.1:5000"),
             ("localhost", "http://localhost"),

@@ -19,8 +19,8 @@ use super::{
     tree::Node,
 };
 use crate::domain::{
-    access::Access, digest::Digest, image::ImageReference, referrers::ReferrersPolicy, repository::RepositorySettings,
-    tag_pattern::TagPattern,
+    access::Access, digest::Digest, image::ImageReference, oidc::Start, referrers::ReferrersPolicy,
+    repository::RepositorySettings, tag_pattern::TagPattern,
 };
 
 /// Everything the file asks for. Well-formed; nothing in it was asked of a registry.
@@ -30,6 +30,8 @@ pub struct Mirror {
     pub images: Vec<MirrorImage>,
     /// Where each of them goes, in the order of the file, an account's regions each for themselves.
     pub destinations: Vec<MirrorDestination>,
+    /// Where the roles of every account are come by from.
+    pub start: Start,
     /// What a repository that is missing is created with; absent: they must exist.
     pub create_repositories: Option<RepositorySettings>,
 }

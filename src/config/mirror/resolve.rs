@@ -9,6 +9,7 @@ use super::{
 use crate::{
     config::{
         environment::Environment,
+        oidc,
         problem::{Location, Problem},
         read::Given,
         resolve::{hops, refuse_foreign_registry},
@@ -36,7 +37,7 @@ pub(super) fn mirror(
     environment: &Environment,
     problems: &mut Vec<Problem>,
 ) -> Mirror {
-    let MirrorFile { registry_role, images, destinations, create_repositories } = file;
+    let MirrorFile { registry_role, oidc, images, destinations, create_repositories } = file;
     let general = registry_role.located();
     let images = listed(images, "images", root, problems);
     let mut resolved = Vec::new();
@@ -57,6 +58,7 @@ pub(super) fn mirror(
     Mirror {
         images: resolved.into_iter().map(|(image, _)| image).collect(),
         destinations: registries.into_iter().map(|(destination, _)| destination).collect(),
+        start: oidc::of_file(oidc, environment),
         create_repositories,
     }
 }

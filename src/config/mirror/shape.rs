@@ -9,6 +9,7 @@ use crate::{
         read::{Given, mappings},
         role::Role,
         scalars::{Repository, Switch},
+        shape::Oidc,
     },
     domain::{account::Region, digest::Digest, referrers::ReferrersPolicy, tag_pattern::TagPattern},
 };
@@ -19,6 +20,8 @@ mappings! {
     MirrorFile {
         /// The role that reads sources in ECR. Default: the base identity as it is.
         registry_role: Role,
+        /// The OIDC token of a CI job, which the first role is assumed with.
+        oidc: Oidc,
         /// The images. Required.
         images: Vec<Given<Image>>,
         /// The registries that each image goes to. Required.

@@ -38,6 +38,17 @@ fn load_text(text: &str, overrides: &Overrides) -> Result<Deployment, ConfigErro
     }
 }
 
+/// Loads a text where the environment is another.
+pub(in crate::config) fn load_with(
+    text: &str,
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<Deployment, ConfigError> {
+    let mut problems = Vec::new();
+    let root = super::tree::parse(Path::new("shipgate.yaml"), text, &mut problems).unwrap();
+    super::load_tree(root, problems, overrides, environment)
+}
+
 /// Loads flags without a file.
 fn load_flags(overrides: &Overrides, environment: &Environment) -> Result<Deployment, ConfigError> {
     super::load_tree(super::nothing(), Vec::new(), overrides, environment)

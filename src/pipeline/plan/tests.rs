@@ -11,6 +11,7 @@ use crate::{
         access::Access,
         digest::Digest,
         mutability::TagMutability,
+        oidc::Start,
         operation::{OperationId, OperationStatus},
         pull_through::Via,
         release::{Consent, Naming, OperationKind, PastOperation, Refusal, ReleaseVerb},
@@ -27,6 +28,7 @@ fn target() -> Target {
     Target {
         name: "prod".to_owned(),
         access: Access { hops: Vec::new(), region: "ap-northeast-1".parse().unwrap() },
+        start: Start::default(),
         service: "shop-api".parse().unwrap(),
         repository: None,
         tag: None,

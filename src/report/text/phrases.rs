@@ -26,6 +26,8 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         | Event::Promoted { .. }
         | Event::Released { .. }
         | Event::Gated { .. }
+        // The end of the run says it: it is all that it says.
+        | Event::ConfigurationProblem { .. }
         // Data: `data` has them.
         | Event::Planned(_)
         | Event::Status(_)
@@ -63,11 +65,13 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         end @ Event::Mirrored { .. } => return mirrored(end),
         Event::ContainerStarted { container, address, way, health_check, missing_secrets, stubbed_secrets, .. } => {
             let secrets = [("without", missing_secrets), ("with stand-ins for", stubbed_secrets)];
-            return container_started(container, &format!("{address}, {way}"), &health_check.to_string(), secrets);
+            let dialled = if address.is_empty() { format!(": {way}") } else { format!(" at {address}, {way}") };
+            return container_started(container, &dialled, &health_check.to_string(), secrets);
         }
         Event::Probed { number, passed, detail, at_ms } => probed(*number, *passed, detail, *at_ms),
         Event::SmokeTested { url, passed, detail, at_ms } => smoke_tested(url, *passed, detail, *at_ms),
         Event::ContainerExited { exit_code, out_of_memory } => container_exited(*exit_code, *out_of_memory),
+        Event::Judged { reason, within_ms } => judged(reason, *within_ms),
         Event::Verified { finding, last_lines, .. } => {
             let found = finding.iter().flat_map(found);
             return found.chain(last_lines.iter().map(|line| output(Stage::Verify, line))).collect();
@@ -99,6 +103,13 @@ pub(super) fn found(finding: &FindingReport) -> Vec<Line> {
     let hint = finding.hint.lines().map(|hint| going(stage).with(Role::Odd, "hint: ").say(hint));
     let evidence = finding.evidence.iter().map(|line| going(stage).with(Role::Faint, "- ").say(line));
     [first].into_iter().chain(hint).chain(evidence).collect()
+}
+
+/// A verdict that is told before its diagnosis.
+fn judged(reason: &str, within_ms: u64) -> Line {
+    let seconds = within_ms.div_ceil(1000);
+    let why = format!("unhealthy: {reason}; watched for up to {seconds} s more, to tell a slow start from none");
+    Line::new(Mark::Bad, Some(Stage::Verify)).say(why)
 }
 
 /// A line of the local container's output; also used for the evidence of a judgement.
@@ -196,9 +207,9 @@ fn mirrored(end: &Event) -> Vec<Line> {
     vec![line]
 }
 
-fn container_started(container: &str, address: &str, rules: &str, secrets: [(&str, &Vec<String>); 2]) -> Vec<Line> {
+fn container_started(container: &str, dialled: &str, rules: &str, secrets: [(&str, &Vec<String>); 2]) -> Vec<Line> {
     let short: String = container.chars().take(12).collect();
-    let started = format!("container {short} at {address}, probed by {rules}");
+    let started = format!("container {short}{dialled}, probed by {rules}");
     let mut lines = vec![going(Some(Stage::Verify)).say(started)];
     for (how, names) in secrets.iter().filter(|(_, names)| !names.is_empty()) {
         let told = format!("{how} the service's secrets {}", names.join(", "));

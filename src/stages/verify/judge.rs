@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::probe::Seen;
 use crate::domain::health::{HealthCheck, Judgement, Tally};
 
-/// From the end of one early probe to the next.
-pub(super) const EARLY_PAUSE: Duration = Duration::from_millis(200);
+/// From the end of one early probe to the next, at the least and at the most.
+const EARLY_PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(200));
 
 /// How many times the thresholds' probes an application may flap before it is called unhealthy for that.
 const FLAP_FACTOR: u32 = 10;
@@ -112,7 +112,7 @@ impl Watch {
     pub(super) fn take(&mut self, slot: Slot, seen: Seen, now: Duration) -> Option<&ProbeRecord> {
         self.reached |= seen.reached();
         self.early &= seen == Seen::Refused;
-        self.early_at = now + EARLY_PAUSE;
+        self.early_at = now + early_pause(now);
         self.stayed |= self.end().is_some_and(|end| slot.at >= end);
         let passed = seen.passes();
         if !passed && !slot.counts {
@@ -223,6 +223,12 @@ pub(super) fn allowed(check: &HealthCheck) -> Duration {
 /// Whole seconds without a fraction, all else with one.
 pub(super) fn whole_seconds(time: Duration) -> String {
     if time.subsec_nanos() == 0 { format!("{} s", time.as_secs()) } else { seconds(time) }
+}
+
+/// From the end of an early probe to the next, so long after the start: most applications listen within a fraction of a
+/// second, and whoever waits for one that takes many seconds does not notice a fifth of one.
+pub(super) fn early_pause(since_start: Duration) -> Duration {
+    (since_start / 8).clamp(EARLY_PAUSES.0, EARLY_PAUSES.1)
 }
 
 /// How many probes are made at most.

@@ -223,7 +223,7 @@ impl<'a> Reach<'a> {
             ReachChoice::Sidecar => None,
             ReachChoice::Auto | ReachChoice::OwnAddress | ReachChoice::SameNetwork => self.own_address(state),
         };
-        let may_go_beside = matches!(self.choice, ReachChoice::Auto | ReachChoice::Sidecar);
+        let may_go_beside = self.may_go_beside();
         match direct {
             Some(address) => Ok(Prober::Direct {
                 target: SocketAddr::new(address, port),
@@ -237,6 +237,20 @@ impl<'a> Reach<'a> {
             None if may_go_beside => self.beside(container, port).await.ok_or_else(|| self.tried()),
             None => Err(self.tried()),
         }
+    }
+
+    fn may_go_beside(&self) -> bool {
+        matches!(self.choice, ReachChoice::Auto | ReachChoice::Sidecar)
+    }
+
+    /// What a container listens on. Where that cannot be seen from here, as from another container, a sidecar sees it.
+    pub(super) async fn listening(&self, container: &str, port: u16, prober: &mut Prober) -> Option<Vec<SocketAddr>> {
+        let state = self.engine.container(container).await.ok().filter(|state| state.running)?;
+        let seen = prober.listening(&state).await;
+        if seen.is_some() || matches!(prober, Prober::Beside(..)) || !self.may_go_beside() {
+            return seen;
+        }
+        self.beside(container, port).await?.listening(&state).await
     }
 
     fn own_address(&self, state: &ContainerState) -> Option<IpAddr> {

@@ -12,7 +12,7 @@ use super::{
     command::{missing_secrets, stubbed_secrets},
     conclusion::{Ending, Gathered, Late},
     finding::Finding,
-    judge::{Decision, EARLY_PAUSE, Watch, allowed, longest_watch, seconds, whole_seconds},
+    judge::{Decision, Watch, allowed, early_pause, longest_watch, seconds, whole_seconds},
     memory::MemoryPeak,
     output::Relay,
     reach::{Doubt, Prober, Reach},
@@ -27,6 +27,7 @@ use crate::{
     },
     domain::{
         event::{Emitter, Event, milliseconds},
+        health::HealthCheck,
         mask::Mask,
         reach::ReachChoice,
         secret::Secret,
@@ -191,20 +192,19 @@ impl Trial<'_> {
         let ending = if state.running {
             let unreachable = |tried| VerifyError::Unreachable { tried };
             let mut prober = reach.prober(container, &state, self.settings.port).await.map_err(unreachable)?;
-            self.announce(container, &prober, reach);
+            self.announce(container, (prober.address(), prober.way()), reach);
             let ending = self.watch(container, reach, &mut prober, started, &mut watch, mask).await?;
             if matches!(ending, Ending::Judged(Decision::Unhealthy | Decision::Flapping)) {
                 // It only adds to a verdict that has fallen.
-                gathered.listening = match self.engine.container(container).await {
-                    Ok(state) => prober.listening(&state).await,
-                    Err(_) => None,
-                };
+                gathered.listening = reach.listening(container, self.settings.port, &mut prober).await;
                 if watch.saw_not_yet() && !self.is_elsewhere(gathered.listening.as_deref()) {
+                    self.tell_that_it_is_judged(&watch, &ending);
                     gathered.late = self.late(container, &mut prober, started).await;
                 }
             }
             ending
         } else {
+            self.announce(container, (String::new(), "it ended before it was dialled"), reach);
             Ending::Exited(exit(&state, started.elapsed()))
         };
         let ending = match ending {
@@ -227,13 +227,21 @@ impl Trial<'_> {
         })
     }
 
+    /// The verdict does not wait for its diagnosis.
+    fn tell_that_it_is_judged(&self, watch: &Watch, ending: &Ending) {
+        if let Ending::Judged(decision) = ending {
+            let within_ms = milliseconds(late_limit(&self.settings.health_check));
+            self.events.emit(Event::Judged { reason: watch.reason(*decision), within_ms });
+        }
+    }
+
     /// What becomes of an application that the thresholds have decided against, if that is soon.
     async fn late(&self, container: &str, prober: &mut Prober, started: Instant) -> Option<Late> {
         let check = &self.settings.health_check;
         let ready = async {
             // A sidecar that broke off has no more to say.
             while !prober.probe(check, check.timeout()).await.ok()?.passes() {
-                tokio::time::sleep(EARLY_PAUSE).await;
+                tokio::time::sleep(early_pause(started.elapsed())).await;
             }
             Some(started.elapsed())
         };
@@ -243,7 +251,7 @@ impl Trial<'_> {
                 let exit = exit(&state.ok()?, started.elapsed());
                 Some(Late::Ended(self.with_word_of_memory(container, exit).await))
             }
-            ready = timeout(allowed(check).min(LATE_LIMIT), ready) => ready.ok().flatten().map(Late::Ready),
+            ready = timeout(late_limit(check), ready) => ready.ok().flatten().map(Late::Ready),
         }
     }
 
@@ -259,11 +267,11 @@ impl Trial<'_> {
         exit
     }
 
-    fn announce(&self, container: &str, prober: &Prober, reach: &Reach<'_>) {
+    fn announce(&self, container: &str, (address, way): (String, &str), reach: &Reach<'_>) {
         self.events.emit(Event::ContainerStarted {
             container: container.to_owned(),
-            address: prober.address(),
-            way: prober.way().to_owned(),
+            address,
+            way: way.to_owned(),
             not_used: reach.tried().iter().map(Tried::to_string).collect(),
             health_check: self.settings.health_check.clone(),
             missing_secrets: missing_secrets(self.settings),
@@ -341,9 +349,14 @@ impl Trial<'_> {
         reach.pass_over(target.to_string(), reason);
         let Some(beside) = reach.beside(container, self.settings.port).await else { return false };
         *prober = beside;
-        self.announce(container, prober, reach);
+        self.announce(container, (prober.address(), prober.way()), reach);
         true
     }
+}
+
+/// How long a container is watched on after a bad verdict.
+fn late_limit(check: &HealthCheck) -> Duration {
+    allowed(check).min(LATE_LIMIT)
 }
 
 fn exit(state: &ContainerState, after: Duration) -> Exit {

@@ -102,7 +102,7 @@ fn an_early_probe_ends_where_the_one_that_counts_is_due() {
     assert_eq!((first.at, first.limit, first.counts), (ms(0), ms(1_000), false));
     assert!(watch.take(first, Seen::Refused, ms(1)).is_none());
     let second = watch.next();
-    assert_eq!((second.at, second.limit, second.counts), (ms(201), ms(799), false));
+    assert_eq!((second.at, second.limit, second.counts), (ms(21), ms(979), false));
     // Something listens now and says no: no more early probes.
     assert!(watch.take(second, Seen::answered(503), ms(300)).is_none());
     let third = watch.next();

@@ -43,6 +43,11 @@ async fn a_start_that_is_too_slow_is_told_with_when_it_was_ready() {
         assert!(verification.reason.ends_with(", and the health check gives up after 2 s"), "{}", verification.reason);
         assert_eq!(verification.ready, None);
         assert!(verification.hint().unwrap().contains("unhealthy_threshold"), "{verification:?}");
+        // The verdict does not wait for that.
+        let events = bench.events();
+        let at = |wanted: fn(&Event) -> bool| events.iter().position(wanted).unwrap();
+        let judged = |event: &Event| matches!(event, Event::Judged { reason, within_ms: 2_000 } if reason == "2 probes in a row failed: connection refused");
+        assert!(at(judged) < at(|event| matches!(event, Event::Verified { .. })), "{events:?}");
     })
     .await;
 }

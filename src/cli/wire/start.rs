@@ -1,0 +1,41 @@
+//! Where role chains begin: at the standard chain of providers, or at the job's OIDC token, asked for anew for each walk.
+
+use std::sync::Arc;
+
+use crate::{
+    aws::{
+        session::{self, Base},
+        web_identity::{TokenRefusal, TokenSupply},
+    },
+    domain::{
+        account::Region,
+        oidc::{MissingToken, Start, TokenSource, WhyStandard},
+    },
+    oidc,
+};
+
+/// What chains start from, in a region.
+pub(super) async fn base(region: &Region, start: &Start) -> Base {
+    let base = session::base(region, None).await;
+    match start {
+        Start::Standard(WhyStandard::Missing(missing)) => base.without_token(refusal(missing)),
+        Start::Standard(WhyStandard::TurnedOff | WhyStandard::Given(_) | WhyStandard::Unexpected) => base,
+        Start::Token(source) => base.entered_with(supply(source)),
+        Start::Refused(missing) => base.entered_with(TokenSupply::refusing(refusal(missing))),
+    }
+}
+
+fn refusal(missing: &MissingToken) -> TokenRefusal {
+    TokenRefusal { message: missing.to_string(), hint: missing.hint() }
+}
+
+fn supply(source: &TokenSource) -> TokenSupply {
+    let source = Arc::new(source.clone());
+    TokenSupply::new(move || {
+        let source = Arc::clone(&source);
+        Box::pin(async move {
+            let refused = |error: oidc::TokenError| TokenRefusal { message: error.to_string(), hint: error.hint() };
+            oidc::fetch(&source).await.map_err(refused)
+        })
+    })
+}
