@@ -1,6 +1,7 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
 mod copying;
+mod doctor;
 mod oidc;
 mod place;
 mod reading;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
     copying::{CopyArgs, MirrorArgs},
+    doctor::DoctorArgs,
     oidc::OidcArgs,
     place::{PlaceArgs, SecretsArgs},
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
@@ -60,6 +62,8 @@ pub enum Command {
     Copy(CopyArgs),
     /// Copy many images into the registries of several accounts and regions
     Mirror(MirrorArgs),
+    /// Tell who this CI job is and whether its roles let it in, with the trust-policy statement of each that does not
+    Doctor(DoctorArgs),
     /// Run the embedded AWS as a server for any AWS client
     Sandbox(SandboxArgs),
     /// Watch the main job, start to end, on the sandbox and the local Docker engine

@@ -17,6 +17,7 @@ pub use self::{
 };
 use super::{
     account::AccountId,
+    diagnosis::Diagnosis,
     digest::Digest,
     exit_code::ExitCode,
     finding::FindingReport,
@@ -311,6 +312,8 @@ pub enum Event {
     Planned(Box<Forecast>),
     /// How a service stands.
     Status(Box<StatusReport>),
+    /// A check of `doctor` came out.
+    Diagnosed(Box<Diagnosis>),
     /// A line that a service's log groups hold: untrusted text.
     LoggedLine {
         /// When it was written.

@@ -137,6 +137,7 @@ impl Document {
             }
             read @ (Event::Planned(_)
             | Event::Status(_)
+            | Event::Diagnosed(_)
             | Event::OrphanFound(_)
             | Event::LogGroupDeleted { .. }
             | Event::Printed { .. }) => self.reading.add(read),

@@ -230,6 +230,7 @@ pub(super) fn one_of_each() -> Vec<Event> {
         gated(Verdict::RolledBack, Some("missing DATABASE_URL")),
         Event::Planned(Box::new(reading::planned())),
         Event::Status(Box::new(reading::status())),
+        Event::Diagnosed(Box::new(reading::diagnosed())),
         reading::logged(LogSource::Application, "listening on 8080"),
         Event::OrphanFound(reading::orphan()),
         Event::LogGroupDeleted { name: reading::orphan().name },
@@ -279,6 +280,7 @@ fn ordinal(event: &Event) -> usize {
         Event::CopyFailed { .. } => 26,
         Event::RepositoryCreated { .. } => 27,
         Event::Mirrored { .. } => 28,
+        Event::Diagnosed(_) => 37,
         Event::Status(_) => 29,
         Event::LoggedLine { .. } => 30,
         Event::OrphanFound(_) => 31,
@@ -293,5 +295,5 @@ fn ordinal(event: &Event) -> usize {
 #[test]
 fn the_samples_have_every_variant() {
     let seen: std::collections::BTreeSet<usize> = one_of_each().iter().map(ordinal).collect();
-    assert_eq!(seen, (0..37).collect());
+    assert_eq!(seen, (0..38).collect());
 }

@@ -11,6 +11,7 @@ mod at_hand;
 mod clients;
 mod copying;
 mod corpus;
+mod doctor;
 mod documents;
 mod evidence;
 mod exit_codes;
