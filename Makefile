@@ -19,7 +19,7 @@ demo:
 	@target/debug/shipgate demo
 
 test:
-	@scripts/setup build lint docker chromium python skopeo registry podman groff
+	@scripts/setup build lint docker chromium python skopeo registry podman groff shellcheck
 	@CARGO='$(CARGO)' scripts/test
 
 lint:

@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod demo;
 pub mod docker;
 pub mod domain;
+mod html;
 pub mod oidc;
 pub mod packing;
 pub mod pipeline;

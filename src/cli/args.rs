@@ -1,25 +1,31 @@
 //! The command line, as clap reads it. What the flags mean together is `config`'s.
 
+mod ci;
 mod copying;
 mod doctor;
+mod iam;
 mod oidc;
 mod place;
 mod reading;
 mod rollback;
 mod sandbox;
+mod sweep;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
+    ci::CiArgs,
     copying::{CopyArgs, MirrorArgs},
     doctor::DoctorArgs,
+    iam::{IamArgs, PartArg, PolicyFormat},
     oidc::OidcArgs,
     place::{PlaceArgs, SecretsArgs},
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
     rollback::RollbackArgs,
     sandbox::{DemoArgs, SandboxArgs},
+    sweep::SweepArgs,
 };
 use crate::domain::secret::Secret;
 
@@ -56,6 +62,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Write a configuration for a service that exists
     Init(InitArgs),
+    /// Print the least-privilege policies that the configuration asks for, without asking AWS
+    Iam(Box<IamArgs>),
     /// Check one image in a local container under App Runner's rules; without AWS, or with a service's settings
     Verify(VerifyArgs),
     /// Copy one image from any registry to any others
@@ -64,6 +72,8 @@ pub enum Command {
     Mirror(MirrorArgs),
     /// Tell who this CI job is and whether its roles let it in, with the trust-policy statement of each that does not
     Doctor(DoctorArgs),
+    /// Remove what runs that were killed have left in the Docker engine
+    Sweep(SweepArgs),
     /// Run the embedded AWS as a server for any AWS client
     Sandbox(SandboxArgs),
     /// Watch the main job, start to end, on the sandbox and the local Docker engine
@@ -306,9 +316,12 @@ pub struct OutputArgs {
     /// `text` for people, `json` for one event a line on standard output
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
-    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
+    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml, Markdown to a file.md, a page to a file.html [repeatable]
+    #[arg(long = "report", value_name = "FILE")]
+    pub reports: Vec<PathBuf>,
+    /// What else a CI system is told
+    #[command(flatten)]
+    pub ci: CiArgs,
     /// Colour; `auto` heeds `NO_COLOR` and `CLICOLOR_FORCE`
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,

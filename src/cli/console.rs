@@ -10,12 +10,16 @@ use std::{
 
 use super::{
     args::{Color, OutputArgs, OutputFormat},
+    ci::{self, Ci},
     signals::{self, Impatience},
 };
 use crate::{
-    config::environment::Environment,
+    config::{
+        environment::Environment,
+        problem::{ConfigError, Location},
+    },
     domain::{
-        event::{Emitter, Event, Stage, milliseconds},
+        event::{Emitter, Event, Stage, WrittenAt, milliseconds},
         exit_code::ExitCode,
     },
     pipeline::{
@@ -26,7 +30,7 @@ use crate::{
         progress::Progress,
     },
     report::{
-        Fanout, Moment, Reporter,
+        Fanout, Moment, ReportError, Reporter,
         json::JsonLines,
         report_file::ReportFile,
         text::{Style, Terminal},
@@ -39,34 +43,30 @@ pub(super) struct Console {
     cancellation: Cancellation,
     progress: Progress,
     begun: Instant,
+    ci: Ci,
 }
 
 impl Console {
     /// Chooses the renderers.
     pub(super) fn open(args: &OutputArgs, environment: &Environment) -> Result<Self, ExitCode> {
         let begun = Instant::now();
-        let mut fanout = match args.output {
+        let mut ci = Ci::of(args, environment);
+        let fanout = match args.output {
             OutputFormat::Json => Fanout::new().with(JsonLines::new(io::stdout())),
             OutputFormat::Text => {
-                Fanout::new().with(Terminal::new(style(args.color, environment), io::stdout(), io::stderr()))
+                let style = style(args.color, environment, &ci);
+                let terminal = Terminal::new(style, io::stdout(), io::stderr());
+                Fanout::new().with(terminal.framed(ci.frame(environment)))
             }
         };
-        if let Some(path) = &args.report {
-            match ReportFile::create(path) {
-                Ok(file) => fanout = fanout.with(file),
-                Err(error) => {
-                    let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-                    complain(&format!("{error}{}{hint}", source_of(&error)));
-                    return Err(ExitCode::Usage);
-                }
-            }
-        }
+        let fanout = ci.watch(with_files(fanout, args)?, args, environment);
         let clock = move || Moment { at: jiff::Timestamp::now(), since_start: begun.elapsed() };
         Ok(Self {
             reporter: Reporter::new(fanout, clock),
             cancellation: Cancellation::default(),
             progress: Progress::default(),
             begun,
+            ci,
         })
     }
 
@@ -92,15 +92,31 @@ impl Console {
 
     async fn finish(&self, work: impl Future<Output = Result<Deployed, Failure>>) -> ExitCode {
         let result = tokio::select! {
-            result = work => result,
+            result = async { self.ci.begin(&self.emitter()).await; work.await } => result,
             (signal, why) = signals::watch(&self.cancellation, || self.tell_of_stopping()) => {
                 return self.abort(signal, why);
             }
             never = self.tick() => match never {},
         };
         let code = result.as_ref().err().map_or(ExitCode::Success, Failure::exit_code);
+        if let Err(Failure::Configuration(error)) = &result {
+            self.tell_problems(error);
+        }
         self.emitter().emit(self.last_event(&result, code));
-        self.close(code)
+        let code = self.close(code);
+        self.ci.end(code).await;
+        code
+    }
+
+    fn tell_problems(&self, error: &ConfigError) {
+        for problem in &error.problems {
+            self.emitter().emit(Event::ConfigurationProblem {
+                location: problem.location.to_string(),
+                place: place_of(&problem.location),
+                message: problem.message.clone(),
+                hint: problem.hint.clone(),
+            });
+        }
     }
 
     async fn tick(&self) -> Infallible {
@@ -168,12 +184,46 @@ impl Console {
 
     /// A report that could not be written is told, and a success is none without it: somebody relies on it.
     fn close(&self, code: ExitCode) -> ExitCode {
-        let errors = self.reporter.finish();
+        let (slight, errors): (Vec<_>, Vec<_>) = self.reporter.finish().into_iter().partition(ReportError::is_slight);
+        slight.iter().for_each(print_warning);
         for error in &errors {
             complain(&format!("{error}{}", source_of(error)));
         }
         if code == ExitCode::Success && !errors.is_empty() { ExitCode::Internal } else { code }
     }
+}
+
+/// With the files that were asked for. One that cannot be written is told at once, to the CI system too.
+fn with_files(mut fanout: Fanout, args: &OutputArgs) -> Result<Fanout, ExitCode> {
+    let reports = args.reports.iter().map(ReportFile::create);
+    let dotenv = args.ci.dotenv.iter().map(|path| ReportFile::dotenv(path, ci::outputs(args)));
+    for file in reports.chain(dotenv) {
+        match file {
+            Ok(file) => fanout = fanout.with(file),
+            Err(error) => {
+                let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+                let told = format!("{error}{}{hint}", source_of(&error));
+                complain(&told);
+                ci::tell_of_usage(&told);
+                return Err(ExitCode::Usage);
+            }
+        }
+    }
+    Ok(fanout)
+}
+
+fn place_of(location: &Location) -> Option<WrittenAt> {
+    match location {
+        Location::Flag(_) => None,
+        Location::File { path, line, column } => {
+            Some(WrittenAt { file: path.display().to_string(), line: *line, column: *column })
+        }
+    }
+}
+
+/// Says what could not be told to a CI system.
+pub(super) fn print_warning(error: &ReportError) {
+    say(&format!("warning: {error}{}", source_of(error)));
 }
 
 fn source_of(error: &dyn std::error::Error) -> String {
@@ -182,8 +232,8 @@ fn source_of(error: &dyn std::error::Error) -> String {
 
 /// `NO_COLOR` (no-color.org) and `CLICOLOR_FORCE` (bixense.com/clicolors) as their conventions say: set and not empty,
 /// and for the latter not `0`.
-fn style(color: Color, environment: &Environment) -> Style {
-    let interactive = io::stderr().is_terminal() && environment.get("CI").is_none_or(str::is_empty);
+fn style(color: Color, environment: &Environment, ci: &Ci) -> Style {
+    let interactive = io::stderr().is_terminal() && environment.get("CI").is_none_or(str::is_empty) && !ci.is_one();
     let set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty());
     let forced = environment.get("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
     let dumb = environment.get("TERM") == Some("dumb");

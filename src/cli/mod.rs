@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out. Everything is wired together here.
 
 pub mod args;
+mod ci;
 pub mod commands;
 mod console;
 mod signals;
@@ -21,9 +22,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ProcessExitCode {
         Err(error) => {
             // clap calls `--help` and `--version` errors too; those go to standard output and are none.
             let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Success };
-            error.print().map_or(ExitCode::Internal, |()| code).into()
+            let code = error.print().map_or(ExitCode::Internal, |()| code);
+            if code == ExitCode::Usage {
+                ci::tell_of_usage(&first_words(&error));
+            }
+            code.into()
         }
     }
+}
+
+/// What is wrong, without how it would be right: that is in the log.
+fn first_words(error: &clap::Error) -> String {
+    let told = error.render().to_string();
+    let lines = told.lines().take_while(|line| !line.trim().is_empty());
+    lines.collect::<Vec<_>>().join("\n").trim_start_matches("error: ").to_owned()
 }
 
 /// The verbs that need no runtime are answered without one.
@@ -40,10 +52,12 @@ fn in_runtime(command: Command) -> ProcessExitCode {
         | Command::Logs(_)
         | Command::Export(_)
         | Command::Init(_)
+        | Command::Iam(_)
         | Command::Verify(_)
         | Command::Copy(_)
         | Command::Mirror(_)
         | Command::Doctor(_)
+        | Command::Sweep(_)
         | Command::Sandbox(_)
         | Command::Demo(_)
         | Command::DemoApp
@@ -64,10 +78,12 @@ async fn dispatch(command: Command) -> ProcessExitCode {
         Command::Logs(args) => Box::pin(commands::logs::run(args)).await.into(),
         Command::Export(args) => Box::pin(commands::export::run(args)).await.into(),
         Command::Init(args) => Box::pin(commands::init::run(args)).await.into(),
+        Command::Iam(args) => Box::pin(commands::iam::run(*args)).await.into(),
         Command::Verify(args) => Box::pin(commands::verify::run(args)).await.into(),
         Command::Copy(args) => Box::pin(commands::copy::run(args)).await.into(),
         Command::Mirror(args) => Box::pin(commands::mirror::run(args)).await.into(),
         Command::Doctor(args) => Box::pin(commands::doctor::run(args)).await.into(),
+        Command::Sweep(args) => Box::pin(commands::sweep::run(args)).await.into(),
         Command::Sandbox(args) => Box::pin(commands::sandbox::run(args)).await.into(),
         Command::Demo(args) => Box::pin(commands::demo::run(args)).await.into(),
         Command::DemoApp => commands::demo_app::run().await,

@@ -62,6 +62,25 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Deployme
     }
 }
 
+/// Reads the configuration for a run that is about every version of the image: its tag or digest is not looked at, so their
+/// variables need not be set.
+///
+/// # Errors
+/// [`ConfigError`] with every problem.
+pub fn load_any_version(overrides: &Overrides, environment: &Environment) -> Result<Deployment, ConfigError> {
+    let (root, problems) = find_tree(overrides);
+    let mut root = root.ok_or_else(|| ConfigError::new(problems.clone()))?;
+    root.rewrite("image", any_version);
+    load_tree(root, problems, overrides, environment)
+}
+
+/// A reference without what says which version is meant.
+fn any_version(image: &str) -> String {
+    let repository = image.rfind('/').map_or(0, |slash| slash + 1);
+    let end = image[repository..].find([':', '@']).map_or(image.len(), |at| repository + at);
+    image[..end].to_owned()
+}
+
 /// Reads what the configuration says of the target alone: for a run that has no image. What it says of the image is not
 /// looked at, so the image's variables need not be set.
 ///

@@ -76,6 +76,15 @@ impl Node {
         }
     }
 
+    /// Puts another text in the place of the one at a key.
+    pub(super) fn rewrite(&mut self, key: &str, text_for: impl FnOnce(&str) -> String) {
+        let Kind::Mapping(entries) = &mut self.kind else { return };
+        let found = entries.iter_mut().find(|entry| entry.key == key);
+        if let Some(Kind::Scalar { text, .. }) = found.map(|entry| &mut entry.value.kind) {
+            *text = text_for(text);
+        }
+    }
+
     /// The value at a key, if this is a mapping that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         self.entries()?.iter().find(|entry| entry.key == key).map(|entry| &entry.value)

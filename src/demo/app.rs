@@ -206,11 +206,12 @@ async fn run(settings: &AppSettings) -> u8 {
     }
 }
 
-/// Takes memory, and writes to it, because the kernel gives none before that.
+/// Takes memory, and writes to it, because the kernel gives none before that. In large pieces: near the limit the kernel takes
+/// back the pages of the program first, and the fewer of them are in use, the sooner it has nothing else to do than to kill.
 async fn eat_memory() -> u8 {
     let mut eaten = Vec::new();
     loop {
-        eaten.push(vec![1_u8; 1 << 20]);
+        eaten.push(vec![1_u8; 1 << 30]);
         tokio::task::yield_now().await;
     }
 }

@@ -70,6 +70,13 @@ impl Region {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The partition that ARNs of the region name (AWS General Reference, "Amazon Resource Names").
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        let table = [("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "aws-eusc")];
+        table.iter().find(|(prefix, _)| self.0.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
+    }
 }
 
 impl FromStr for Region {

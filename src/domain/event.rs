@@ -1,7 +1,5 @@
-//! The one stream of events that every renderer reads: the terminal, JSON lines, reports.
-//!
-//! An event is a fact that has happened, with the evidence for it. Renderers may leave things out; they must not
-//! know anything that is not here.
+//! The one stream of events that every renderer reads: the terminal, JSON lines, reports. An event is a fact that has
+//! happened, with the evidence for it. Renderers may leave things out; they must not know anything that is not here.
 
 mod emitter;
 mod origin;
@@ -10,23 +8,13 @@ mod stage;
 use jiff::Timestamp;
 use serde::Serialize;
 
-pub use self::{
-    emitter::{Emitter, milliseconds},
-    origin::{BlobArrival, LogSource},
-    stage::{Outcome, Stage},
-};
+pub use self::emitter::{Emitter, milliseconds};
+pub use self::origin::{BlobArrival, LogSource, WrittenAt};
+pub use self::stage::{Outcome, Stage};
+use super::operation::{OperationId, OperationStatus, Verdict};
 use super::{
-    account::AccountId,
-    diagnosis::Diagnosis,
-    digest::Digest,
-    exit_code::ExitCode,
-    finding::FindingReport,
-    forecast::Forecast,
-    health::HealthCheck,
-    log_group::LogGroup,
-    operation::{OperationId, OperationStatus, Verdict},
-    reason::Reason,
-    status::StatusReport,
+    account::AccountId, diagnosis::Diagnosis, digest::Digest, exit_code::ExitCode, finding::FindingReport,
+    forecast::Forecast, health::HealthCheck, log_group::LogGroup, reason::Reason, status::StatusReport,
 };
 
 /// Something that happened.
@@ -377,6 +365,17 @@ pub enum Event {
     Warning {
         /// The text.
         message: String,
+    },
+    /// The configuration is wrong somewhere, and so nothing is begun.
+    ConfigurationProblem {
+        /// Where, for people: `shipgate.yaml:3:5`, `--target`.
+        location: String,
+        /// Where in a file, unless it is a flag's.
+        place: Option<WrittenAt>,
+        /// What is wrong.
+        message: String,
+        /// How to mend it.
+        hint: Option<String>,
     },
     /// The run is over. Always the last event.
     RunFinished {

@@ -20,6 +20,7 @@ pub mod mask;
 pub mod mutability;
 pub mod oidc;
 pub mod operation;
+pub mod permissions;
 pub mod pull_through;
 pub mod reach;
 pub mod reason;

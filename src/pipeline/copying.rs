@@ -260,7 +260,10 @@ fn sources(error: &dyn std::error::Error) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::tag_of_its_own;
-    use crate::config::copying::{CopyWords, read};
+    use crate::config::{
+        copying::{CopyWords, read},
+        environment::Environment,
+    };
 
     #[test]
     fn the_tag_that_the_image_is_read_by_is_not_the_destinations_own() {
@@ -282,7 +285,7 @@ mod tests {
                 destinations: vec![format!("s.example.com/a{destination}")],
                 ..CopyWords::default()
             };
-            let copying = read(&words).unwrap();
+            let copying = read(&words, &Environment::default()).unwrap();
             assert_eq!(tag_of_its_own(&copying, &copying.destinations[0]), expected, "{source} {destination}");
         }
     }

@@ -121,7 +121,7 @@ pub async fn deploy<T: DeployTarget>(
         // Preflight has refused this; should it ever not, an image that was not checked goes nowhere.
         Some(Err(error)) => return Err(Failure::NoEngine(error.to_string())),
     };
-    copy_and_verify(run, deployment, adapters, engine, image, &look.plan).await?;
+    copy_and_verify(run, deployment, adapters, engine, image, &look).await?;
     let ready = preparing::make_ready(run, deployment, adapters, image, &look.plan).await?;
     conclude(run, deployment, adapters, image, &ready, &given).await
 }
@@ -282,13 +282,13 @@ async fn copy_and_verify<T>(
     adapters: &Adapters<T>,
     engine: Option<&Engine>,
     image: &ResolvedImage,
-    plan: &Plan,
+    look: &Look,
 ) -> Result<(), Failure> {
     // Either side's bad end makes the other's work pointless, so it stops both. A check that could not be made is not
     // a bad end of the image: the copy then goes on, and its own failure counts more.
     let both = run.narrator.cancellation.token().child_token();
     let copying = async {
-        let work = copy_image(deployment, adapters, image, plan, run.events(), &both);
+        let work = copy_image(deployment, adapters, image, look, run.events(), &both);
         let result = run.narrator.stage(Stage::Copy, work).await;
         if result.is_err() {
             both.cancel();
@@ -297,7 +297,7 @@ async fn copy_and_verify<T>(
     };
     let verifying = async {
         let settings = &deployment.target.verify;
-        let work = verify_image(run, adapters, engine, image, (plan, settings), &both);
+        let work = verify_image(run, adapters, engine, image, (&look.plan, settings), &both);
         let result = run.narrator.stage(Stage::Verify, work).await;
         if matches!(result, Err(Failure::Unhealthy { .. })) {
             both.cancel();
@@ -317,12 +317,14 @@ async fn copy_image<T>(
     deployment: &Deployment,
     adapters: &Adapters<T>,
     image: &ResolvedImage,
-    plan: &Plan,
+    Look { seen, plan }: &Look,
     events: &Emitter,
     cancel: &CancellationToken,
 ) -> Result<Told<()>, Failure> {
-    // ECR creates the repository that it fetches an image into, as its creation template has it.
-    if deployment.target.create_repository && deployment.target.via == Via::Copy {
+    // ECR creates the repository that it fetches an image into, as its creation template has it. One that is there needs no right
+    // to create one.
+    let is_there = matches!(seen.repository, Ok(Some(_)));
+    if deployment.target.create_repository && deployment.target.via == Via::Copy && !is_there {
         let create = adapters.ecr.create_repository(plan.repository(), &RepositorySettings::default()).await;
         let doing = || format!("cannot create {}", plan.repository());
         if create.map_err(|source: AwsFault| Failure::Aws { doing: doing(), source })? {

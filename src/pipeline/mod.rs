@@ -1,6 +1,7 @@
 //! The pipeline: what is going to happen (`plan`), the order it happens in (`deploy`), how it can fail (`failure`), how
 //! it is told (`narrator`), how it is stopped (`cancellation`). `copying`, `mirror` and `verifying` are orders of
-//! their own; `returning` goes back to the version before; `planning`, `status`, `logs`, `orphans`, `export`, `init` and `doctor` read.
+//! their own; `returning` goes back to the version before; `planning`, `status`, `logs`, `orphans`, `export`, `init` and
+//! `doctor` read; `permissions` only writes.
 
 pub mod cancellation;
 pub mod checking;
@@ -9,11 +10,13 @@ pub mod deploy;
 pub mod doctor;
 pub mod export;
 pub mod failure;
+mod hcl;
 pub mod init;
 pub mod logs;
 pub mod mirror;
 pub mod narrator;
 pub mod orphans;
+pub mod permissions;
 pub mod plan;
 pub mod planning;
 mod preparing;
@@ -21,5 +24,6 @@ pub mod progress;
 mod releasing;
 pub mod returning;
 pub mod status;
+pub mod sweeping;
 pub mod verifying;
 pub mod wait;

@@ -189,8 +189,12 @@ async fn of_the_workload<T: DeployTarget>(
     let anywhere = ImageReference::in_ecr_of(account, region, &repository, "latest");
     let pinned = anywhere.with_digest(digest);
     let mut image = resolve::resolve_image(&adapters.destination, &pinned, run.events()).await?;
-    if let Some(own) = history::own_tag(&adapters.ecr, &repository, digest).await {
-        image.reference = anywhere.with_tag(&own);
+    match history::own_tag(&adapters.ecr, &repository, digest).await {
+        Ok(Some(own)) => image.reference = anywhere.with_tag(&own),
+        Ok(None) => {}
+        Err(fault) => run.events().emit(Event::Warning {
+            message: format!("the image is named by its digest, for its own tag cannot be seen: {fault}"),
+        }),
     }
     let registry = Access { hops: Vec::new(), region: region.clone() };
     Ok((Deployment { image: image.reference.clone(), registry, target }, image))

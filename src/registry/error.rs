@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::domain::digest::Digest;
+use crate::domain::{digest::Digest, image::EcrHost};
 
 /// What was being done, to what: `read blob sha256:… of HOST/REPOSITORY`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,7 +94,7 @@ pub enum RegistryError {
         after: Duration,
     },
     /// 401 or 403: the registry does not know the caller, or does not let it do this.
-    #[error("not allowed to {action}: {answer}")]
+    #[error("not allowed to {action}{}: {answer}", permission(action, answer))]
     Denied {
         /// What was attempted.
         action: Box<Action>,
@@ -313,6 +313,29 @@ impl RegistryError {
     }
 }
 
+/// The permission that ECR asks for, where its answer does not say it: answers to HEAD have no words.
+fn permission(action: &Action, answer: &Answer) -> String {
+    let of_ecr = EcrHost::parse(&action.host).and_then(|_| action.permission());
+    of_ecr.filter(|name| !answer.message.contains(name)).map_or_else(String::new, |name| format!(" ({name})"))
+}
+
+impl Action {
+    /// The permission that ECR asks for (Amazon ECR user guide, "Required IAM permissions for pushing an image" and "… for pulling").
+    fn permission(&self) -> Option<&'static str> {
+        Some(match self.verb {
+            "look for manifest" | "read manifest" | "fetch manifest" | "list referrers" => "ecr:BatchGetImage",
+            "write manifest" => "ecr:PutImage",
+            "look for blob" => "ecr:BatchCheckLayerAvailability",
+            "read blob" => "ecr:GetDownloadUrlForLayer",
+            "start the upload of blob" | "mount blob" => "ecr:InitiateLayerUpload",
+            "upload a part of blob" | "look for the upload of blob" => "ecr:UploadLayerPart",
+            "upload blob" | "commit blob" => "ecr:CompleteLayerUpload",
+            "list tags" => "ecr:ListImages",
+            _ => return None,
+        })
+    }
+}
+
 fn denied_hint(action: &Action, answer: &Answer) -> String {
     match answer.status {
         401 => format!("the credentials for {} are missing, wrong or expired", action.host),
@@ -377,5 +400,23 @@ mod tests {
         let denied = refused(403, Some("s3.example.com"));
         assert!(denied.is_denied());
         assert!(denied.to_string().contains("s3.example.com, where the registry redirects to, answered 403"));
+    }
+
+    #[test]
+    fn the_permission_is_named_where_ecr_does_not_say_it() {
+        let denied = |host: &str, message: &str| {
+            let RegistryError::Denied { mut action, mut answer } = refused(403, None) else { unreachable!() };
+            host.clone_into(&mut action.host);
+            message.clone_into(&mut answer.message);
+            RegistryError::Denied { action, answer }.to_string()
+        };
+        let ecr = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
+        for (host, message, named) in [
+            (ecr, "", true),
+            (ecr, "not authorized to perform: ecr:GetDownloadUrlForLayer on resource", false),
+            ("registry.example.com", "", false),
+        ] {
+            assert_eq!(denied(host, message).contains("(ecr:GetDownloadUrlForLayer)"), named, "{host} {message}");
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! What `--report FILE` holds: the run as one document, put together from its events.
 
-mod reading;
-mod shape;
+pub(super) mod reading;
+pub(super) mod series;
+pub(super) mod shape;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,15 +12,16 @@ use serde::Serialize;
 
 use self::{
     reading::Reading,
+    series::Point,
     shape::{
-        Check, Copy, Exit, Identity, LogEntry, Mirror, Operation, Probe, Promotion, Request, Resumption, Retry,
-        StageEntry, StatusEntry, Verification,
+        Check, ContainerEnd, Copy, Identity, LogEntry, Mirror, Operation, Probe, Problem, Promotion, Request,
+        Resumption, Retry, StageEntry, StatusEntry, Verification,
     },
 };
 use super::{Moment, verdict};
 use crate::domain::{
     digest::Digest,
-    event::{Event, milliseconds},
+    event::{Event, LogSource, Outcome, Stage, milliseconds},
     exit_code::ExitCode,
     operation::OperationId,
     reason::Reason,
@@ -31,38 +35,39 @@ const MAX_LOG_LINES: usize = 200;
 /// A run. `verdict` is `unfinished` and `exit_code` null until [`Event::RunFinished`] was seen.
 #[derive(Serialize)]
 pub(super) struct Document {
-    schema: &'static str,
-    verdict: &'static str,
-    exit_code: Option<ExitCode>,
-    summary: String,
-    causes: Vec<String>,
-    hint: Option<String>,
-    reason: Option<Box<Reason>>,
-    verb: String,
-    version: String,
-    image: String,
-    digest: Option<Digest>,
-    target: Option<String>,
-    service_url: Option<String>,
-    started_at: Option<String>,
-    elapsed_ms: u64,
-    identities: Vec<Identity>,
-    stages: Vec<StageEntry>,
-    checks: Vec<Check>,
-    copies: BTreeMap<String, Copy>,
-    repositories_created: Vec<String>,
-    mirror: Option<Mirror>,
-    retries: Vec<Retry>,
-    resumed: Vec<Resumption>,
-    verification: Option<Verification>,
-    promotions: Vec<Promotion>,
-    operation: Option<Operation>,
-    smoke: Vec<Request>,
-    logs: VecDeque<LogEntry>,
-    notices: Vec<String>,
-    warnings: Vec<String>,
+    pub(super) schema: &'static str,
+    pub(super) verdict: &'static str,
+    pub(super) exit_code: Option<ExitCode>,
+    pub(super) summary: String,
+    pub(super) causes: Vec<String>,
+    pub(super) hint: Option<String>,
+    pub(super) reason: Option<Box<Reason>>,
+    pub(super) verb: String,
+    pub(super) version: String,
+    pub(super) image: String,
+    pub(super) digest: Option<Digest>,
+    pub(super) target: Option<String>,
+    pub(super) service_url: Option<String>,
+    pub(super) started_at: Option<String>,
+    pub(super) elapsed_ms: u64,
+    pub(super) identities: Vec<Identity>,
+    pub(super) stages: Vec<StageEntry>,
+    pub(super) checks: Vec<Check>,
+    pub(super) copies: BTreeMap<String, Copy>,
+    pub(super) repositories_created: Vec<String>,
+    pub(super) mirror: Option<Mirror>,
+    pub(super) retries: Vec<Retry>,
+    pub(super) resumed: Vec<Resumption>,
+    pub(super) verification: Option<Verification>,
+    pub(super) promotions: Vec<Promotion>,
+    pub(super) operation: Option<Operation>,
+    pub(super) smoke: Vec<Request>,
+    pub(super) logs: VecDeque<LogEntry>,
+    pub(super) notices: Vec<String>,
+    pub(super) warnings: Vec<String>,
+    pub(super) problems: Vec<Problem>,
     #[serde(flatten)]
-    reading: Reading,
+    pub(super) reading: Reading,
 }
 
 impl Document {
@@ -99,6 +104,7 @@ impl Document {
             logs: VecDeque::new(),
             notices: Vec::new(),
             warnings: Vec::new(),
+            problems: Vec::new(),
             reading: Reading::default(),
         }
     }
@@ -112,12 +118,10 @@ impl Document {
                 (self.verb, self.version, self.image, self.target) = (verb, version, image, target);
             }
             Event::StageStarted { stage } => {
-                self.stages.push(StageEntry { stage, outcome: None, detail: String::new(), elapsed_ms: None });
+                self.stages.push(StageEntry::begun(stage, self.elapsed_ms));
             }
             Event::StageFinished { stage, outcome, detail, elapsed_ms } => {
-                self.stages.retain(|entry| entry.stage != stage || entry.outcome.is_some());
-                let (outcome, elapsed_ms) = (Some(outcome), Some(elapsed_ms));
-                self.stages.push(StageEntry { stage, outcome, detail, elapsed_ms });
+                self.end_stage(stage, outcome, detail, elapsed_ms);
             }
             Event::IdentityAssumed { purpose, account, arn } => {
                 self.identities.push(Identity { purpose, account, arn });
@@ -127,13 +131,14 @@ impl Document {
                 self.checks.push(Check { name: check, outcome, detail, hint });
             }
             Event::Retrying { what, cause, attempt, delay_ms } => {
-                self.retries.push(Retry { what, cause, attempt, delay_ms });
+                self.retries.push(Retry { told_ms: self.elapsed_ms, what, cause, attempt, delay_ms });
             }
             Event::Promoted { repository, tag, previous, digest } => {
                 self.promotions.push(Promotion { repository, tag, previous, digest });
             }
-            Event::LogLine { source, line } | Event::LoggedLine { source, line, .. } => {
-                self.log(LogEntry { source, line });
+            Event::LogLine { source, line } => self.log(source, line, None),
+            Event::LoggedLine { source, line, logged_at, .. } => {
+                self.log(source, line, Some(format!("{logged_at:.3}")));
             }
             read @ (Event::Planned(_)
             | Event::Status(_)
@@ -147,10 +152,14 @@ impl Document {
             Event::Warning { message } => self.warnings.push(message),
             Event::CopyPlanned { destination, blobs, bytes, blobs_present, bytes_present } => {
                 let copy = self.copies.entry(destination).or_default();
-                *copy = Copy { blobs, bytes, blobs_present, bytes_present, ..Copy::default() };
+                let began_ms = Some(self.elapsed_ms);
+                *copy = Copy { blobs, bytes, blobs_present, bytes_present, began_ms, ..Copy::default() };
+                copy.progress.add(Point { at_ms: self.elapsed_ms, bytes_done: 0 });
             }
             Event::CopyProgress { destination, bytes_done, .. } => {
-                self.copies.entry(destination).or_default().bytes_done = bytes_done;
+                let copy = self.copies.entry(destination).or_default();
+                copy.bytes_done = bytes_done;
+                copy.progress.add(Point { at_ms: self.elapsed_ms, bytes_done });
             }
             Event::BlobCopied { destination, .. } => self.copies.entry(destination).or_default().blobs_copied += 1,
             Event::Resumed { what, at_bytes, bytes } => self.resumed.push(Resumption { what, at_bytes, bytes }),
@@ -161,7 +170,9 @@ impl Document {
             }
             Event::RepositoryCreated { repository } => self.repositories_created.push(repository),
             end @ Event::Mirrored { .. } => self.end_mirror(&end),
-            started @ Event::ContainerStarted { .. } => *self.verification() = Verification::begun(started),
+            started @ Event::ContainerStarted { .. } => {
+                *self.verification() = Verification::begun(started, self.elapsed_ms);
+            }
             Event::SmokeTested { url, passed, detail, at_ms } => {
                 self.smoke.push(Request { url, passed, detail, at_ms });
             }
@@ -169,7 +180,10 @@ impl Document {
                 self.verification().probes.push(Probe { number, passed, detail, at_ms });
             }
             Event::ContainerExited { exit_code, out_of_memory } => {
-                self.verification().exit = Some(Exit { exit_code, out_of_memory });
+                let now = self.elapsed_ms;
+                let verification = self.verification();
+                let at_ms = verification.began_ms.map(|began| now.saturating_sub(began));
+                verification.exit = Some(ContainerEnd { exit_code, out_of_memory, at_ms });
             }
             verdict @ Event::Verified { .. } => self.verification().judge(verdict),
             Event::Released { verb, service_arn, operation } => {
@@ -180,11 +194,24 @@ impl Document {
                 self.operation(operation).statuses.push(StatusEntry { status, at_ms });
             }
             Event::Gated { operation, verdict, reason } => {
+                let now = self.elapsed_ms;
                 let operation = self.operation(operation);
-                (operation.verdict, operation.reason) = (Some(verdict), reason);
+                (operation.verdict, operation.reason, operation.ended_ms) = (Some(verdict), reason, Some(now));
+            }
+            Event::ConfigurationProblem { location, place, message, hint } => {
+                self.problems.push(Problem { location, place, message, hint });
             }
             end @ Event::RunFinished { .. } => self.end(end),
         }
+    }
+
+    /// A stage that ends comes after those that ended before, whenever it began.
+    fn end_stage(&mut self, stage: Stage, outcome: Outcome, detail: String, elapsed_ms: u64) {
+        let is_this = |entry: &StageEntry| entry.stage == stage && entry.outcome.is_none();
+        let begun = self.stages.iter().position(is_this).map(|at| self.stages.remove(at));
+        let began_ms = begun.map_or_else(|| self.elapsed_ms.saturating_sub(elapsed_ms), |begun| begun.began_ms);
+        let (outcome, elapsed_ms, ended_ms) = (Some(outcome), Some(elapsed_ms), Some(self.elapsed_ms));
+        self.stages.push(StageEntry { stage, outcome, detail, elapsed_ms, began_ms, ended_ms });
     }
 
     fn end_copy(&mut self, end: Event) {
@@ -205,6 +232,7 @@ impl Document {
         } = end
         {
             let copy = self.copies.entry(destination).or_default();
+            copy.progress.end(Point { at_ms: self.elapsed_ms, bytes_done: copy.bytes_done.max(bytes_sent) });
             (copy.tag, copy.digest) = (tag, Some(digest));
             (copy.blobs_copied, copy.blobs_mounted, copy.blobs_fetched) = (blobs_copied, blobs_mounted, blobs_fetched);
             (copy.referrers, copy.changed) = (Some(referrers), Some(changed));
@@ -240,11 +268,11 @@ impl Document {
         }
     }
 
-    fn log(&mut self, entry: LogEntry) {
+    fn log(&mut self, source: LogSource, line: String, logged_at: Option<String>) {
         if self.logs.len() == MAX_LOG_LINES {
             self.logs.pop_front();
         }
-        self.logs.push_back(entry);
+        self.logs.push_back(LogEntry { told_ms: self.elapsed_ms, logged_at, source, line });
     }
 
     fn verification(&mut self) -> &mut Verification {
@@ -256,6 +284,8 @@ impl Document {
         let known = self.operation.take().filter(|operation| operation.id == id);
         self.operation.insert(known.unwrap_or(Operation {
             id,
+            began_ms: self.elapsed_ms,
+            ended_ms: None,
             verb: None,
             service_arn: None,
             statuses: Vec::new(),
@@ -277,9 +307,16 @@ impl Document {
     }
 }
 
+impl StageEntry {
+    /// One that has begun, at this moment of the run.
+    fn begun(stage: Stage, began_ms: u64) -> Self {
+        Self { stage, outcome: None, detail: String::new(), elapsed_ms: None, began_ms, ended_ms: None }
+    }
+}
+
 impl Verification {
     /// A check that has begun. Its container takes the place of one before it.
-    fn begun(started: Event) -> Self {
+    fn begun(started: Event, began_ms: u64) -> Self {
         let Event::ContainerStarted {
             container,
             address,
@@ -293,7 +330,7 @@ impl Verification {
             return Self::default();
         };
         let (container, address, way) = (Some(container), Some(address), Some(way));
-        let (health_check, rest) = (Some(health_check), Self::default());
+        let (health_check, rest) = (Some(health_check), Self { began_ms: Some(began_ms), ..Self::default() });
         Self { container, address, way, not_used, health_check, missing_secrets, stubbed_secrets, ..rest }
     }
 

@@ -111,7 +111,8 @@ impl Junit {
             | Event::SmokeTested { .. }
             | Event::Heartbeat { .. }
             | Event::Notice { .. }
-            | Event::Warning { .. } => {}
+            | Event::Warning { .. }
+            | Event::ConfigurationProblem { .. } => {}
         }
     }
 

@@ -1,14 +1,17 @@
-//! Renderers of the one event stream: a terminal, JSON lines, a report file (JSON or JUnit). They read events and know nothing else;
+//! Renderers of the one event stream: a terminal, JSON lines, CI systems, a report file. They read events and know nothing else;
 //! streams and clocks are handed to them.
 
+pub mod ci;
 mod document;
+mod html;
 pub mod json;
 mod junit;
+mod markdown;
 mod quantity;
 pub mod report_file;
 pub mod text;
 mod untrusted;
-mod verdict;
+pub mod verdict;
 
 #[cfg(test)]
 mod samples;
@@ -62,7 +65,7 @@ pub enum ReportError {
         source: io::Error,
     },
     /// The report's name does not say what it is to hold.
-    #[error("a report is JSON (.json) or JUnit XML (.xml), and {} is neither", path.display())]
+    #[error("a report is JSON (.json), JUnit XML (.xml), Markdown (.md) or HTML (.html), and {} is none of them", path.display())]
     Format {
         /// The place that was asked for.
         path: PathBuf,
@@ -76,15 +79,32 @@ pub enum ReportError {
         #[source]
         source: io::Error,
     },
+    /// What later steps of a CI job would read cannot be written.
+    #[error("could not write the {what} of this step to {}", path.display())]
+    Step {
+        /// `outputs` or `summary`.
+        what: &'static str,
+        /// The place that the CI system named.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl ReportError {
+    /// Whether it is worth a word and no more: nobody asked for it but the CI system.
+    #[must_use]
+    pub fn is_slight(&self) -> bool {
+        matches!(self, Self::Step { .. })
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Stream { .. } => None,
-            Self::Format { .. } => Some("name the file report.json or report.xml".to_owned()),
+            Self::Stream { .. } | Self::Step { .. } => None,
+            Self::Format { .. } => Some("name the file report.json, report.xml, report.md or report.html".to_owned()),
             Self::File { .. } => Some("name a file in a folder that exists and can be written".to_owned()),
         }
     }

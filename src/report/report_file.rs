@@ -1,4 +1,4 @@
-//! `--report FILE`: the whole run as one document, JSON or JUnit XML by the file's extension, written when the run ends,
+//! `--report FILE`: the whole run as one document, JSON, JUnit XML, Markdown or HTML by the file's extension, written when the run ends,
 //! however it ends.
 
 use std::{
@@ -7,8 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Moment, Renderer, ReportError, document::Document, junit::Junit};
+use super::{Moment, Renderer, ReportError, ci::Outputs, document::Document, html, junit::Junit, markdown};
 use crate::domain::event::Event;
+
+/// A file has more room than a CI system's page, and is to be read all the same.
+const MAX_MARKDOWN_BYTES: usize = 4 * 1024 * 1024;
 
 /// Collects events and writes them as a report when the run ends. A reader sees the old file or the whole new one.
 pub struct ReportFile {
@@ -20,6 +23,9 @@ pub struct ReportFile {
 enum Content {
     Json(Box<Document>),
     Junit(Box<Junit>),
+    Markdown(Box<Document>),
+    Html(Box<Document>),
+    Dotenv(Box<Outputs>),
 }
 
 impl Content {
@@ -27,6 +33,8 @@ impl Content {
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "json" => Some(Self::Json(Box::new(Document::new()))),
+            "md" => Some(Self::Markdown(Box::new(Document::new()))),
+            "html" => Some(Self::Html(Box::new(Document::new()))),
             "xml" => Some(Self::Junit(Box::default())),
             _ => None,
         }
@@ -36,6 +44,9 @@ impl Content {
         match self {
             Self::Json(document) => Ok(serde_json::to_vec_pretty(document)?),
             Self::Junit(junit) => junit.to_xml(),
+            Self::Markdown(document) => Ok(markdown::of(document, MAX_MARKDOWN_BYTES).into_bytes()),
+            Self::Html(document) => Ok(html::page(document).into_bytes()),
+            Self::Dotenv(outputs) => Ok(outputs.to_dotenv().into_bytes()),
         }
     }
 }
@@ -45,14 +56,25 @@ impl ReportFile {
     /// to learn that the path was misspelt.
     ///
     /// # Errors
-    /// [`ReportError::Format`] when its extension is neither `.json` nor `.xml`, [`ReportError::File`] when nothing can be
+    /// [`ReportError::Format`] when its extension is not `.json`, `.xml`, `.md` or `.html`, [`ReportError::File`] when nothing can be
     /// created beside the path.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, ReportError> {
         let path = path.into();
         let Some(content) = Content::of(&path) else { return Err(ReportError::Format { path }) };
-        let report = Self { path, content };
-        report.try_place().map_err(|source| report.failure(source))?;
-        Ok(report)
+        Self { path, content }.in_place()
+    }
+
+    /// A file of the run's outputs, as GitLab and shells read them, that will be written to this path.
+    ///
+    /// # Errors
+    /// [`ReportError::File`] when nothing can be created beside the path.
+    pub fn dotenv(path: impl Into<PathBuf>, outputs: Outputs) -> Result<Self, ReportError> {
+        Self { path: path.into(), content: Content::Dotenv(Box::new(outputs)) }.in_place()
+    }
+
+    fn in_place(self) -> Result<Self, ReportError> {
+        self.try_place().map_err(|source| self.failure(source))?;
+        Ok(self)
     }
 
     fn try_place(&self) -> io::Result<()> {
@@ -82,7 +104,9 @@ impl ReportFile {
 
     fn write_to(&self, temporary: &Path) -> io::Result<()> {
         let mut bytes = self.content.bytes()?;
-        bytes.push(b'\n');
+        if bytes.last().is_some_and(|last| *last != b'\n') {
+            bytes.push(b'\n');
+        }
         let mut file = File::create(temporary)?;
         file.write_all(&bytes)?;
         file.sync_all()
@@ -96,8 +120,11 @@ impl ReportFile {
 impl Renderer for ReportFile {
     fn take(&mut self, moment: Moment, event: &Event) {
         match &mut self.content {
-            Content::Json(document) => document.add(moment, event),
+            Content::Json(document) | Content::Markdown(document) | Content::Html(document) => {
+                document.add(moment, event);
+            }
             Content::Junit(junit) => junit.add(moment, event),
+            Content::Dotenv(outputs) => outputs.add(event),
         }
     }
 
@@ -151,7 +178,8 @@ mod tests {
         assert_eq!(
             report["stages"],
             json!([
-                {"stage": "resolve", "outcome": "ok", "detail": "start-deployment of shop-api", "elapsed_ms": 410}
+                {"stage": "resolve", "outcome": "ok", "detail": "start-deployment of shop-api", "elapsed_ms": 410,
+                 "began_ms": 1, "ended_ms": 2}
             ])
         );
         assert_eq!(report["checks"][0]["hint"], "create it with --create-repository");
@@ -160,7 +188,7 @@ mod tests {
         assert_eq!(report["retries"][0]["cause"], "connection reset by peer");
         let verification = &report["verification"];
         assert_eq!(verification["probes"][0]["detail"], "connection refused");
-        assert_eq!(verification["exit"], json!({"exit_code": 137, "out_of_memory": true}));
+        assert_eq!(verification["exit"], json!({"exit_code": 137, "out_of_memory": true, "at_ms": 2}));
         assert_eq!(verification["last_lines"], json!(["starting", "loading"]));
         assert_eq!(verification["missing_secrets"], json!(["DATABASE_URL"]));
         assert_eq!(report["promotions"][0]["tag"], "live");

@@ -1,6 +1,7 @@
 //! Events for the tests of the renderers.
 
 pub(super) mod reading;
+pub(super) mod runs;
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Moment;
 use crate::domain::{
     digest::Digest,
-    event::{BlobArrival, Event, LogSource, Outcome, Stage},
+    event::{BlobArrival, Event, LogSource, Outcome, Stage, WrittenAt},
     exit_code::ExitCode,
     finding::FindingReport,
     health::HealthCheck,
@@ -175,6 +176,15 @@ pub(super) fn checked(outcome: Outcome, hint: Option<&str>) -> Event {
     }
 }
 
+pub(super) fn misconfigured() -> Event {
+    Event::ConfigurationProblem {
+        location: "shipgate.yaml:4:3".to_owned(),
+        place: Some(WrittenAt { file: "shipgate.yaml".to_owned(), line: 4, column: 3 }),
+        message: "unknown key `imgae`".to_owned(),
+        hint: Some("did you mean `image`?".to_owned()),
+    }
+}
+
 pub(super) fn run_finished(exit_code: ExitCode, summary: &str, causes: &[&str], hint: Option<&str>) -> Event {
     Event::RunFinished {
         exit_code,
@@ -244,6 +254,7 @@ pub(super) fn one_of_each() -> Vec<Event> {
         Event::Heartbeat { stage: Stage::Gate, detail: "the operation to end".to_owned(), elapsed_ms: 31_000 },
         Event::Notice { message: "the service deploys this tag by itself".to_owned() },
         Event::Warning { message: "the log group cannot be read".to_owned() },
+        misconfigured(),
         run_finished(ExitCode::RolledBack, "rolled back", &["the deployment failed"], Some("read the logs")),
     ]
 }
@@ -289,6 +300,7 @@ fn ordinal(event: &Event) -> usize {
         Event::Planned(_) => 34,
         Event::SmokeTested { .. } => 35,
         Event::Judged { .. } => 36,
+        Event::ConfigurationProblem { .. } => 37,
     }
 }
 

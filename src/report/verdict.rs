@@ -3,7 +3,8 @@
 use crate::domain::exit_code::ExitCode;
 
 /// The word of an exit code.
-pub(super) fn word(code: ExitCode) -> &'static str {
+#[must_use]
+pub fn word(code: ExitCode) -> &'static str {
     match code {
         ExitCode::Success => "success",
         ExitCode::Internal => "internal-error",

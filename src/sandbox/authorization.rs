@@ -11,7 +11,7 @@ use super::{
     caller::Caller,
     cloud::Cloud,
     control::protocol::Service,
-    ecr::{caching, repository::RepositoryId},
+    ecr::{caching, repository::RepositoryId, store::Store},
     iam::{Context, Policies, Policy, Question, Subject, decide},
     identities::{Identities, Need, Principal, context_of_request},
     parameters::store as parameters,
@@ -44,7 +44,8 @@ pub(crate) fn check(
         Service::AppRunner => {
             let resource = app_runner_resource(caller, action, input);
             plain(cloud, principal, caller, &format!("apprunner:{action}"), &resource)?;
-            pass_roles(cloud, principal, caller, action, input)
+            pass_roles(cloud, principal, caller, action, input)?;
+            linked_role(cloud, principal, caller, action)
         }
     }
 }
@@ -54,11 +55,11 @@ fn plain(cloud: &Cloud, principal: &Principal, caller: &Caller, action: &str, re
     let account = resource.split(':').nth(4).and_then(|text| text.parse().ok());
     let account: AccountId = account.unwrap_or_else(|| caller.account.clone());
     let context = context_of_request(caller.region.as_str(), Timestamp::now());
-    allow(cloud, principal, action, resource, &account, None, context)
+    allow(&cloud.identities, principal, action, resource, &account, None, context)
 }
 
 fn allow(
-    cloud: &Cloud,
+    identities: &Identities,
     principal: &Principal,
     action: &str,
     resource: &str,
@@ -67,8 +68,7 @@ fn allow(
     context: Context,
 ) -> Result<(), ApiError> {
     let need = Need { action, resource, resource_account, resource_policy, resource_must_allow: false, context };
-    cloud
-        .identities
+    identities
         .authorize(principal, &need)
         .map_err(|denial| ApiError::new(400, "AccessDeniedException", denial.message(&principal.arn, action, resource)))
 }
@@ -108,12 +108,12 @@ fn cache_rule(
     let account = input["registryId"].as_str().and_then(|id| id.parse().ok());
     let account: AccountId = account.unwrap_or_else(|| caller.account.clone());
     let context = context_of_request(caller.region.as_str(), Timestamp::now());
-    allow(cloud, principal, &format!("ecr:{action}"), "*", &account, None, context.clone())?;
+    allow(&cloud.identities, principal, &format!("ecr:{action}"), "*", &account, None, context.clone())?;
     match input["customRoleArn"].as_str() {
         None => Ok(()),
         Some(role) => {
             let context = context.with("iam:PassedToService", caching::SERVICE);
-            allow(cloud, principal, "iam:PassRole", role, &caller.account, None, context)
+            allow(&cloud.identities, principal, "iam:PassRole", role, &caller.account, None, context)
         }
     }
 }
@@ -125,10 +125,21 @@ pub(crate) fn repository(
     action: &str,
     id: &RepositoryId,
 ) -> Result<(), ApiError> {
-    let text = cloud.images.look(id, |repository| repository.policy.clone()).ok().flatten();
+    repository_of(&cloud.images, &cloud.identities, principal, action, id)
+}
+
+/// The same, of those who are no callers: App Runner pulls under a role of the service's.
+pub(crate) fn repository_of(
+    images: &Store,
+    identities: &Identities,
+    principal: &Principal,
+    action: &str,
+    id: &RepositoryId,
+) -> Result<(), ApiError> {
+    let text = images.look(id, |repository| repository.policy.clone()).ok().flatten();
     let policy = text.and_then(|text| Policy::parse(&text).ok());
     let context = context_of_request(id.region.as_str(), Timestamp::now());
-    allow(cloud, principal, &format!("ecr:{action}"), &id.arn(), &id.account, policy.as_ref(), context)
+    allow(identities, principal, &format!("ecr:{action}"), &id.arn(), &id.account, policy.as_ref(), context)
 }
 
 fn logs_resource(caller: &Caller, action: &str, input: &Value) -> String {
@@ -205,13 +216,28 @@ fn pass_roles(
             return Err(ApiError::new(400, "AccessDeniedException", "Cross-account pass role is not allowed."));
         }
         let context = context_of_request(caller.region.as_str(), now).with("iam:PassedToService", service);
-        allow(cloud, principal, "iam:PassRole", arn, &caller.account, None, context)?;
+        allow(&cloud.identities, principal, "iam:PassRole", arn, &caller.account, None, context)?;
         if !can_be_assumed_by(&cloud.identities, &cloud.region, arn, service, now) {
             let message = format!("Error in assuming {member} role {arn}");
             return Err(ApiError::new(400, "InvalidRequestException", message));
         }
     }
     Ok(())
+}
+
+/// The first service of an account makes the role that App Runner itself works under, on behalf of whoever creates it (App Runner
+/// developer guide, "Using service-linked roles").
+fn linked_role(cloud: &Cloud, principal: &Principal, caller: &Caller, action: &str) -> Result<(), ApiError> {
+    if action != "CreateService" || cloud.app_runner.has_had_service(&caller.account) {
+        return Ok(());
+    }
+    let role = format!(
+        "arn:aws:iam::{}:role/aws-service-role/apprunner.amazonaws.com/AWSServiceRoleForAppRunner",
+        caller.account
+    );
+    let context = context_of_request(caller.region.as_str(), Timestamp::now());
+    let context = context.with("iam:AWSServiceName", "apprunner.amazonaws.com");
+    allow(&cloud.identities, principal, "iam:CreateServiceLinkedRole", &role, &caller.account, None, context)
 }
 
 /// Whether the role is there, can be used already, and trusts the service.

@@ -22,8 +22,9 @@ use super::{
     Options, SandboxError, apprunner::AppRunner, cloud::Cloud, control, control::calls::Calls, directory::Directory,
     ecr::caching::rules::Rules, ecr::rate::Rate, ecr::store::Store, ecr::tokens::Tokens, ecr::upload::Uploads,
     faults::Faults, identities::Identities, logs::store::LogStore, parameters::store::ParameterStore, registry,
-    registry::Registry, registry::links::Links, runtime_secrets::RuntimeSecrets, secrets_manager::store::SecretStore,
-    seed::Seed, state::Keeper, state::life::LIFE, state::life::Life, sts::issuer::Issuer,
+    registry::Registry, registry::links::Links, runtime_images::RuntimeImages, runtime_secrets::RuntimeSecrets,
+    secrets_manager::store::SecretStore, seed::Seed, state::Keeper, state::life::LIFE, state::life::Life,
+    sts::issuer::Issuer,
 };
 use crate::domain::account::{AccountId, Region};
 
@@ -216,7 +217,8 @@ fn build(
         parameters: Arc::clone(&parameters),
         identities: Arc::clone(&identities),
     };
-    let app_runner = AppRunner::kept(Arc::clone(&images), Arc::clone(&logs), Arc::new(reader), app_runner, keeper);
+    let pulled = RuntimeImages { images: Arc::clone(&images), identities: Arc::clone(&identities) };
+    let app_runner = AppRunner::kept(Arc::new(pulled), Arc::clone(&logs), Arc::new(reader), app_runner, keeper);
     seed.scripts.iter().for_each(|script| app_runner.add_script(script.clone()));
     Ok(Cloud {
         region: seed.region.clone(),

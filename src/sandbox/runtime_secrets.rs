@@ -7,15 +7,13 @@ use jiff::Timestamp;
 
 use super::{
     apprunner::source::{SecretReader, SecretRequest},
-    authorization::can_be_assumed_by,
     caller::Caller,
-    identities::{Identities, Need, Principal, context_of_request, opaque},
+    identities::{Identities, Need, Principal, context_of_request},
     keys::MayDecrypt,
     parameters::store::{self as parameters, ParameterStore},
+    passed_role,
     secrets_manager::store::{SecretStore, Wanted},
 };
-use crate::domain::arn::RoleArn;
-
 /// The service that the instance role trusts.
 const TASKS: &str = "tasks.apprunner.amazonaws.com";
 
@@ -66,18 +64,7 @@ impl RuntimeSecrets {
     /// A session of the instance role.
     fn principal(&self, request: SecretRequest<'_>) -> Result<Principal, String> {
         let role = request.role.ok_or("the service has no instance role")?;
-        if !can_be_assumed_by(&self.identities, request.region, role, TASKS, Timestamp::now()) {
-            return Err(format!("Error in assuming instance role {role}"));
-        }
-        let role: RoleArn = role.parse().map_err(|_| format!("{role} is no role"))?;
-        let (account, name, session) = (role.account(), role.name(), opaque(32));
-        Ok(Principal {
-            account: account.clone(),
-            arn: format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),
-            user_id: format!("AROA:{session}"),
-            role: Some(role.clone()),
-            session_policy: None,
-        })
+        passed_role::session(&self.identities, request.region, role, TASKS)
     }
 
     /// The value, and the key it is encrypted with.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    aws::ecr::Ecr,
+    aws::{ecr::Ecr, fault::AwsFault},
     domain::{
         digest::Digest,
         image::ImageReference,
@@ -72,15 +72,18 @@ pub async fn meaning(archive: Archive<'_>, live: &LiveService) -> Result<Option<
 }
 
 /// A tag of the image's own, for a service that deploys from tags that cannot be moved: by it the service goes back to what it
-/// deployed from. `None` too where that is not known: then the digest does.
-pub async fn own_tag(ecr: &Ecr, repository: &str, digest: &Digest) -> Option<String> {
-    let allowed = ecr.repository(repository).await.ok()??;
-    if !allowed.immutable && allowed.exclusions.is_empty() {
-        return None;
-    }
+/// deployed from. `None`: the digest does.
+///
+/// # Errors
+/// What keeps ECR from telling.
+pub async fn own_tag(ecr: &Ecr, repository: &str, digest: &Digest) -> Result<Option<String>, AwsFault> {
+    let allowed = ecr.repository(repository).await?;
+    let Some(allowed) = allowed.filter(|allowed| allowed.immutable || !allowed.exclusions.is_empty()) else {
+        return Ok(None);
+    };
     let of_the_record = |tag: &str| tag.starts_with(RECORD_PREFIX) || tag.starts_with(NOTE_PREFIX);
-    let tags = ecr.tags_of(repository, digest).await.ok()?;
-    tags.into_iter().filter(|tag| !of_the_record(tag) && !allowed.lets_move(tag)).min()
+    let tags = ecr.tags_of(repository, digest).await?;
+    Ok(tags.into_iter().filter(|tag| !of_the_record(tag) && !allowed.lets_move(tag)).min())
 }
 
 /// The image that the service is configured with.

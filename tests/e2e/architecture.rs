@@ -13,6 +13,7 @@ use scanner::Source;
 /// Who may import whom. A module may always import itself; `cli`, `lib` and `main` may import all.
 const EDGES: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("html", &[]),
     ("config", &["domain"]),
     ("registry", &["domain"]),
     ("credentials", &["domain"]),
@@ -22,8 +23,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("target", &["aws", "domain"]),
     ("stages", &["config", "registry", "docker", "packing", "aws", "target", "domain"]),
     ("pipeline", &["stages", "config", "registry", "credentials", "docker", "aws", "oidc", "target", "domain"]),
-    ("report", &["domain"]),
-    ("sandbox", &["domain"]),
+    ("report", &["html", "domain"]),
+    ("sandbox", &["html", "domain"]),
     ("packing", &["domain"]),
     ("demo", &["domain"]),
 ];

@@ -143,3 +143,22 @@ fn a_run_removes_what_a_killed_one_left_and_nothing_of_a_living_one() {
     assert_eq!(living.wait().unwrap().code(), Some(143));
     assert!(left_by(living.id()).is_empty());
 }
+
+#[test]
+fn sweep_removes_what_a_killed_run_left_and_begins_nothing() {
+    let image = slow();
+    let (mut living, mut killed) = (begin(&image), begin(&image));
+    let of_the_living = container_of(&living);
+    container_of(&killed);
+    signal(&killed, "KILL");
+    killed.wait().unwrap();
+    let ran: Ran = shipgate().arg("sweep").output().unwrap().into();
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    assert!(ran.stderr.contains("removed container "), "{}", ran.said());
+    assert!(left_by(killed.id()).is_empty(), "{:?}", left_by(killed.id()));
+    assert_eq!(left_by(living.id()), of_the_living, "the living run's");
+    signal(&living, "TERM");
+    assert_eq!(living.wait().unwrap().code(), Some(143));
+    let nowhere: Ran = shipgate().arg("sweep").env("DOCKER_HOST", "unix:///nowhere.sock").output().unwrap().into();
+    assert_eq!(nowhere.code, 7, "{}", nowhere.said());
+}

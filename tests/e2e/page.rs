@@ -1,9 +1,9 @@
 //! The sandbox's page in a real browser, of a sandbox in which a service really runs.
 
-mod browser;
-
-use crate::world::{LIVE, World, layer};
-use browser::Browser;
+use crate::{
+    browser::{Browser, CONTRASTS},
+    world::{LIVE, World, layer},
+};
 
 /// What an application may call itself, to get into the log lines.
 const HOSTILE: &str = "<script>document.documentElement.dataset.owned = 'log'</script><img src=x onerror=alert(1)>";
@@ -70,25 +70,6 @@ fn the_page_fits_phones_and_desks_in_light_and_dark() {
     }
     assert!(papers[0] != papers[1] && papers[2] != papers[3], "{papers:?}");
 }
-
-/// The texts whose colour is too close to what is behind them (WCAG 2.2, 1.4.3: 4.5 to 1).
-const CONTRASTS: &str = r"(() => {
-    const numbers = colour => colour.match(/[\d.]+/g).map(Number);
-    const light = colour => {
-        const [r, g, b] = numbers(colour).map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const behind = node => {
-        const colour = getComputedStyle(node).backgroundColor;
-        return (numbers(colour)[3] ?? 1) === 0 ? behind(node.parentElement) : colour;
-    };
-    const texts = [...document.querySelectorAll('body *')].filter(node =>
-        !['SCRIPT', 'STYLE'].includes(node.tagName) && [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim()));
-    return texts.filter(node => {
-        const [a, b] = [light(getComputedStyle(node).color), light(behind(node))].sort((a, b) => b - a);
-        return (a + 0.05) / (b + 0.05) < 4.5;
-    }).map(node => `${node.tagName} ${node.className}: ${node.textContent.slice(0, 30)}`);
-})()";
 
 #[test]
 fn the_page_can_be_read_without_seeing_it() {

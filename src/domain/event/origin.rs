@@ -2,6 +2,17 @@
 
 use serde::Serialize;
 
+/// Where something is written: in a file, both numbers from 1.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct WrittenAt {
+    /// The file, as it was named.
+    pub file: String,
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
 /// Where log lines come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{CacheRule, Passage, ROOT};
-use crate::domain::{account::Region, image::EcrHost};
+use crate::domain::image::EcrHost;
 
 /// What ECR assumes the rule's role as.
 const SERVICE: &str = "pullthroughcache.ecr.amazonaws.com";
@@ -102,7 +102,8 @@ impl Passage {
         let EcrHost { account, region } = destination;
         let upstream =
             proposal.upstream_prefix.as_ref().map(|prefix| format!(" --upstream-repository-prefix {prefix}"));
-        let role = has_role.then(|| format!(" --custom-role-arn arn:{}:iam::{account}:role/{ROLE}", partition(region)));
+        let role =
+            has_role.then(|| format!(" --custom-role-arn arn:{}:iam::{account}:role/{ROLE}", region.partition()));
         format!(
             "aws ecr create-pull-through-cache-rule --region {region} --ecr-repository-prefix {} --upstream-registry ecr \
              --upstream-registry-url {}{}{}",
@@ -130,7 +131,7 @@ impl Passage {
 
     /// Not as a command: it would take the place of the policy that is there.
     fn upstream_policy(&self, source: &EcrHost, destination: &EcrHost) -> String {
-        let principal = format!("arn:{}:iam::{}:root", partition(&destination.region), destination.account);
+        let principal = format!("arn:{}:iam::{}:root", destination.region.partition(), destination.account);
         let statement = json!({ "Effect": "Allow", "Principal": { "AWS": principal }, "Action": UPSTREAM_ACTIONS });
         let EcrHost { account, region } = source;
         format!(
@@ -145,7 +146,7 @@ fn needed_by_the_caller(repositories: &str, destination: &EcrHost) -> String {
     format!(
         "whoever pulls must be allowed ecr:BatchImportUpstreamImage, and ecr:CreateRepository while the repository is not \
          there, on arn:{}:ecr:{region}:{account}:repository/{repositories}",
-        partition(region)
+        region.partition()
     )
 }
 
@@ -165,10 +166,4 @@ fn split(repository: &str, source_repository: &str) -> Option<(String, Option<St
 
 fn policy(statement: &Value) -> Value {
     json!({ "Version": "2012-10-17", "Statement": [statement] })
-}
-
-/// The partition that ARNs of a region name (AWS General Reference, "Amazon Resource Names").
-fn partition(region: &Region) -> &'static str {
-    let table = [("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "aws-eusc")];
-    table.iter().find(|(prefix, _)| region.as_str().starts_with(prefix)).map_or("aws", |(_, partition)| partition)
 }

@@ -1,6 +1,9 @@
 //! Log groups as Terraform's language, in the form that `terraform fmt` leaves as it is. Pure.
 
-use crate::domain::arn::ServiceArn;
+use crate::{
+    domain::arn::ServiceArn,
+    pipeline::hcl::{block, quoted},
+};
 
 /// A log group of the service.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,13 +66,6 @@ fn declared(service: &ServiceArn, group: &Group) -> String {
     text
 }
 
-/// A block with its equals signs below each other.
-fn block(header: &str, attributes: &[(&str, String)]) -> String {
-    let width = attributes.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines: Vec<String> = attributes.iter().map(|(name, value)| format!("  {name:<width$} = {value}\n")).collect();
-    format!("{header} {{\n{}}}\n", lines.concat())
-}
-
 /// A resource's name. Services' names are letters, digits, `-` and `_`, as names in Terraform are, which do not begin with a
 /// digit: so no two services get one name.
 fn label(service: &str, kind: &str) -> String {
@@ -78,15 +74,9 @@ fn label(service: &str, kind: &str) -> String {
     format!("{prefix}{sane}_{kind}")
 }
 
-/// A string. `${` and `%{` would be read as templates.
-fn quoted(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "$${").replace("%{", "%%{");
-    format!("\"{escaped}\"")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Group, file, label, quoted};
+    use super::{Group, file, label};
     use crate::domain::arn::ServiceArn;
 
     fn service() -> ServiceArn {
@@ -121,10 +111,5 @@ mod tests {
         ] {
             assert_eq!(label(name, "service"), expected);
         }
-    }
-
-    #[test]
-    fn strings_are_no_templates() {
-        assert_eq!(quoted(r#"a"b\c${d}%{e}"#), r#""a\"b\\c$${d}%%{e}""#);
     }
 }

@@ -8,25 +8,26 @@ use crate::domain::{
 
 /// What was read. Its fields are the report's own; absent where nothing of the kind was asked for.
 #[derive(Default, Serialize)]
-pub(super) struct Reading {
+pub(in crate::report) struct Reading {
     #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<Forecast>,
+    pub(in crate::report) plan: Option<Forecast>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<StatusReport>,
+    pub(in crate::report) status: Option<StatusReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    diagnoses: Vec<Diagnosis>,
+    pub(in crate::report) diagnoses: Vec<Diagnosis>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    orphans: Vec<LogGroup>,
+    pub(in crate::report) orphans: Vec<LogGroup>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    log_groups_deleted: Vec<String>,
+    pub(in crate::report) log_groups_deleted: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    printed: Vec<Printed>,
+    pub(in crate::report) printed: Vec<Printed>,
 }
 
+/// Text that was asked for.
 #[derive(Serialize)]
-struct Printed {
-    what: &'static str,
-    text: String,
+pub(in crate::report) struct Printed {
+    pub(in crate::report) what: &'static str,
+    pub(in crate::report) text: String,
 }
 
 impl Reading {

@@ -1,4 +1,5 @@
-//! What goes to standard output for the verbs whose result is data: `status`, `plan`, `logs`, `export`, `init`. Pure.
+//! What goes to standard output for the verbs whose result is data: `status`, `plan`, `logs`, `export`, `init`, `iam`,
+//! `doctor`. Pure.
 
 mod diagnosed;
 mod planned;
@@ -22,7 +23,7 @@ const NAME_WIDTH: usize = 14;
 
 /// Whether a verb's result is data: then no word of the verdict is added to it.
 pub(super) fn is_given_by(verb: &str) -> bool {
-    ["status", "plan", "logs", "export", "init", "doctor"].contains(&verb)
+    ["status", "plan", "logs", "export", "init", "iam", "doctor"].contains(&verb)
 }
 
 /// The lines of data in an event.

@@ -20,7 +20,7 @@ use gauge::Gauge;
 use line::Line;
 use live::Live;
 
-use super::{Moment, Renderer, ReportError, quantity, untrusted, verdict};
+use super::{Moment, Renderer, ReportError, ci::Frame, quantity, untrusted, verdict};
 use crate::domain::{
     event::{Event, LogSource, Outcome, Stage},
     exit_code::ExitCode,
@@ -40,12 +40,19 @@ pub struct Style {
     pub data_color: bool,
 }
 
+/// The lines of data in an event, as plain text.
+pub(super) fn data_lines(event: &Event) -> Vec<String> {
+    data::lines(event).iter().map(|line| line.render_words(false)).collect()
+}
+
 /// The renderer for people.
 pub struct Terminal<O, E> {
     style: Style,
     out: O,
     talk: E,
     live: Option<Live>,
+    /// What a CI system's log puts around the lines.
+    frame: Option<Frame>,
     /// Running stages: when each began, and what it last said it waits for.
     running: Vec<(Stage, Duration, String)>,
     copies: BTreeMap<String, Gauge>,
@@ -66,6 +73,7 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
             out,
             talk,
             live: style.interactive.then(|| Live::new(style.color)),
+            frame: None,
             running: Vec::new(),
             copies: BTreeMap::new(),
             last_probe: None,
@@ -77,13 +85,32 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
         }
     }
 
-    /// Prints lines for good.
-    fn print(&mut self, now: Duration, lines: &[Line]) {
+    /// With the structure of a CI system's log.
+    #[must_use]
+    pub fn framed(self, frame: Option<Frame>) -> Self {
+        Self { frame, ..self }
+    }
+
+    /// Prints the lines of an event for good.
+    fn print(&mut self, moment: Moment, event: &Event, lines: &[Line]) {
+        let lines = self.rendered(lines);
+        let lines = match &mut self.frame {
+            Some(frame) => frame.around(moment.at, event, lines),
+            None => lines,
+        };
+        self.print_rendered(moment.since_start, &lines);
+    }
+
+    fn rendered(&self, lines: &[Line]) -> Vec<String> {
+        lines.iter().map(|line| line.render(self.style.color)).collect()
+    }
+
+    fn print_rendered(&mut self, now: Duration, lines: &[String]) {
         if lines.is_empty() {
             return;
         }
         self.last_print = now;
-        let text: String = lines.iter().map(|line| line.render(self.style.color) + "\n").collect();
+        let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
         let talk = &mut self.talk;
         let mut print = || talk.write_all(text.as_bytes()).and_then(|()| talk.flush());
         let printed = match &self.live {
@@ -202,7 +229,12 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
         }
         let lines: Vec<Line> = self.running.iter().flat_map(|running| self.heartbeat(now, running)).collect();
         let idle = [phrases::heartbeat(None, &format!("still running, {}", quantity::seconds(now)))];
-        self.print(now, if lines.is_empty() { &idle } else { &lines });
+        let lines = self.rendered(if lines.is_empty() { &idle } else { &lines });
+        let lines = match &mut self.frame {
+            Some(frame) => frame.inside(lines),
+            None => lines,
+        };
+        self.print_rendered(now, &lines);
     }
 
     fn heartbeat(&self, now: Duration, (stage, began, note): &(Stage, Duration, String)) -> Vec<Line> {
@@ -238,12 +270,12 @@ impl<O: Write + Send, E: Write + Send> Renderer for Terminal<O, E> {
         if let Event::RunFinished { exit_code, service_url, .. } = event {
             self.live.iter_mut().for_each(Live::clear);
             self.running.clear();
-            self.print(now, &lines);
+            self.print(moment, event, &lines);
             if !self.gives_data {
                 self.give_result(*exit_code, service_url.as_deref());
             }
         } else {
-            self.print(now, &lines);
+            self.print(moment, event, &lines);
             self.heartbeat_if_due(now);
         }
     }

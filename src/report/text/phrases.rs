@@ -26,6 +26,8 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         | Event::Promoted { .. }
         | Event::Released { .. }
         | Event::Gated { .. }
+        // The end of the run says it: it is all that it says.
+        | Event::ConfigurationProblem { .. }
         // Data: `data` has them.
         | Event::Planned(_)
         | Event::Status(_)

@@ -3,8 +3,15 @@
 use std::sync::Arc;
 
 use super::{
-    command, disk, driver::Run, engine::ContainerSpec, failure::Failure, health, instance::Instance, journal,
-    source::SecretRequest, word::OperationKind,
+    command, disk,
+    driver::Run,
+    engine::ContainerSpec,
+    failure::Failure,
+    health,
+    instance::Instance,
+    journal,
+    source::{ImageRequest, SecretRequest},
+    word::OperationKind,
 };
 use crate::{domain::digest::Digest, sandbox::ecr::store::StoredImage};
 
@@ -23,19 +30,26 @@ impl Run<'_> {
         let deployed = || self.app.book.with_service(&self.job.arn, |service| service.deployed.clone()).flatten();
         // A resumed service runs what it ran, whatever its tag points at by now.
         let kept = if self.job.basis.kind == OperationKind::ResumeService { deployed() } else { None };
-        let found = || self.app.images.image(&self.spec.identifier).map(Arc::new);
         if self.app.options.scripted {
             // What would run is noted where it can be known; nothing depends on it.
-            self.image = kept.or_else(|| found().ok());
+            let known = || self.app.images.known(&self.spec.identifier).map(Arc::new);
+            self.image = kept.or_else(|| known().ok());
             return Ok(());
         }
         let image = match kept {
             Some(image) => image,
-            None => found().map_err(Failure::Pull)?,
+            None => Arc::new(self.pulled().map_err(Failure::Pull)?),
         };
         self.image = Some(image);
         self.say(journal::PULLED);
         Ok(())
+    }
+
+    fn pulled(&self) -> Result<StoredImage, String> {
+        let region = self.app.book.with_service(&self.job.arn, |service| service.region.clone());
+        let region = region.ok_or("the service is gone")?;
+        let role = self.spec.access_role.as_deref();
+        self.app.images.image(ImageRequest { identifier: &self.spec.identifier, region: &region, role })
     }
 
     pub(super) async fn start(&mut self) -> Result<(), Failure> {

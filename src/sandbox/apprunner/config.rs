@@ -37,6 +37,8 @@ pub(super) struct RunSpec {
     pub(super) variables: BTreeMap<String, String>,
     /// `RuntimeEnvironmentSecrets`: name to ARN.
     pub(super) secrets: BTreeMap<String, String>,
+    /// What the image is pulled with.
+    pub(super) access_role: Option<String>,
     /// What the instance runs as.
     pub(super) instance_role: Option<String>,
     pub(super) health: HealthRule,
@@ -106,18 +108,16 @@ impl Configuration {
         let image = "/SourceConfiguration/ImageRepository/ImageConfiguration";
         let health = |name: &str| number(&self.0, &format!("/HealthCheckConfiguration/{name}"));
         let http = text(&self.0, "/HealthCheckConfiguration/Protocol") == "HTTP";
+        let given = |place: &str| self.0.pointer(place).and_then(Value::as_str).map(str::to_owned);
         RunSpec {
             identifier: self.identifier().to_owned(),
             port: text(&self.0, &format!("{image}/Port")).parse().unwrap_or(8080),
-            start_command: self.0.pointer(&format!("{image}/StartCommand")).and_then(Value::as_str).map(str::to_owned),
+            start_command: given(&format!("{image}/StartCommand")),
             memory_mib: text(&self.0, "/InstanceConfiguration/Memory").parse().unwrap_or(2048),
             variables: texts(&self.0, &format!("{image}/RuntimeEnvironmentVariables")),
             secrets: texts(&self.0, &format!("{image}/RuntimeEnvironmentSecrets")),
-            instance_role: self
-                .0
-                .pointer("/InstanceConfiguration/InstanceRoleArn")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            access_role: given("/SourceConfiguration/AuthenticationConfiguration/AccessRoleArn"),
+            instance_role: given("/InstanceConfiguration/InstanceRoleArn"),
             health: HealthRule {
                 http_path: http.then(|| text(&self.0, "/HealthCheckConfiguration/Path").to_owned()),
                 interval_seconds: health("Interval"),

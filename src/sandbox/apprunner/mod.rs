@@ -67,7 +67,7 @@ use self::{
     script::Scripts,
     source::{Images, LogSink, SecretReader},
 };
-use super::{answer::ApiError, caller::Caller, ecr::store::Store, logs::store::LogStore, state::Keeper};
+use super::{answer::ApiError, caller::Caller, logs::store::LogStore, state::Keeper};
 use crate::domain::account::{AccountId, Region};
 
 /// How long operations under way may take to let go of their containers when the sandbox shuts down.
@@ -99,7 +99,7 @@ struct App {
 impl AppRunner {
     /// An App Runner without services, which are kept if there is a keeper. Docker is not asked for before the first deployment.
     pub(crate) fn kept(
-        images: Arc<Store>,
+        images: Arc<dyn Images>,
         logs: Arc<LogStore>,
         secrets: Arc<dyn SecretReader>,
         options: Options,
@@ -139,6 +139,11 @@ impl AppRunner {
     /// [`ApiError`], named and worded as App Runner does.
     pub async fn call(self: &Arc<Self>, caller: &Caller, action: &str, input: Value) -> Result<Value, ApiError> {
         calls::call(self, caller, action, input).await
+    }
+
+    /// Whether an account has or has had a service.
+    pub(crate) fn has_had_service(&self, account: &AccountId) -> bool {
+        self.app.book.look(|services| services.iter().any(|service| service.account == *account))
     }
 
     /// A tag of an account's repository points at a new digest: deploys the running services that follow it.

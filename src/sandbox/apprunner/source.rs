@@ -8,29 +8,30 @@ use crate::{
         account::{AccountId, Region},
         digest::Digest,
     },
-    sandbox::{
-        ecr::store::{Store, StoredImage},
-        logs::store::LogStore,
-    },
+    sandbox::{ecr::store::StoredImage, logs::store::LogStore},
 };
 
+/// What is asked for an image.
+#[derive(Clone, Copy)]
+pub(crate) struct ImageRequest<'a> {
+    /// What the configuration names.
+    pub(crate) identifier: &'a str,
+    /// The service's region.
+    pub(crate) region: &'a Region,
+    /// The service's access role.
+    pub(crate) role: Option<&'a str>,
+}
+
 /// Where images come from.
-pub(super) trait Images: Send + Sync {
+pub(crate) trait Images: Send + Sync {
     /// The image an identifier names, or why it can't be had.
-    fn image(&self, identifier: &str) -> Result<StoredImage, String>;
+    fn image(&self, request: ImageRequest<'_>) -> Result<StoredImage, String>;
+
+    /// The same image, for a note that nothing depends on: nobody pulls it.
+    fn known(&self, identifier: &str) -> Result<StoredImage, String>;
 
     /// Where a layer lies.
     fn layer(&self, digest: &Digest) -> PathBuf;
-}
-
-impl Images for Store {
-    fn image(&self, identifier: &str) -> Result<StoredImage, String> {
-        self.image_for_app_runner(identifier).map_err(|failure| failure.to_string())
-    }
-
-    fn layer(&self, digest: &Digest) -> PathBuf {
-        self.blob_path(digest)
-    }
 }
 
 /// What is asked for one variable of `RuntimeEnvironmentSecrets`.

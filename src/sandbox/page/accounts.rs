@@ -2,9 +2,9 @@
 
 use super::{
     fragment::section,
-    html::Html,
     view::{Account, Role, View},
 };
+use crate::html::Html;
 
 pub(super) fn write(html: &mut Html, view: &View) {
     section(html, "accounts", "Accounts", |html| view.accounts.iter().for_each(|account| one(html, account)));

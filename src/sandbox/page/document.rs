@@ -6,7 +6,8 @@ use axum::http::{HeaderName, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
-use super::{fragment, html::Html, view::View};
+use super::{fragment, view::View};
+use crate::html::Html;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

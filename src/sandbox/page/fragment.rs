@@ -1,6 +1,7 @@
 //! The part of the page that changes.
 
-use super::{accounts, html::Html, repositories, service, services, view::View};
+use super::{accounts, repositories, service, services, view::View};
+use crate::html::Html;
 
 /// What stands in `main`.
 pub(super) fn of(view: &View) -> Html {

@@ -1,11 +1,11 @@
 //! Log lines.
 
 use super::{
-    html::Html,
     phrase,
     query::address,
     view::{Filter, Line, Service, Source, View},
 };
+use crate::html::Html;
 
 /// The latest lines of a service, with the choice of which.
 pub(super) fn write(html: &mut Html, service: &Service, view: &View) {

@@ -7,7 +7,6 @@ mod accounts;
 mod document;
 mod fragment;
 mod gather;
-mod html;
 mod lines;
 mod log;
 mod operations;

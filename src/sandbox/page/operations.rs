@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 
 use super::{
-    html::Html,
     log, phrase,
     services::status,
     view::{Operation, Phase, Service},
 };
+use crate::html::Html;
 
 pub(super) fn write(html: &mut Html, service: &Service, now: Timestamp) {
     html.literal("<h3 id=\"operations-heading\">Operations</h3>");

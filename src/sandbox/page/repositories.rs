@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::{
     fragment::section,
-    html::Html,
     operations::time,
     phrase,
     view::{Image, Repository, View},
 };
+use crate::html::Html;
 
 pub(super) fn write(html: &mut Html, view: &View) {
     section(html, "repositories", "Repositories", |html| {

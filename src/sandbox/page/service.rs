@@ -1,11 +1,11 @@
 //! One service in full: what serves, what is being checked, its operations, its settings, its log lines.
 
 use super::{
-    html::Html,
     log, operations, phrase,
     services::{status, url},
     view::{Instance, Service, View},
 };
+use crate::html::Html;
 
 pub(super) fn write(html: &mut Html, service: &Service, view: &View) {
     html.element("section", &[("id", "service"), ("aria-labelledby", "service-heading")], |html| {

@@ -2,11 +2,11 @@
 
 use super::{
     fragment::section,
-    html::Html,
     phrase,
     query::address,
     view::{Service, View},
 };
+use crate::html::Html;
 
 pub(super) fn write(html: &mut Html, view: &View) {
     section(html, "services", "Services", |html| {

@@ -167,6 +167,10 @@ impl Registry {
             }
             (Route::Upload { name, id }, method) => {
                 let action = if method == "PUT" { "CompleteLayerUpload" } else { "UploadLayerPart" };
+                // The last request may bring bytes, which are a part.
+                if method == "PUT" && asked.header("content-length") != Some("0") {
+                    self.repository(holder, "UploadLayerPart", &name)?;
+                }
                 let repository = self.repository(holder, action, &name)?;
                 match method {
                     "GET" => uploads::status(self, &repository, &id).await,

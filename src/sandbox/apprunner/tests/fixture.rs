@@ -19,7 +19,7 @@ use crate::{
         apprunner::{
             AppRunner, Options, Pace,
             instance::Instance,
-            source::{Images, LogSink, SecretReader, SecretRequest},
+            source::{ImageRequest, Images, LogSink, SecretReader, SecretRequest},
         },
         caller::Caller,
         ecr::store::StoredImage,
@@ -40,7 +40,11 @@ impl Shelf {
 }
 
 impl Images for Shelf {
-    fn image(&self, identifier: &str) -> Result<StoredImage, String> {
+    fn image(&self, request: ImageRequest<'_>) -> Result<StoredImage, String> {
+        self.known(request.identifier)
+    }
+
+    fn known(&self, identifier: &str) -> Result<StoredImage, String> {
         self.0.lock().unwrap().get(identifier).map(|image| image()).ok_or_else(|| "no such image".to_owned())
     }
 

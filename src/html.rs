@@ -2,19 +2,19 @@
 
 /// HTML under construction.
 #[derive(Default)]
-pub(super) struct Html(String);
+pub(crate) struct Html(String);
 
 /// Attributes of an element: names from literals, values escaped.
-pub(super) type Attributes<'a> = &'a [(&'static str, &'a str)];
+pub(crate) type Attributes<'a> = &'a [(&'static str, &'a str)];
 
 impl Html {
     /// Adds text, escaped.
-    pub(super) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         text.chars().for_each(|c| self.escaped(c));
     }
 
     /// Adds an element with what `content` writes into it.
-    pub(super) fn element(&mut self, name: &'static str, attributes: Attributes<'_>, content: impl FnOnce(&mut Self)) {
+    pub(crate) fn element(&mut self, name: &'static str, attributes: Attributes<'_>, content: impl FnOnce(&mut Self)) {
         self.open(name, attributes);
         content(self);
         self.0.push_str("</");
@@ -23,12 +23,12 @@ impl Html {
     }
 
     /// Adds an element with nothing but text in it.
-    pub(super) fn leaf(&mut self, name: &'static str, attributes: Attributes<'_>, text: &str) {
+    pub(crate) fn leaf(&mut self, name: &'static str, attributes: Attributes<'_>, text: &str) {
         self.element(name, attributes, |html| html.text(text));
     }
 
     /// Adds an element that has no end tag, or begins one whose end is written by [`Self::literal`].
-    pub(super) fn open(&mut self, name: &'static str, attributes: Attributes<'_>) {
+    pub(crate) fn open(&mut self, name: &'static str, attributes: Attributes<'_>) {
         self.0.push('<');
         self.0.push_str(name);
         for (name, value) in attributes {
@@ -42,17 +42,17 @@ impl Html {
     }
 
     /// Adds markup of this program's own.
-    pub(super) fn literal(&mut self, markup: &'static str) {
+    pub(crate) fn literal(&mut self, markup: &'static str) {
         self.0.push_str(markup);
     }
 
     /// Adds what was written before.
-    pub(super) fn append(&mut self, other: &Self) {
+    pub(crate) fn append(&mut self, other: &Self) {
         self.0.push_str(&other.0);
     }
 
     /// The text of it.
-    pub(super) fn into_string(self) -> String {
+    pub(crate) fn into_string(self) -> String {
         self.0
     }
 

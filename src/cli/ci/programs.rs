@@ -1,0 +1,100 @@
+//! Programs that a CI system puts on the path of its jobs.
+
+use std::{
+    io,
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use tokio::{
+    io::AsyncWriteExt as _,
+    process::{Child, Command},
+};
+
+/// Tokens are longer than words.
+const LONG_WORD: usize = 32;
+
+/// Runs a program to its end, which is waited for so long. Its standard output is nobody's; its last line of talk is in the
+/// error. No argument may be confidential: other processes can see them.
+///
+/// # Errors
+/// Why it did not do its work, in one line.
+pub(super) async fn run(
+    program: &str,
+    arguments: &[&str],
+    input: Option<&str>,
+    patience: Duration,
+) -> Result<(), String> {
+    let doing = format!("{program} {}", arguments.first().unwrap_or(&""));
+    let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(stdin).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    let child = command.spawn().map_err(|error| not_run(program, &error))?;
+    match tokio::time::timeout(patience, feed(child, input)).await {
+        Ok(Ok(output)) if output.status.success() => Ok(()),
+        Ok(Ok(output)) => Err(format!("{doing} ended with {}{}", output.status, last_line(&output.stderr))),
+        Ok(Err(error)) => Err(format!("{doing}: {error}")),
+        Err(_) => Err(format!("{doing} did not end within {} s", patience.as_secs())),
+    }
+}
+
+fn not_run(program: &str, error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::NotFound {
+        format!("there is no {program} on the path")
+    } else {
+        format!("{program} cannot be run: {error}")
+    }
+}
+
+/// A program that ends without reading all of its input has its own reasons: its exit code tells.
+async fn feed(mut child: Child, input: Option<&str>) -> io::Result<Output> {
+    let stdin = child.stdin.take();
+    let write = async {
+        if let (Some(mut stdin), Some(input)) = (stdin, input) {
+            let _unread = stdin.write_all(input.as_bytes()).await;
+        }
+    };
+    let ((), output) = tokio::join!(write, child.wait_with_output());
+    output
+}
+
+fn last_line(talk: &[u8]) -> String {
+    let talk = String::from_utf8_lossy(talk);
+    let last = talk.lines().rev().find(|line| !line.trim().is_empty());
+    last.map(|line| format!(": {}", shown(line))).unwrap_or_default()
+}
+
+/// Without what acts on a terminal, and without words as long as a token of the system.
+fn shown(line: &str) -> String {
+    let plain: String = line.chars().filter(|c| !c.is_control()).take(300).collect();
+    plain.split(' ').map(|word| if word.len() >= LONG_WORD { "…" } else { word }).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::run;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn a_program_is_given_its_input_and_waited_for() {
+        let script = |text: &'static str| ["-c", text];
+        assert_eq!(run("sh", &script("test \"$(cat)\" = given"), Some("given"), LONG).await, Ok(()));
+        let refused =
+            run("sh", &script("echo one >&2; echo 'not \u{1b}[31mallowed' $(printf %040d 7) >&2; exit 3"), None, LONG)
+                .await;
+        assert_eq!(refused, Err("sh -c ended with exit status: 3: not [31mallowed …".to_owned()));
+        let unread = run("sh", &script("exit 0"), Some(&"x".repeat(1 << 20)), LONG).await;
+        assert_eq!(unread, Ok(()));
+        let absent = run("shipgate-no-such-program", &[], None, LONG).await;
+        assert_eq!(absent, Err("there is no shipgate-no-such-program on the path".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_does_not_end_is_not_waited_for() {
+        let late = run("sh", &["-c", "exec tail -f /dev/null"], None, Duration::from_millis(50)).await;
+        assert_eq!(late, Err("sh -c did not end within 0 s".to_owned()));
+    }
+}
