@@ -18,6 +18,7 @@ mod evidence;
 mod exit_codes;
 mod failures;
 mod for_target;
+mod iam;
 mod identity;
 mod images;
 mod judges;
