@@ -9,7 +9,8 @@ use crate::report::samples;
 
 const PAGE: &str = include_str!("../../../docs/reports.md");
 /// Shapes that are told of elsewhere, and keys that are names of things.
-const NOT_LOOKED_INTO: &[&str] = &["reason", "finding", "health_check", "plan", "status", "orphans", "printed", "mirror"];
+const NOT_LOOKED_INTO: &[&str] =
+    &["reason", "finding", "health_check", "plan", "status", "orphans", "printed", "mirror"];
 
 /// The names of the fields of a value and of what is in it.
 fn names(value: &Value, are_fields: bool, found: &mut Vec<String>) {
