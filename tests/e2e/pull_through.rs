@@ -23,7 +23,7 @@ const READER: &str = r#"roles:
     policies:
       - Statement:
           Effect: Allow
-          Action: ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchImportUpstreamImage"]
+          Action: ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchImportUpstreamImage", "ecr:GetImageCopyStatus"]
           Resource: "*"
 "#;
 
@@ -34,7 +34,7 @@ const OPEN: &str = r#"  - account: "111111111111"
       Statement:
         Effect: Allow
         Principal: { AWS: "arn:aws:iam::222222222222:root" }
-        Action: ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchImportUpstreamImage"]
+        Action: ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchImportUpstreamImage", "ecr:GetImageCopyStatus"]
 "#;
 
 const RULE: &str = r#"pull_through_cache_rules:

@@ -19,7 +19,7 @@ OPEN = json.dumps({
     "Statement": [{
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{WORKLOAD}:root"},
-        "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchImportUpstreamImage"],
+        "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchImportUpstreamImage", "ecr:GetImageCopyStatus"],
     }],
 })
 

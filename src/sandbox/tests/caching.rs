@@ -28,7 +28,8 @@ fn policy(document: serde_json::Value) -> Policy {
 
 /// The role that reads the upstream, as the User Guide has it.
 fn reader() -> Role {
-    let actions = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchImportUpstreamImage"];
+    let actions =
+        ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchImportUpstreamImage", "ecr:GetImageCopyStatus"];
     let allow = json!({"Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}});
     let role = json!({"arn": READER, "assumed_by": ["pullthroughcache.ecr.amazonaws.com"], "policies": [allow]});
     serde_json::from_value(role).unwrap()

@@ -25,7 +25,8 @@ use crate::{
 };
 
 /// What the role of a rule must be allowed to do to an upstream repository.
-const READING: [&str; 3] = ["BatchGetImage", "GetDownloadUrlForLayer", "BatchImportUpstreamImage"];
+const READING: [&str; 4] =
+    ["BatchGetImage", "GetDownloadUrlForLayer", "BatchImportUpstreamImage", "GetImageCopyStatus"];
 
 /// Why a pull cannot get what it asks for. Nothing has changed then.
 #[derive(Clone, PartialEq, Eq, Debug)]
