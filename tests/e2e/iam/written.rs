@@ -52,7 +52,9 @@ fn cloudformation_has_no_complaint() {
         assert_eq!(ran.code, 0, "{}", ran.said());
         std::fs::write(folder.path().join("roles.yaml"), &ran.stdout).unwrap();
         let linter = Path::new(PYTHON).with_file_name("cfn-lint");
-        judged(Command::new(linter).args(["--regions", "ap-northeast-1", "--", "roles.yaml"]).current_dir(folder.path()));
+        judged(
+            Command::new(linter).args(["--regions", "ap-northeast-1", "--", "roles.yaml"]).current_dir(folder.path()),
+        );
     }
 }
 
