@@ -44,11 +44,18 @@ struct Workflow<'a> {
     stage: &'a Stage,
     file: Value,
     repository: &'a str,
+    /// Inputs that every step gets besides.
+    inputs: &'a [(&'a str, &'a str)],
 }
 
 impl<'a> Workflow<'a> {
     fn of(stage: &'a Stage, name: &str) -> Self {
-        Self { stage, file: yaml(&project().join("pipeline-examples/github").join(name)), repository: "shop/api" }
+        Self {
+            stage,
+            file: yaml(&project().join("pipeline-examples/github").join(name)),
+            repository: "shop/api",
+            inputs: &[],
+        }
     }
 
     /// Runs a job on the commit that is called like the version. `more`: contexts that it has besides.
@@ -57,7 +64,7 @@ impl<'a> Workflow<'a> {
         let mut runner = Runner::new(self.stage.variables());
         runner.environment.insert("GITHUB_SHA".to_owned(), version.to_owned());
         runner.checkout = Some(checkout.action());
-        runner.always = inputs(&self.stage.downloads, &[]);
+        runner.always = inputs(&self.stage.downloads, self.inputs);
         runner.contexts["github"]["sha"] = json!(version);
         runner.contexts.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
         let mut contexts = runner.contexts.clone();
@@ -106,6 +113,10 @@ fn deploy_on_push_deploys_gates_and_is_refused_in_another_repository() {
     deploys_and_gates(&stage, |version| workflow.job("deploy", version, &Value::Null).ended());
     let theirs = Workflow { repository: "somebody/else", ..workflow };
     is_refused(&stage, |version| theirs.job("deploy", version, &Value::Null).ended());
+    // Nor is a token that was made for somebody else, whoever's job it is.
+    let for_others =
+        Workflow { inputs: &[("oidc-audience", "elsewhere")], ..Workflow::of(&stage, "deploy-on-push.yml") };
+    is_refused(&stage, |version| for_others.job("deploy", version, &Value::Null).ended());
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl Story {
         for step in &self.steps {
             let ran = ran(&world, step, &self.scene);
             assert_eq!(ran.code, step.code, "{:?}: {}", step.arguments, ran.said());
-            let denied = places(&policies).into_iter().find(|place| ran.said().contains(&place.named));
+            let denied = places(&policies).into_iter().find(|place| ran.stderr.contains(&place.named));
             assert!(denied.is_none(), "{:?} speaks of {}: {}", step.arguments, denied.unwrap(), ran.said());
         }
     }
@@ -113,7 +113,7 @@ impl Story {
         (self.begin)(&world);
         for step in &self.steps {
             let ran = ran(&world, step, &self.scene);
-            let is_named = ran.said().contains(&place.named);
+            let is_named = ran.stderr.contains(&place.named);
             if ran.code == step.code && !is_named {
                 continue;
             }

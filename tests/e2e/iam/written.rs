@@ -51,8 +51,8 @@ fn cloudformation_has_no_complaint() {
         let ran = iam(folder.path(), &configuration, &["--format", "cloudformation", "--recreate"]);
         assert_eq!(ran.code, 0, "{}", ran.said());
         std::fs::write(folder.path().join("roles.yaml"), &ran.stdout).unwrap();
-        let linter = ["-m", "cfnlint", "--regions", "ap-northeast-1", "--", "roles.yaml"];
-        judged(Command::new(PYTHON).args(linter).current_dir(folder.path()));
+        let linter = Path::new(PYTHON).with_file_name("cfn-lint");
+        judged(Command::new(linter).args(["--regions", "ap-northeast-1", "--", "roles.yaml"]).current_dir(folder.path()));
     }
 }
 
