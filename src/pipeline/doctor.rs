@@ -77,10 +77,10 @@ pub async fn doctor(
         }
         found = examine(run, patient, connecting) => found,
     };
-    match diagnosis::exit_code(&found) {
-        ExitCode::Success => Ok(Deployed { digest: None, service_url: None, summary: diagnosis::summary(&found) }),
-        _ => Err(Failure::Diagnosed(found)),
+    if diagnosis::exit_code(&found) == ExitCode::Success {
+        return Ok(Deployed { digest: None, service_url: None, summary: diagnosis::summary(&found) });
     }
+    Err(Failure::Diagnosed(found))
 }
 
 async fn examine(
