@@ -316,7 +316,7 @@ pub struct OutputArgs {
     /// `text` for people, `json` for one event a line on standard output
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
-    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml, Markdown to a file.md, a page to a file.html [repeatable]
+    /// Also write a report, whatever happens: JSON to a file.json, JUnit XML to a file.xml, Markdown to a file.md, a page to a file.html; may be given several times
     #[arg(long = "report", value_name = "FILE")]
     pub reports: Vec<PathBuf>,
     /// What else a CI system is told

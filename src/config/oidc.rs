@@ -139,7 +139,7 @@ targets: { prod: { service: shop-api } }
         match start {
             Start::Token(TokenSource::Variable { name, audience, .. }) => format!("{name} {audience:?}"),
             Start::Standard(WhyStandard::Given(by)) => format!("given {by}"),
-            other => format!("{other:?}"),
+            Start::Token(_) | Start::Standard(_) | Start::Refused(_) => format!("{start:?}"),
         }
     }
 

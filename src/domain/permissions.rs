@@ -190,6 +190,10 @@ impl Permissions {
 
 /// What of a configuration decides about permissions.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of the configuration's own, and any of them go together"
+)]
 pub struct Needs {
     /// Where the image comes from, if that is ECR.
     pub source: Option<Repository>,

@@ -1,6 +1,8 @@
 //! Terraform's language, in the form that `terraform fmt` leaves as it is: equals signs of neighbours that take one line stand
 //! below each other. Pure.
 
+use std::fmt::Write as _;
+
 /// Names and values, a line each or more.
 pub(super) fn attributes(members: &[(String, String)], depth: usize) -> String {
     let is_single = |(_, value): &(String, String)| !value.contains('\n');
@@ -8,7 +10,7 @@ pub(super) fn attributes(members: &[(String, String)], depth: usize) -> String {
     for group in members.chunk_by(|one, next| is_single(one) && is_single(next)) {
         let width = group.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         for (name, value) in group {
-            text.push_str(&format!("{}{name:<width$} = {value}\n", "  ".repeat(depth)));
+            let _infallible = writeln!(text, "{}{name:<width$} = {value}", "  ".repeat(depth));
         }
     }
     text

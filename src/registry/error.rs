@@ -1,28 +1,11 @@
 //! What can go wrong between this program and a registry, told so that somebody can act on it.
 
+mod action;
+
 use std::{fmt, time::Duration};
 
+pub use self::action::Action;
 use crate::domain::{digest::Digest, image::EcrHost};
-
-/// What was being done, to what: `read blob sha256:… of HOST/REPOSITORY`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Action {
-    /// The deed: `read manifest`.
-    pub verb: &'static str,
-    /// The digest or tag it is done to; empty where there is none.
-    pub subject: String,
-    /// The registry's host.
-    pub host: String,
-    /// The repository.
-    pub repository: String,
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let space = if self.subject.is_empty() { "" } else { " " };
-        write!(formatter, "{}{space}{} of {}/{}", self.verb, self.subject, self.host, self.repository)
-    }
-}
 
 /// The registry's own words when it refused: status and, where the body followed the specification, code and message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -317,23 +300,6 @@ impl RegistryError {
 fn permission(action: &Action, answer: &Answer) -> String {
     let of_ecr = EcrHost::parse(&action.host).and_then(|_| action.permission());
     of_ecr.filter(|name| !answer.message.contains(name)).map_or_else(String::new, |name| format!(" ({name})"))
-}
-
-impl Action {
-    /// The permission that ECR asks for (Amazon ECR user guide, "Required IAM permissions for pushing an image" and "… for pulling").
-    fn permission(&self) -> Option<&'static str> {
-        Some(match self.verb {
-            "look for manifest" | "read manifest" | "fetch manifest" | "list referrers" => "ecr:BatchGetImage",
-            "write manifest" => "ecr:PutImage",
-            "look for blob" => "ecr:BatchCheckLayerAvailability",
-            "read blob" => "ecr:GetDownloadUrlForLayer",
-            "start the upload of blob" | "mount blob" => "ecr:InitiateLayerUpload",
-            "upload a part of blob" | "look for the upload of blob" => "ecr:UploadLayerPart",
-            "upload blob" | "commit blob" => "ecr:CompleteLayerUpload",
-            "list tags" => "ecr:ListImages",
-            _ => return None,
-        })
-    }
 }
 
 fn denied_hint(action: &Action, answer: &Answer) -> String {

@@ -51,7 +51,11 @@ fn told(start: &Start) -> String {
     }
 }
 
-const GITHUB: &[(&str, &str)] = &[
+type Variable = (&'static str, &'static str);
+/// When the token is used, the audience that is asked for, the variables, the programs on PATH, and what comes of it.
+type Told = (OidcUse, Option<&'static str>, &'static [Variable], &'static [&'static str], &'static str);
+
+const GITHUB: &[Variable] = &[
     ("GITHUB_ACTIONS", "true"),
     ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://github.test/token?v=2"),
     ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "b"),
@@ -62,7 +66,7 @@ fn the_jobs_token_is_used_where_the_job_was_given_no_credentials() {
     let github = "https://github.test/token?v=2 by b for sts.amazonaws.com";
     let circleci: &[(&str, &str)] = &[("CIRCLECI", "true"), ("CIRCLE_OIDC_TOKEN_V2", "t")];
     let with = |more: &[(&'static str, &'static str)]| [GITHUB, more].concat();
-    let table: [(Vec<(&str, &str)>, &[&str], &str); 19] = [
+    let table: [(Vec<Variable>, &[&str], &str); 19] = [
         (vec![], &[], "none expected"),
         (vec![("CI", "true")], &["buildkite-agent"], "none expected"),
         (vec![("SHIPGATE_ID_TOKEN", "t")], &[], "SHIPGATE_ID_TOKEN is t for whom it is for"),
@@ -99,9 +103,9 @@ fn the_jobs_token_is_used_where_the_job_was_given_no_credentials() {
 
 #[test]
 fn it_can_be_told_otherwise() {
-    let keys: &[(&str, &str)] = &[("AWS_ACCESS_KEY_ID", "AKIA"), ("CIRCLECI", "true"), ("CIRCLE_OIDC_TOKEN_V2", "t")];
+    let keys: &[Variable] = &[("AWS_ACCESS_KEY_ID", "AKIA"), ("CIRCLECI", "true"), ("CIRCLE_OIDC_TOKEN_V2", "t")];
     let (always, off) = (OidcUse::Always, OidcUse::Off);
-    let table: [(OidcUse, Option<&str>, &[(&str, &str)], &[&str], &str); 8] = [
+    let table: [Told; 8] = [
         (off, None, GITHUB, &[], "off"),
         (always, None, keys, &[], "CIRCLE_OIDC_TOKEN_V2 is t for whom it is for"),
         (always, Some("us"), keys, &["circleci"], r#"/bin/circleci run oidc get --claims {"aud":"us"}"#),

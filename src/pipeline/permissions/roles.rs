@@ -61,7 +61,14 @@ fn attached<'a>(permissions: &'a Permissions, role: &RoleArn) -> Vec<Attached<'a
             when: match policy.part {
                 Part::WorkloadCreate if alternatives => When::MayCreate,
                 Part::WorkloadDeploy if alternatives => When::MayOnlyDeploy,
-                _ => When::Always,
+                Part::WorkloadCreate
+                | Part::WorkloadDeploy
+                | Part::Caller
+                | Part::Hop
+                | Part::RegistryPull
+                | Part::AccessRole
+                | Part::InstanceRole
+                | Part::RepositoryPolicy => When::Always,
             },
         })
         .collect()

@@ -1,5 +1,7 @@
 //! A tree as YAML: one member or element a line, texts quoted as JSON has them, long ones as blocks. Pure.
 
+use std::fmt::Write as _;
+
 use super::{
     json::quoted,
     node::{Node, Unknown},
@@ -30,21 +32,28 @@ fn write(node: &Node, depth: usize, text: &mut String) {
         Node::Text(value) | Node::Template(value) if value.contains('\n') => {
             text.push_str(" |\n");
             for line in value.lines() {
-                text.push_str(&format!("{}{line}\n", "  ".repeat(depth)));
+                let _infallible = writeln!(text, "{}{line}", "  ".repeat(depth));
             }
         }
-        Node::Text(value) | Node::Template(value) => text.push_str(&format!(" {}\n", quoted(value))),
-        Node::Number(number) => text.push_str(&format!(" {number}\n")),
-        Node::Unknown(Unknown::JobPrincipal) => text.push_str(&format!(" !Ref {JOB}\n")),
+        Node::Text(value) | Node::Template(value) => write_rest(&quoted(value), text),
+        Node::Number(number) => write_rest(&number.to_string(), text),
+        Node::Unknown(Unknown::JobPrincipal) => write_rest(&format!("!Ref {JOB}"), text),
         Node::List(nodes) => {
             text.push('\n');
-            nodes.iter().for_each(|node| write_element(node, depth, text));
+            for node in nodes {
+                write_element(node, depth, text);
+            }
         }
         Node::Map(members) => {
             text.push('\n');
             write_members(members, depth, text);
         }
     }
+}
+
+/// A value that takes the rest of the line.
+fn write_rest(value: &str, text: &mut String) {
+    let _infallible = writeln!(text, " {value}");
 }
 
 /// The first member of a mapping stands behind the dash.
@@ -55,10 +64,10 @@ fn write_element(node: &Node, depth: usize, text: &mut String) {
             let mut inner = String::new();
             write_members(members, depth + 1, &mut inner);
             let behind = inner.trim_start_matches(' ');
-            text.push_str(&format!("{margin}- {behind}"));
+            let _infallible = write!(text, "{margin}- {behind}");
         }
         Node::Text(_) | Node::Template(_) | Node::Number(_) | Node::Unknown(_) | Node::List(_) => {
-            text.push_str(&format!("{margin}-"));
+            let _infallible = write!(text, "{margin}-");
             write(node, depth + 1, text);
         }
     }
