@@ -190,7 +190,7 @@ async fn connect_source(
     environment: &Environment,
 ) -> Result<(Source, Option<Session>), Failure> {
     let host = image.host().to_owned();
-    let (Some(_), Some(access)) = (image.ecr(), access) else {
+    let (Some(EcrHost { account, .. }), Some(access)) = (image.ecr(), access) else {
         let opener = Opener::new(environment, BTreeSet::new(), Start::default());
         let registry = opener.open_other(&host, image.repository()).await?.registry;
         let credentials = opener.login_of(&host, image.repository()).await?;
@@ -198,7 +198,7 @@ async fn connect_source(
     };
     let session = Session::open(base, access, "registry").await.map_err(identity)?;
     let ecr = Ecr::new(&session);
-    let account = session.account().clone();
+    // The image's own registry: an identity without a role there may be of another account, and let in by the repository.
     let login = log_in(&ecr, &account, &host).await?;
     let registry = ecr_registry(&host, &login, &ecr, account).map_err(Failure::Registry)?;
     let by_token = |password| Credentials::Basic { username: "AWS".to_owned(), password };

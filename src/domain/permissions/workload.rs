@@ -92,9 +92,10 @@ pub(super) fn unknown(needs: &Needs) -> Vec<String> {
     unknown
 }
 
-/// Reading an image's own parts back is not among them: whatever is deployed was read where it comes from.
+/// What is gone back to is read from here, with its configuration.
 fn repository_actions(needs: &Needs) -> Vec<&'static str> {
-    let mut actions = vec!["ecr:BatchGetImage", "ecr:DescribeRepositories", "ecr:PutImage"];
+    let mut actions = vec!["ecr:DescribeRepositories", "ecr:PutImage"];
+    actions.extend(PULL);
     if needs.is_pulled_through {
         actions.extend(["ecr:BatchCheckLayerAvailability", "ecr:BatchImportUpstreamImage", "ecr:CreateRepository"]);
     } else {

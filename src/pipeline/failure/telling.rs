@@ -166,8 +166,8 @@ impl Failure {
                 progress.wait_line().map(|line| format!("go on following it with: {line}"))
             }
             Self::Release(ReleaseError::Refused(TargetError::Call(fault))) if release::is_about_a_role(fault) => Some(
-                "let App Runner assume the role: its trust policy must name build.apprunner.amazonaws.com for an access role, \
-                 tasks.apprunner.amazonaws.com for an instance role"
+                "let App Runner assume the role: its trust policy must allow sts:AssumeRole to build.apprunner.amazonaws.com for \
+                 an access role, to tasks.apprunner.amazonaws.com for an instance role"
                     .to_owned(),
             ),
             Self::Release(ReleaseError::Unknown(_)) => Some(

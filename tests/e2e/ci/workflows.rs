@@ -120,6 +120,25 @@ fn deploy_on_push_deploys_gates_and_is_refused_in_another_repository() {
 }
 
 #[test]
+fn a_refused_job_is_told_by_doctor_what_would_let_it_in() {
+    let stage = stage();
+    let theirs = Workflow {
+        repository: "somebody/else",
+        inputs: &[("command", "doctor"), ("report", "")],
+        ..Workflow::of(&stage, "deploy-on-push.yml")
+    };
+    let told = theirs.job("deploy", "v1", &Value::Null).ended();
+    assert_eq!(told.code, 3, "{}", told.log);
+    for role in ["111111111111:role/shipgate-pull", "222222222222:role/shipgate-deploy"] {
+        let advice = format!("add this statement to the trust policy of arn:aws:iam::{role}");
+        assert!(told.log.contains(&advice), "{}", told.log);
+    }
+    let subject = r#""token.actions.githubusercontent.com:sub": "repo:somebody/else:environment:prod""#;
+    assert!(told.log.contains(subject), "{}", told.log);
+    assert!(stage.world.orders().is_empty());
+}
+
+#[test]
 fn later_steps_and_the_page_get_what_was_deployed() {
     let stage = stage();
     let digest = stage.world.push("v1", &[]);
