@@ -11,7 +11,7 @@ use std::{
 use axum::{Router, routing::post};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{IdentityError, Pinned, Session, base};
+use super::{Base, IdentityError, Pinned, Session, TokenSupply, base};
 use crate::domain::{
     access::{Access, Hop},
     secret::Secret,
@@ -36,10 +36,12 @@ impl Sts {
                 if body.contains("Action=AssumeRole") {
                     let number = count.fetch_add(1, Ordering::SeqCst);
                     let until = jiff::Timestamp::now() + lifetime;
+                    let with_token = "AssumeRoleWithWebIdentity";
+                    let action = if body.contains(with_token) { with_token } else { "AssumeRole" };
                     format!(
-                        "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA{number}</AccessKeyId>\
+                        "<{action}Response><{action}Result><Credentials><AccessKeyId>ASIA{number}</AccessKeyId>\
                          <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>\
-                         <Expiration>{until:.0}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
+                         <Expiration>{until:.0}</Expiration></Credentials></{action}Result></{action}Response>"
                     )
                 } else {
                     format!(
@@ -56,13 +58,17 @@ impl Sts {
     }
 
     async fn open(&self) -> Result<Session, IdentityError> {
+        let access = access();
+        Session::open(&self.base().await, &access, "prod").await
+    }
+
+    async fn base(&self) -> Base {
         let pinned = Pinned {
             endpoint: self.endpoint.clone(),
             access_key_id: "AKIA".to_owned(),
             secret_access_key: Secret::new("s"),
         };
-        let access = access();
-        Session::open(&base(&access.region, Some(&pinned)).await, &access, "prod").await
+        base(&access().region, Some(&pinned)).await
     }
 }
 
@@ -103,4 +109,21 @@ async fn credentials_that_are_about_to_expire_are_renewed_before_a_call() {
     let before = sts.assumed.load(Ordering::SeqCst);
     aws_sdk_sts::Client::new(session.config()).get_caller_identity().send().await.unwrap();
     assert_eq!(sts.assumed.load(Ordering::SeqCst), before + 1);
+}
+
+#[tokio::test]
+async fn a_session_that_a_token_began_asks_for_a_new_one() {
+    let sts = Sts::start("222222222222", Duration::from_mins(1)).await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let supply = TokenSupply::new(move || {
+        let number = count.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(Ok(Secret::new(format!("e30.e30.{number}")))))
+    });
+    let base = sts.base().await.entered_with(supply);
+    let session = Session::open(&base, &access(), "prod").await.unwrap();
+    let before = asked.load(Ordering::SeqCst);
+    aws_sdk_sts::Client::new(session.config()).get_caller_identity().send().await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), before + 1);
+    assert_eq!(sts.assumed.load(Ordering::SeqCst), before + 1, "each token is shown to STS once");
 }

@@ -258,6 +258,6 @@ fn hints_say_what_to_do() {
     insta::assert_snapshot!(hint, @r"
     name the App Runner service: `service: NAME` in the target, or --service
     set `SHA`, or write a default: ${SHA:-…}
-    keys here: image, registry_role, defaults, targets
+    keys here: image, registry_role, oidc, defaults, targets
     ");
 }
