@@ -190,6 +190,7 @@ impl Permissions {
 
 /// What of a configuration decides about permissions.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Needs {
     /// Where the image comes from, if that is ECR.
     pub source: Option<Repository>,

@@ -8,7 +8,7 @@ pub(super) fn attributes(members: &[(String, String)], depth: usize) -> String {
     for group in members.chunk_by(|one, next| is_single(one) && is_single(next)) {
         let width = group.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         for (name, value) in group {
-            text.push_str(&format!("{}{name:<width$} = {value}\n", "  ".repeat(depth)));
+            text.extend([format!("{}{name:<width$} = {value}\n", "  ".repeat(depth))]);
         }
     }
     text

@@ -61,7 +61,14 @@ fn attached<'a>(permissions: &'a Permissions, role: &RoleArn) -> Vec<Attached<'a
             when: match policy.part {
                 Part::WorkloadCreate if alternatives => When::MayCreate,
                 Part::WorkloadDeploy if alternatives => When::MayOnlyDeploy,
-                _ => When::Always,
+                Part::Caller
+                | Part::Hop
+                | Part::RegistryPull
+                | Part::WorkloadDeploy
+                | Part::WorkloadCreate
+                | Part::AccessRole
+                | Part::InstanceRole
+                | Part::RepositoryPolicy => When::Always,
             },
         })
         .collect()

@@ -30,15 +30,17 @@ fn write(node: &Node, depth: usize, text: &mut String) {
         Node::Text(value) | Node::Template(value) if value.contains('\n') => {
             text.push_str(" |\n");
             for line in value.lines() {
-                text.push_str(&format!("{}{line}\n", "  ".repeat(depth)));
+                text.extend([format!("{}{line}\n", "  ".repeat(depth))]);
             }
         }
-        Node::Text(value) | Node::Template(value) => text.push_str(&format!(" {}\n", quoted(value))),
-        Node::Number(number) => text.push_str(&format!(" {number}\n")),
-        Node::Unknown(Unknown::JobPrincipal) => text.push_str(&format!(" !Ref {JOB}\n")),
+        Node::Text(value) | Node::Template(value) => text.extend([format!(" {}\n", quoted(value))]),
+        Node::Number(number) => text.extend([format!(" {number}\n")]),
+        Node::Unknown(Unknown::JobPrincipal) => text.extend([format!(" !Ref {JOB}\n")]),
         Node::List(nodes) => {
             text.push('\n');
-            nodes.iter().for_each(|node| write_element(node, depth, text));
+            for node in nodes {
+                write_element(node, depth, text);
+            }
         }
         Node::Map(members) => {
             text.push('\n');
@@ -55,10 +57,10 @@ fn write_element(node: &Node, depth: usize, text: &mut String) {
             let mut inner = String::new();
             write_members(members, depth + 1, &mut inner);
             let behind = inner.trim_start_matches(' ');
-            text.push_str(&format!("{margin}- {behind}"));
+            text.extend([format!("{margin}- {behind}")]);
         }
         Node::Text(_) | Node::Template(_) | Node::Number(_) | Node::Unknown(_) | Node::List(_) => {
-            text.push_str(&format!("{margin}-"));
+            text.extend([format!("{margin}-")]);
             write(node, depth + 1, text);
         }
     }
