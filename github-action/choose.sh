@@ -13,11 +13,12 @@ is_pinned() {
     awk -v name="$archive" '$2 == name { found = 1 } END { exit !found }' "$pins"
 }
 
-pinned_versions() { sed -n 's/^[0-9a-f]\{64\} [ *]shipgate-\([0-9][0-9A-Za-z.+]*\)-.*$/\1/p' "$pins" | uniq; }
+pinned_versions() { sed -nE 's/^[0-9a-f]{64} [ *]shipgate-([0-9].*)-(x86_64|aarch64)-.*$/\1/p' "$pins" | uniq; }
 
-# The last one that there is for this platform.
+# The last one that there is for this platform, and that is no pre-release.
 newest() {
     for version in $(pinned_versions); do
+        case $version in *-*) continue ;; esac
         is_pinned "$version" && found=$version
     done
     echo "${found:-}"
@@ -62,7 +63,7 @@ source) source_code 'asked for by version: source' ;;
     [ -z "$latest" ] || release "$latest"
     source_code 'no release has its checksum in the action yet'
     ;;
-*[!0-9A-Za-z.+]*) ;;
+*[!0-9A-Za-z.+-]*) ;;
 *)
     if is_pinned "$wanted"; then
         release "$wanted"

@@ -1,6 +1,7 @@
 //! AWS as this program needs it: sessions in accounts, ECR's control plane, log groups. Together with `target`, the
 //! only user of the AWS SDK.
 
+pub mod clock;
 pub mod ecr;
 pub mod fault;
 pub mod identity;

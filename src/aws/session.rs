@@ -35,6 +35,7 @@ pub struct Pinned {
 /// What role chains start from, and everything else clients share. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Base {
+    region: Region,
     /// The base identity, by the standard chain or pinned.
     pub(super) config: SdkConfig,
     /// Who gives the token that first roles are assumed with, where chains start with one.
@@ -48,6 +49,12 @@ impl Base {
     #[must_use]
     pub fn entered_with(self, supply: TokenSupply) -> Self {
         Self { token: Some(supply), ..self }
+    }
+
+    /// The region that calls are made in.
+    #[must_use]
+    pub fn region(&self) -> Region {
+        self.region.clone()
     }
 
     /// The same, with the reason why there is no token: it is told where nothing else is found.
@@ -81,7 +88,7 @@ pub async fn base(region: &Region, pinned: Option<&Pinned>) -> Base {
             Box::pin(loader.endpoint_url(&pinned.endpoint).credentials_provider(credentials).load()).await
         }
     };
-    Base { config, token: None, no_token: None }
+    Base { region: region.clone(), config, token: None, no_token: None }
 }
 
 /// An identity in an account.

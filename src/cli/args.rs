@@ -2,6 +2,7 @@
 
 mod ci;
 mod copying;
+mod doctor;
 mod iam;
 mod oidc;
 mod place;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::{
     ci::CiArgs,
     copying::{CopyArgs, MirrorArgs},
+    doctor::DoctorArgs,
     iam::{IamArgs, PartArg, PolicyFormat},
     oidc::OidcArgs,
     place::{PlaceArgs, SecretsArgs},
@@ -68,6 +70,8 @@ pub enum Command {
     Copy(CopyArgs),
     /// Copy many images into the registries of several accounts and regions
     Mirror(MirrorArgs),
+    /// Tell who this CI job is and whether its roles let it in, with the trust-policy statement of each that does not
+    Doctor(DoctorArgs),
     /// Remove what runs that were killed have left in the Docker engine
     Sweep(SweepArgs),
     /// Run the embedded AWS as a server for any AWS client

@@ -118,7 +118,7 @@ pub(super) fn tell_of_usage(why: &str) {
         frame.around(now.at, &end, Vec::new()).iter().for_each(|line| say(line));
     }
     reporter.emitter().emit(end);
-    reporter.finish().iter().for_each(|error| print_warning(error));
+    reporter.finish().iter().for_each(print_warning);
 }
 
 fn frame(system: CiSystem, environment: &Environment) -> Option<Frame> {

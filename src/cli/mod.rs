@@ -56,6 +56,7 @@ fn in_runtime(command: Command) -> ProcessExitCode {
         | Command::Verify(_)
         | Command::Copy(_)
         | Command::Mirror(_)
+        | Command::Doctor(_)
         | Command::Sweep(_)
         | Command::Sandbox(_)
         | Command::Demo(_)
@@ -81,6 +82,7 @@ async fn dispatch(command: Command) -> ProcessExitCode {
         Command::Verify(args) => Box::pin(commands::verify::run(args)).await.into(),
         Command::Copy(args) => Box::pin(commands::copy::run(args)).await.into(),
         Command::Mirror(args) => Box::pin(commands::mirror::run(args)).await.into(),
+        Command::Doctor(args) => Box::pin(commands::doctor::run(args)).await.into(),
         Command::Sweep(args) => Box::pin(commands::sweep::run(args)).await.into(),
         Command::Sandbox(args) => Box::pin(commands::sandbox::run(args)).await.into(),
         Command::Demo(args) => Box::pin(commands::demo::run(args)).await.into(),

@@ -1,6 +1,7 @@
 //! The only place that builds clients. Whatever decides where AWS, a registry or a Docker engine is, decides it here.
 
 mod copying;
+mod doctor;
 mod mirror;
 mod registries;
 mod start;
@@ -9,7 +10,7 @@ use std::{collections::BTreeSet, future::Future};
 
 pub use self::registries::ecr_registry;
 use self::registries::{Opener, log_in};
-pub use self::{copying::connect_copy, mirror::connect_mirror};
+pub use self::{copying::connect_copy, doctor::patient, mirror::connect_mirror};
 
 use crate::{
     aws::{

@@ -10,6 +10,7 @@ mod create;
 pub mod deployment;
 mod dotenv;
 pub mod environment;
+pub mod identities;
 pub mod initial;
 mod interpolate;
 pub mod mirror;

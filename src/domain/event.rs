@@ -1,7 +1,5 @@
-//! The one stream of events that every renderer reads: the terminal, JSON lines, reports.
-//!
-//! An event is a fact that has happened, with the evidence for it. Renderers may leave things out; they must not
-//! know anything that is not here.
+//! The one stream of events that every renderer reads: the terminal, JSON lines, reports. An event is a fact that has
+//! happened, with the evidence for it. Renderers may leave things out; they must not know anything that is not here.
 
 mod emitter;
 mod origin;
@@ -10,22 +8,13 @@ mod stage;
 use jiff::Timestamp;
 use serde::Serialize;
 
-pub use self::{
-    emitter::{Emitter, milliseconds},
-    origin::{BlobArrival, LogSource, WrittenAt},
-    stage::{Outcome, Stage},
-};
+pub use self::emitter::{Emitter, milliseconds};
+pub use self::origin::{BlobArrival, LogSource, WrittenAt};
+pub use self::stage::{Outcome, Stage};
+use super::operation::{OperationId, OperationStatus, Verdict};
 use super::{
-    account::AccountId,
-    digest::Digest,
-    exit_code::ExitCode,
-    finding::FindingReport,
-    forecast::Forecast,
-    health::HealthCheck,
-    log_group::LogGroup,
-    operation::{OperationId, OperationStatus, Verdict},
-    reason::Reason,
-    status::StatusReport,
+    account::AccountId, diagnosis::Diagnosis, digest::Digest, exit_code::ExitCode, finding::FindingReport,
+    forecast::Forecast, health::HealthCheck, log_group::LogGroup, reason::Reason, status::StatusReport,
 };
 
 /// Something that happened.
@@ -311,6 +300,8 @@ pub enum Event {
     Planned(Box<Forecast>),
     /// How a service stands.
     Status(Box<StatusReport>),
+    /// A check of `doctor` came out.
+    Diagnosed(Box<Diagnosis>),
     /// A line that a service's log groups hold: untrusted text.
     LoggedLine {
         /// When it was written.

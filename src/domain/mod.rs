@@ -5,6 +5,7 @@ pub mod account;
 pub mod arn;
 pub mod ci;
 pub mod credentials;
+pub mod diagnosis;
 pub mod digest;
 pub mod engine_image;
 pub mod event;

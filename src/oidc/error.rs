@@ -69,6 +69,9 @@ impl TokenError {
                  write`"
                     .to_owned()
             }
+            Self::Refused { status, .. } if status.contains("redirect") => {
+                "let the runner reach GitHub without what redirects its requests (a proxy, a portal)".to_owned()
+            }
             Self::Refused { is_denial: false, .. } => {
                 "run the job again; GitHub's status page may tell more".to_owned()
             }

@@ -12,6 +12,7 @@ use crate::{
     config::problem::ConfigError,
     credentials::CredentialError,
     domain::{
+        diagnosis::{self, Diagnosis},
         digest::Digest,
         event::Stage,
         exit_code::ExitCode,
@@ -219,6 +220,9 @@ pub enum Failure {
         #[source]
         source: std::io::Error,
     },
+    /// `doctor` found something wrong: among all that it found.
+    #[error("{}", diagnosis::summary(.0))]
+    Diagnosed(Vec<Diagnosis>),
     /// A run without stages was stopped by a signal.
     #[error("stopped")]
     Stopped {
@@ -300,6 +304,7 @@ impl Failure {
             | Self::NothingBefore { .. }
             | Self::History { .. } => ExitCode::Preflight,
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
+            Self::Diagnosed(found) => diagnosis::exit_code(found),
             Self::Destinations(failure) => failure.exit_code(),
             Self::Copy(_) | Self::Mirror(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,
             Self::Promote(PromoteError::Unknown { .. })

@@ -1,12 +1,13 @@
 //! The pipeline: what is going to happen (`plan`), the order it happens in (`deploy`), how it can fail (`failure`), how
 //! it is told (`narrator`), how it is stopped (`cancellation`). `copying`, `mirror` and `verifying` are orders of
-//! their own; `returning` goes back to the version before; `planning`, `status`, `logs`, `orphans`, `export` and `init` read;
-//! `permissions` only writes.
+//! their own; `returning` goes back to the version before; `planning`, `status`, `logs`, `orphans`, `export`, `init` and
+//! `doctor` read; `permissions` only writes.
 
 pub mod cancellation;
 pub mod checking;
 pub mod copying;
 pub mod deploy;
+pub mod doctor;
 pub mod export;
 pub mod failure;
 mod hcl;

@@ -142,6 +142,7 @@ impl Document {
             }
             read @ (Event::Planned(_)
             | Event::Status(_)
+            | Event::Diagnosed(_)
             | Event::OrphanFound(_)
             | Event::LogGroupDeleted { .. }
             | Event::Printed { .. }) => self.reading.add(read),

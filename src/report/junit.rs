@@ -69,6 +69,12 @@ impl Junit {
                 let end = ended(*outcome, "check", detail, lines);
                 self.push("preflight", check.clone(), Duration::ZERO, end);
             }
+            Event::Diagnosed(found) => {
+                let lines = found.hint.iter().map(|hint| format!("hint: {hint}"));
+                let statement = found.statement.iter().map(|statement| format!("{statement:#}"));
+                let end = ended(found.outcome, "check", &found.detail, lines.chain(statement).collect());
+                self.push("doctor", found.check.clone(), Duration::ZERO, end);
+            }
             Event::Verified { last_lines, finding, .. } => {
                 (self.last_lines, self.finding) = (last_lines.clone(), finding.clone());
             }

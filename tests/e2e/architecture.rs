@@ -22,7 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("oidc", &["domain"]),
     ("target", &["aws", "domain"]),
     ("stages", &["config", "registry", "docker", "packing", "aws", "target", "domain"]),
-    ("pipeline", &["stages", "config", "registry", "credentials", "docker", "aws", "target", "domain"]),
+    ("pipeline", &["stages", "config", "registry", "credentials", "docker", "aws", "oidc", "target", "domain"]),
     ("report", &["html", "domain"]),
     ("sandbox", &["html", "domain"]),
     ("packing", &["domain"]),

@@ -13,6 +13,7 @@ mod ci;
 mod clients;
 mod copying;
 mod corpus;
+mod doctor;
 mod documents;
 mod evidence;
 mod exit_codes;

@@ -150,6 +150,47 @@ fn a_configuration_that_is_wrong() {
     page.is_well("configuration-error");
 }
 
+/// The checks of these tests find what they are there to find.
+#[test]
+fn a_page_that_is_not_well_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("page.html");
+    let policy =
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">";
+    let written = |body: &str| {
+        let page =
+            format!("<!doctype html><html lang=\"en\"><head>{policy}<title>t</title></head><body>{body}</body></html>");
+        std::fs::write(&file, page).unwrap();
+        judged(&[&file])
+    };
+    assert_eq!(written("<p>good</p>"), Vec::<String>::new());
+    for bad in [
+        "<p>never closed</div>",
+        "<p id=a></p><p id=a></p>",
+        "<p onclick=\"x()\">runs</p>",
+        "<script>x()</script>",
+        "<img src=\"data:,\">",
+        "<a href=\"https://example.com\">out</a>",
+        "<p style=\"background: url(https://example.com/x)\">out</p>",
+        "<svg aria-labelledby=\"nothing\"></svg>",
+    ] {
+        assert!(!written(bad).is_empty(), "{bad}");
+    }
+    assert_eq!(
+        written(
+            "<div style=\"width: 3000px; background: red\">wide</div><svg width=\"99\"><text x=\"9\" y=\"9\">one</text><text x=\"9\" y=\"9\">two</text></svg>"
+        ),
+        Vec::<String>::new()
+    );
+    let mut page = Page::open(&file);
+    page.browser.look_like(390, "light");
+    let (beyond, collisions) = page.misplaced();
+    assert!(beyond.as_array().is_some_and(|found| !found.is_empty()), "{beyond}");
+    assert!(collisions.as_array().is_some_and(|found| !found.is_empty()), "{collisions}");
+    let edge = page.edge();
+    assert!(edge[1].as_u64().is_some_and(|pixels| pixels > 0), "{edge}");
+}
+
 #[test]
 fn every_verb_that_reports_has_a_page() {
     let world = World::new();

@@ -270,5 +270,5 @@ fn a_junit_report_has_the_finding_as_its_failure() {
 
 #[test]
 fn a_report_of_another_kind_is_refused_before_anything_is_done() {
-    assert_said!(verify(&["shop/api:v1", "--report", "report.html"]), 2);
+    assert_said!(verify(&["shop/api:v1", "--report", "report.txt"]), 2);
 }

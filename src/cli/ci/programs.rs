@@ -76,7 +76,7 @@ mod tests {
 
     use super::run;
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[tokio::test]
     async fn a_program_is_given_its_input_and_waited_for() {

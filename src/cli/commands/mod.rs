@@ -5,6 +5,7 @@ pub mod copy;
 pub mod demo;
 pub mod demo_app;
 pub mod deploy;
+pub mod doctor;
 pub mod export;
 pub mod iam;
 pub mod init;

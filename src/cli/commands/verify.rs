@@ -67,7 +67,14 @@ async fn for_target(run: &Run, verifying: &OfTarget, environment: &Environment) 
 
 /// What leads to a target, if anything is to.
 fn overrides(args: PlaceArgs, secrets: SecretsArgs) -> Option<Overrides> {
-    let overrides = Overrides {
+    let SecretsArgs { secrets, secrets_file } = secrets;
+    let overrides = Overrides { secrets, secrets_file, ..place_overrides(args) };
+    (overrides != Overrides::default()).then_some(overrides)
+}
+
+/// The flags that lead to a target, as `config` takes them.
+pub(super) fn place_overrides(args: PlaceArgs) -> Overrides {
+    Overrides {
         file: args.file,
         target: args.target,
         service: args.service,
@@ -79,11 +86,8 @@ fn overrides(args: PlaceArgs, secrets: SecretsArgs) -> Option<Overrides> {
         oidc_token_variable: args.oidc.oidc_token_variable,
         registry_role: args.registry_role,
         registry_external_id: args.registry_external_id,
-        secrets: secrets.secrets,
-        secrets_file: secrets.secrets_file,
         ..Overrides::default()
-    };
-    (overrides != Overrides::default()).then_some(overrides)
+    }
 }
 
 fn words(args: VerifyArgs) -> VerifyWords {

@@ -16,10 +16,8 @@ impl Claims {
         let mut parts = token.reveal().split('.');
         let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
         let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-        match serde_json::from_slice(&bytes).ok()? {
-            Value::Object(claims) if parts.next().is_none() => Some(Self(claims)),
-            _ => None,
-        }
+        let claims: Map<String, Value> = serde_json::from_slice(&bytes).ok()?;
+        parts.next().is_none().then_some(Self(claims))
     }
 
     /// All of them, by name.
@@ -49,10 +47,8 @@ impl Claims {
     /// `aud`: whom it may be shown to; the first of several.
     #[must_use]
     pub fn audience(&self) -> Option<&str> {
-        match self.0.get("aud")? {
-            Value::Array(several) => several.first()?.as_str(),
-            one => one.as_str(),
-        }
+        let named = self.0.get("aud")?;
+        named.as_str().or_else(|| named.as_array()?.first()?.as_str())
     }
 
     /// When the system that gave it says that it did: seconds since 1970.
@@ -79,10 +75,8 @@ impl Claims {
 
     /// GitHub writes ids as texts.
     fn number(&self, name: &str) -> Option<String> {
-        let text = match self.0.get(name)? {
-            Value::Number(number) => number.to_string(),
-            other => other.as_str()?.to_owned(),
-        };
+        let value = self.0.get(name)?;
+        let text = value.as_str().map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()))?;
         (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
     }
 }

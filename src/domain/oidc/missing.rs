@@ -67,7 +67,7 @@ impl MissingToken {
             }
             Self::CircleCi => {
                 "give the job a context (`context:` in the workflow): CircleCI gives its token to jobs that have one, \
-                 and never to a pull request from a fork"
+                 and to pull requests from forks only where the project lets them have secrets"
                     .to_owned()
             }
             Self::Program(TokenProgram::CircleCi) => {

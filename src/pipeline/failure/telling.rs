@@ -62,6 +62,7 @@ impl Failure {
             | Self::NoConsent { .. }
             | Self::FileExists { .. }
             | Self::File { .. }
+            | Self::Diagnosed(_)
             | Self::Stopped { .. }
             | Self::Resolve(_)
             | Self::Preflight(_) => "nothing was changed",
@@ -197,6 +198,7 @@ impl Failure {
             Self::SmokeTest { returned: Some(_), .. } => Some("look at the application's logs of the version that failed".to_owned()),
             Self::Aws { .. }
             | Self::Service { .. }
+            | Self::Diagnosed(_)
             | Self::Services(_)
             | Self::Stopped { .. }
             | Self::Release(_) => None,
@@ -223,6 +225,10 @@ impl Failure {
                     causes.extend((errors.len() > 1).then(|| error.to_string()));
                     causes.extend(why(error));
                 }
+            }
+            Self::Diagnosed(found) => {
+                let failed = found.iter().filter(|one| one.is_failure());
+                causes.extend(failed.map(|one| format!("{}: {}", one.check, one.detail)));
             }
             Self::Deployment { reason, .. } => {
                 causes.push(reason.said.clone().unwrap_or_else(|| "the logs give no reason".to_owned()));

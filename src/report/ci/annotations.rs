@@ -74,11 +74,11 @@ impl Annotations {
             self.verb.clone_from(verb);
         } else if let Event::ConfigurationProblem { location, place, message, hint } = event {
             let told = if place.is_some() { message.clone() } else { format!("{location}: {message}") };
-            self.error(place.clone(), "configuration", with_hint(&told, hint.as_deref()));
+            self.error(place.clone(), "configuration", &with_hint(&told, hint.as_deref()));
         } else if let Event::Checked { check, outcome: Outcome::Fail, detail, hint } = event {
-            self.error(None, check, with_hint(detail, hint.as_deref()));
+            self.error(None, check, &with_hint(detail, hint.as_deref()));
         } else if let Event::CopyFailed { destination, reason, hint } = event {
-            self.error(None, "copy", with_hint(&format!("{destination}: {reason}"), hint.as_deref()));
+            self.error(None, "copy", &with_hint(&format!("{destination}: {reason}"), hint.as_deref()));
         } else if let Event::Warning { message } = event {
             keep(&mut self.warnings, Annotation { place: None, title: "shipgate".to_owned(), message: cut(message) });
         } else if let Event::RunFinished { exit_code, summary, causes, hint, .. } = event {
@@ -86,8 +86,8 @@ impl Annotations {
         }
     }
 
-    fn error(&mut self, place: Option<WrittenAt>, title: &str, message: String) {
-        keep(&mut self.errors, Annotation { place, title: format!("shipgate: {title}"), message: cut(&message) });
+    fn error(&mut self, place: Option<WrittenAt>, title: &str, message: &str) {
+        keep(&mut self.errors, Annotation { place, title: format!("shipgate: {title}"), message: cut(message) });
     }
 
     /// The verdict comes first. Its causes are told there, unless each has an annotation of its own. A run that was stopped
@@ -98,7 +98,7 @@ impl Annotations {
         }
         let mut message = summary.to_owned();
         if self.errors.is_empty() {
-            causes.iter().for_each(|cause| message = format!("{message}\n{cause}"));
+            message = causes.iter().fold(message, |message, cause| format!("{message}\n{cause}"));
             message = with_hint(&message, hint);
         }
         let gap = if self.verb.is_empty() { "" } else { " " };
@@ -178,7 +178,9 @@ mod tests {
     fn commands_of(events: &[Event]) -> Vec<String> {
         let workspace = Workspace { root: Some("/work/repo".into()), current: "/work/repo/deploy/./prod".into() };
         let mut annotations = Annotations::new(workspace);
-        events.iter().for_each(|event| annotations.add(event));
+        for event in events {
+            annotations.add(event);
+        }
         annotations.commands()
     }
 

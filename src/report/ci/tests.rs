@@ -166,7 +166,9 @@ fn a_heartbeat_reaches_the_log_while_a_result_is_kept_back() {
 fn outputs_are_what_is_known() {
     let outputs_of = |events: Vec<(u32, Event)>| {
         let mut outputs = Outputs::new(vec!["report.json".to_owned(), "out/report.html".to_owned()]);
-        events.iter().for_each(|(_, event)| outputs.add(event));
+        for (_, event) in &events {
+            outputs.add(event);
+        }
         (outputs.to_github(&mut Nonces::new([1; 32])), outputs.to_dotenv())
     };
     let (github, dotenv) = outputs_of(runs::rolled_back());
@@ -191,7 +193,9 @@ fn a_card_has_the_style_of_the_end_and_a_name_of_its_own() {
     for (events, style) in [(runs::deployed(), "success"), (runs::rolled_back(), "error"), (runs::stopped(), "warning")]
     {
         let (mut maker, cards) = CardMaker::new();
-        events.iter().for_each(|(at, event)| maker.take(samples::moment(*at), event));
+        for (at, event) in &events {
+            maker.take(samples::moment(*at), event);
+        }
         maker.finish().unwrap();
         let card = cards.try_recv().unwrap();
         assert_eq!((card.context.as_str(), card.style), ("shipgate-deploy-prod", style));

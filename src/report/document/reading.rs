@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::domain::{event::Event, forecast::Forecast, log_group::LogGroup, status::StatusReport};
+use crate::domain::{
+    diagnosis::Diagnosis, event::Event, forecast::Forecast, log_group::LogGroup, status::StatusReport,
+};
 
 /// What was read. Its fields are the report's own; absent where nothing of the kind was asked for.
 #[derive(Default, Serialize)]
@@ -11,6 +13,8 @@ pub(in crate::report) struct Reading {
     pub(in crate::report) plan: Option<Forecast>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::report) status: Option<StatusReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::report) diagnoses: Vec<Diagnosis>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in crate::report) orphans: Vec<LogGroup>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -33,6 +37,8 @@ impl Reading {
             self.plan = Some(*plan);
         } else if let Event::Status(status) = event {
             self.status = Some(*status);
+        } else if let Event::Diagnosed(found) = event {
+            self.diagnoses.push(*found);
         } else if let Event::OrphanFound(group) = event {
             self.orphans.push(group);
         } else if let Event::LogGroupDeleted { name } = event {

@@ -15,7 +15,9 @@ const NOT_LOOKED_INTO: &[&str] =
 /// The names of the fields of a value and of what is in it.
 fn names(value: &Value, are_fields: bool, found: &mut Vec<String>) {
     if let Value::Array(items) = value {
-        items.iter().for_each(|item| names(item, true, found));
+        for item in items {
+            names(item, true, found);
+        }
     } else if let Value::Object(fields) = value {
         for (name, inner) in fields {
             if are_fields {

@@ -47,9 +47,11 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    /// Draws it on an axis that ends at `end`. `hover` is what it says to a mouse.
+    /// Draws it on an axis that ends at `end`. `hover` is what it says to a mouse. However short it is, it is seen.
     pub(super) fn draw(&self, html: &mut Html, class: &str, end: u64, hover: &str) {
-        let (x, width) = (percent(self.from, end), percent(self.to.saturating_sub(self.from), end));
+        let least = end.div_ceil(400);
+        let from = self.from.min(end.saturating_sub(least));
+        let (x, width) = (percent(from, end), percent(self.to.saturating_sub(from).max(least), end));
         let (y, height) = (self.top.to_string(), self.height.to_string());
         let place = [("class", class), ("x", &x), ("y", &y), ("width", &width), ("height", &height), ("rx", "2")];
         html.element("rect", &place, |html| {

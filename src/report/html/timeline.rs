@@ -15,6 +15,8 @@ use crate::{
 
 const ROW: u32 = 34;
 const BAR: u32 = 12;
+/// What would be told as no time at all is not told.
+const LEAST_MS: u64 = 50;
 
 /// The pipeline.
 pub(super) fn section(html: &mut Html, document: &Document) {
@@ -123,7 +125,7 @@ fn pair<'a>(stages: &[&'a StageEntry]) -> Option<(&'a StageEntry, &'a StageEntry
     };
     let (copy, verify) = (of(Stage::Copy)?, of(Stage::Verify)?);
     let (from, to) = overlap(copy, verify, u64::MAX);
-    (from < to).then_some((copy, verify))
+    (from.saturating_add(LEAST_MS) <= to).then_some((copy, verify))
 }
 
 fn overlap(copy: &StageEntry, verify: &StageEntry, end: u64) -> (u64, u64) {

@@ -65,8 +65,8 @@ fn facts(document: &Document) -> String {
     ];
     let told = rows.iter().filter(|_| !document.verb.is_empty());
     let told = told.filter_map(|(name, value)| Some((name, value.as_ref().filter(|value| !value.is_empty())?)));
-    let rows: String = told.map(|(name, value)| format!("| {name} | {value} |\n")).collect();
-    if rows.is_empty() { rows } else { format!("| | |\n|---|---|\n{rows}") }
+    let rows: Vec<String> = told.map(|(name, value)| format!("| {name} | {value} |\n")).collect();
+    if rows.is_empty() { String::new() } else { format!("| | |\n|---|---|\n{}", rows.concat()) }
 }
 
 /// Whether an address can stand between angle brackets and be nothing but a link.
@@ -85,14 +85,9 @@ fn why(document: &Document) -> String {
     let more = lines.len().saturating_sub(MAX_CAUSES);
     lines.truncate(MAX_CAUSES);
     lines.extend((more > 0).then(|| format!("… and {more} more")));
-    let mut why = String::new();
-    if !lines.is_empty() {
-        why.push_str(&format!("**Why**\n\n{}", fenced("text", &lines)));
-    }
-    for hint in document.hint.iter().flat_map(|hint| hint.lines()) {
-        why.push_str(&format!("\n> **Hint:** {}\n", text(hint)));
-    }
-    why.trim_start().to_owned()
+    let why = (!lines.is_empty()).then(|| format!("**Why**\n\n{}", fenced("text", &lines)));
+    let hints = document.hint.iter().flat_map(|hint| hint.lines()).map(|hint| format!("> **Hint:** {}\n", text(hint)));
+    why.into_iter().chain(hints).collect::<Vec<_>>().join("\n")
 }
 
 fn problems(document: &Document) -> String {

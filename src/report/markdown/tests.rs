@@ -13,7 +13,9 @@ const ROOM: usize = 1024 * 1024;
 
 fn document_of(events: &[(u32, Event)]) -> Document {
     let mut document = Document::new();
-    events.iter().for_each(|(at, event)| document.add(samples::moment(*at), event));
+    for (at, event) in events {
+        document.add(samples::moment(*at), event);
+    }
     document
 }
 

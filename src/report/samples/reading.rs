@@ -1,6 +1,9 @@
 //! Events of the verbs that read: `status`, `plan`, `logs`, `export`.
 
+use serde_json::json;
+
 use crate::domain::{
+    diagnosis::Diagnosis,
     digest::Digest,
     event::{Event, LogSource, Stage},
     forecast::{Change, Forecast, Step},
@@ -9,6 +12,12 @@ use crate::domain::{
     service::ServiceStatus,
     status::{Drift, GroupFacts, Knowledge, OnRecord, RanOperation, StatusReport},
 };
+
+pub(in crate::report) fn diagnosed() -> Diagnosis {
+    let found = Diagnosis::failed("role-prod", "cannot assume arn:aws:iam::222222222222:role/deploy: AccessDenied");
+    let found = found.knowing("session", "none").mended_by("add this statement to the trust policy");
+    Diagnosis { statement: Some(json!({ "Effect": "Allow", "Action": "sts:AssumeRole" })), ..found }
+}
 
 pub(in crate::report) fn status() -> StatusReport {
     let group = |kind: &str, exists, retention_days| GroupFacts {

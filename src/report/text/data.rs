@@ -1,5 +1,7 @@
-//! What goes to standard output for the verbs whose result is data: `status`, `plan`, `logs`, `export`, `init`, `iam`. Pure.
+//! What goes to standard output for the verbs whose result is data: `status`, `plan`, `logs`, `export`, `init`, `iam`,
+//! `doctor`. Pure.
 
+mod diagnosed;
 mod planned;
 
 use jiff::Timestamp;
@@ -21,7 +23,7 @@ const NAME_WIDTH: usize = 14;
 
 /// Whether a verb's result is data: then no word of the verdict is added to it.
 pub(super) fn is_given_by(verb: &str) -> bool {
-    ["status", "plan", "logs", "export", "init", "iam"].contains(&verb)
+    ["status", "plan", "logs", "export", "init", "iam", "doctor"].contains(&verb)
 }
 
 /// The lines of data in an event.
@@ -30,6 +32,8 @@ pub(super) fn lines(event: &Event) -> Vec<Line> {
         planned::lines(plan)
     } else if let Event::Status(report) = event {
         status(report)
+    } else if let Event::Diagnosed(found) = event {
+        diagnosed::lines(found)
     } else if let Event::LoggedLine { logged_at, source, line, .. } = event {
         vec![logged(*logged_at, *source, line)]
     } else if let Event::OrphanFound(group) = event {

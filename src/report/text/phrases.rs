@@ -31,6 +31,7 @@ pub(super) fn lines(event: &Event, running: Option<Stage>) -> Vec<Line> {
         // Data: `data` has them.
         | Event::Planned(_)
         | Event::Status(_)
+        | Event::Diagnosed(_)
         | Event::LoggedLine { .. }
         | Event::OrphanFound(_)
         | Event::Printed { .. }

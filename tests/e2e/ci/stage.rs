@@ -119,9 +119,10 @@ pub(super) fn deploys_and_gates(stage: &Stage, deploy: impl Fn(&str) -> Ended) {
 
 /// A job that the roles do not trust is refused, is told what would tell it more, and nothing has changed.
 pub(super) fn is_refused(stage: &Stage, deploy: impl Fn(&str) -> Ended) {
-    stage.world.push("v3", &[]);
+    let version = format!("v{:016x}", fastrand::u64(..));
+    stage.world.push(&version, &[]);
     let before = stage.world.orders();
-    let refused = deploy("v3");
+    let refused = deploy(&version);
     assert_eq!(refused.code, 3, "{}", refused.log);
     assert!(refused.log.contains("shipgate doctor"), "the advice is named: {}", refused.log);
     assert_eq!(stage.world.orders(), before, "{}", refused.log);

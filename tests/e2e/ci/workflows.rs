@@ -44,11 +44,18 @@ struct Workflow<'a> {
     stage: &'a Stage,
     file: Value,
     repository: &'a str,
+    /// Inputs that every step gets besides.
+    inputs: &'a [(&'a str, &'a str)],
 }
 
 impl<'a> Workflow<'a> {
     fn of(stage: &'a Stage, name: &str) -> Self {
-        Self { stage, file: yaml(&project().join("pipeline-examples/github").join(name)), repository: "shop/api" }
+        Self {
+            stage,
+            file: yaml(&project().join("pipeline-examples/github").join(name)),
+            repository: "shop/api",
+            inputs: &[],
+        }
     }
 
     /// Runs a job on the commit that is called like the version. `more`: contexts that it has besides.
@@ -57,7 +64,7 @@ impl<'a> Workflow<'a> {
         let mut runner = Runner::new(self.stage.variables());
         runner.environment.insert("GITHUB_SHA".to_owned(), version.to_owned());
         runner.checkout = Some(checkout.action());
-        runner.always = inputs(&self.stage.downloads, &[]);
+        runner.always = inputs(&self.stage.downloads, self.inputs);
         runner.contexts["github"]["sha"] = json!(version);
         runner.contexts.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
         let mut contexts = runner.contexts.clone();
@@ -106,6 +113,29 @@ fn deploy_on_push_deploys_gates_and_is_refused_in_another_repository() {
     deploys_and_gates(&stage, |version| workflow.job("deploy", version, &Value::Null).ended());
     let theirs = Workflow { repository: "somebody/else", ..workflow };
     is_refused(&stage, |version| theirs.job("deploy", version, &Value::Null).ended());
+    // Nor is a token that was made for somebody else, whoever's job it is.
+    let for_others =
+        Workflow { inputs: &[("oidc-audience", "elsewhere")], ..Workflow::of(&stage, "deploy-on-push.yml") };
+    is_refused(&stage, |version| for_others.job("deploy", version, &Value::Null).ended());
+}
+
+#[test]
+fn a_refused_job_is_told_by_doctor_what_would_let_it_in() {
+    let stage = stage();
+    let theirs = Workflow {
+        repository: "somebody/else",
+        inputs: &[("command", "doctor"), ("report", "")],
+        ..Workflow::of(&stage, "deploy-on-push.yml")
+    };
+    let told = theirs.job("deploy", "v1", &Value::Null).ended();
+    assert_eq!(told.code, 3, "{}", told.log);
+    for role in ["111111111111:role/shipgate-pull", "222222222222:role/shipgate-deploy"] {
+        let advice = format!("add this statement to the trust policy of arn:aws:iam::{role}");
+        assert!(told.log.contains(&advice), "{}", told.log);
+    }
+    let subject = r#""token.actions.githubusercontent.com:sub": "repo:somebody/else:environment:prod""#;
+    assert!(told.log.contains(subject), "{}", told.log);
+    assert!(stage.world.orders().is_empty());
 }
 
 #[test]

@@ -121,6 +121,18 @@ impl Page {
         assert_eq!(browser.evaluate("document.scripts.length + document.links.length + document.images.length"), 0);
     }
 
+    /// What is cut or out of place, and how many labels lie on each other.
+    pub(super) fn misplaced(&mut self) -> (Value, Value) {
+        (self.browser.evaluate(BEYOND), self.browser.evaluate(COLLISIONS))
+    }
+
+    /// How wide a picture of it is, and how much of it is at the edge.
+    pub(super) fn edge(&mut self) -> Value {
+        let picture = self.browser.picture();
+        self.browser.read("about:blank");
+        self.browser.promised(&EDGES.replace("PICTURE", &picture))
+    }
+
     /// How many things a selector finds.
     pub(super) fn count(&mut self, selector: &str) -> usize {
         let selector = Value::from(selector);

@@ -119,7 +119,6 @@ output "access" {
         Sid    = "Pull"
         Effect = "Allow"
         Action = [
-          "ecr:BatchCheckLayerAvailability",
           "ecr:BatchGetImage",
           "ecr:DescribeImages",
           "ecr:GetDownloadUrlForLayer",
@@ -143,9 +142,7 @@ output "deploy" {
           "ecr:BatchCheckLayerAvailability",
           "ecr:BatchGetImage",
           "ecr:CompleteLayerUpload",
-          "ecr:DescribeImages",
           "ecr:DescribeRepositories",
-          "ecr:GetDownloadUrlForLayer",
           "ecr:InitiateLayerUpload",
           "ecr:PutImage",
           "ecr:UploadLayerPart",
@@ -179,11 +176,21 @@ output "deploy" {
         Resource  = "${local.arn}:iam::${var.account}:role/aws-service-role/apprunner.amazonaws.com/AWSServiceRoleForAppRunner"
         Condition = { StringEquals = { "iam:AWSServiceName" = "apprunner.amazonaws.com" } }
       },
-      { Sid = "FindLogs", Effect = "Allow", Action = "logs:DescribeLogGroups", Resource = "*" },
       {
-        Sid      = "ReadLogs"
+        Sid      = "FindLogs"
         Effect   = "Allow"
-        Action   = ["logs:FilterLogEvents", "logs:PutRetentionPolicy"]
+        Action   = "logs:DescribeLogGroups"
+        Resource = "${local.arn}:logs:${var.region}:${var.account}:log-group:*"
+      },
+      {
+        Sid    = "ReadLogs"
+        Effect = "Allow"
+        Action = [
+          "logs:DescribeLogStreams",
+          "logs:FilterLogEvents",
+          "logs:GetLogEvents",
+          "logs:PutRetentionPolicy",
+        ]
         Resource = "${local.arn}:logs:${var.region}:${var.account}:log-group:/aws/apprunner/${var.service}/*"
       },
     ]

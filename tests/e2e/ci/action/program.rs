@@ -66,6 +66,24 @@ fn a_version_that_nobody_has_pinned_is_refused() {
 }
 
 #[test]
+fn the_newest_release_is_the_last_that_is_none_before_its_time() {
+    let world = World::new();
+    let line = Release::of_the_built_binary().checksum_line();
+    let older = line.replace(VERSION, "0.0.9");
+    let coming = line.replace(VERSION, "9.0.0-rc.1");
+    let elsewhere = line.replace(VERSION, "9.0.0").replace("x86_64-unknown-linux-musl", "aarch64-apple-darwin");
+    let mut runner = Runner::new(without_keys(&world));
+    let downloads = Downloads::of(Release::of_the_built_binary());
+    let checkout = Checkout::with(&[older, line, coming, elsewhere].concat());
+    runner.action(&checkout.action(), &inputs(&downloads, &[("command", "schema")]));
+    assert_eq!(runner.standing, Standing::Well, "{}", runner.log);
+    assert!(runner.log.contains(&format!("shipgate {VERSION}, whose checksum the action has")), "{}", runner.log);
+    runner.action(&checkout.action(), &inputs(&downloads, &[("version", "v9.0.0-rc.1"), ("command", "schema")]));
+    assert!(runner.log.contains("shipgate 9.0.0-rc.1, whose checksum the action has"), "{}", runner.log);
+    assert_eq!(runner.standing, Standing::Failed, "nobody serves it");
+}
+
+#[test]
 fn another_checksum_than_the_pinned_one_runs_nothing() {
     let world = World::new();
     world.push("v1", &[]);
