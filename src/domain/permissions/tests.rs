@@ -47,7 +47,7 @@ fn create(secrets: &[&str]) -> CreateNeeds {
 }
 
 fn statements(permissions: &Permissions, part: Part) -> &[Statement] {
-    permissions.identities.iter().find(|policy| policy.part == part).map(|policy| &policy.statements[..]).unwrap_or(&[])
+    permissions.identities.iter().find(|policy| policy.part == part).map_or(&[], |policy| &policy.statements[..])
 }
 
 fn has(permissions: &Permissions, part: Part, action: &str) -> bool {

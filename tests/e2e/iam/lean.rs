@@ -13,7 +13,7 @@ const KEY: &str = "AKIASANDBOXJOB000000";
 const SECRET: &str = "sandbox/secret/of/the/job/user/000000000";
 
 /// The configuration of the tests, with roles that the seed does not have.
-pub(super) const CONFIGURATION: &str = r#"
+pub(super) const CONFIGURATION: &str = r"
 image: 111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api:${VERSION}
 registry_role: arn:aws:iam::111111111111:role/lean-pull
 targets:
@@ -29,7 +29,7 @@ targets:
         TOKEN: arn:aws:ssm:ap-northeast-1:222222222222:parameter/lean/token
       health_check: { protocol: http, path: /, interval: 1, timeout: 1, unhealthy_threshold: 2 }
     logs: { retention_days: 30 }
-"#;
+";
 
 /// What the roles of that configuration read.
 const SECRETS: &str = r#"secrets:
@@ -87,7 +87,8 @@ impl Scene {
             "name": "job", "account": "333333333333", "access_key_id": KEY, "secret_access_key": SECRET,
             "policies": of_job.iter().map(|policy| &policy["document"]).collect::<Vec<_>>(),
         });
-        let roles: String = roles(policies).iter().map(|role| format!("  - {role}\n")).collect();
+        let roles: Vec<String> = roles(policies).iter().map(|role| format!("  - {role}\n")).collect();
+        let roles = roles.concat();
         let seed = SEED
             .replace("roles:\n", &format!("  - {job}\nroles:\n{roles}{}", self.roles))
             .split("repositories:\n")
