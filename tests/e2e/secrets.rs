@@ -134,7 +134,7 @@ fn seed_with(more: &str) -> String {
     let role = r#"  - { arn: "arn:aws:iam::222222222222:role/shipgate-deploy", assumed_by: ["arn:aws:iam::333333333333:root"] }"#;
     let statement =
         |action: &str, resource: &str| format!("{{ Effect: Allow, Action: {action}, Resource: \"{resource}\" }}");
-    let all = statement(r#"["ecr:*", "apprunner:*", "logs:*", "iam:PassRole"]"#, "*");
+    let all = statement(r#"["ecr:*", "apprunner:*", "logs:*", "iam:PassRole", "iam:CreateServiceLinkedRole"]"#, "*");
     let limited =
         role.replace(" }", &format!(r#", policies: [{{ Version: "2012-10-17", Statement: [{all}{more}] }}] }}"#));
     assert!(SEED.contains(role));
