@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn commands_of(events: &[Event]) -> Vec<String> {
-        let workspace = Workspace { root: Some("/work/repo".into()), current: "/work/repo/deploy/./prod".into() };
+        let workspace = Workspace { root: Some("/checkout".into()), current: "/checkout/deploy/./prod".into() };
         let mut annotations = Annotations::new(workspace);
         for event in events {
             annotations.add(event);
@@ -248,9 +248,9 @@ mod tests {
 
     #[test]
     fn a_file_elsewhere_keeps_its_name() {
-        let workspace = Workspace { root: Some("/work/repo".into()), current: "/work/repo".into() };
+        let workspace = Workspace { root: Some("/checkout".into()), current: "/checkout".into() };
         let table =
-            [("shipgate.yaml", "shipgate.yaml"), ("/work/repo/a/b.yaml", "a/b.yaml"), ("../x.yaml", "../x.yaml")];
+            [("shipgate.yaml", "shipgate.yaml"), ("/checkout/a/b.yaml", "a/b.yaml"), ("../x.yaml", "../x.yaml")];
         for (file, path) in table {
             assert_eq!(workspace.path_of(file), path);
             assert_eq!(Workspace::default().path_of(file), file);
