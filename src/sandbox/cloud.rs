@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 
 use super::{
     apprunner::AppRunner,
-    control::calls::Calls,
+    budget::Budget,
+    control::{calls::Calls, token::ControlToken},
     ecr::{caching::rules::Rules, rate::Rate, store::Store, tokens::Tokens, upload::Uploads},
     faults::Faults,
     identities::Identities,
@@ -50,6 +51,10 @@ pub(crate) struct Cloud {
     pub(crate) parameters: Arc<ParameterStore>,
     /// App Runner.
     pub(crate) app_runner: Arc<AppRunner>,
+    /// Who may use the control interface.
+    pub(crate) control: ControlToken,
+    /// How much of requests is in memory.
+    pub(crate) budget: Budget,
     /// Trouble on demand.
     pub(crate) faults: Faults,
     /// What was called.

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{SandboxError, identities::opaque};
+use super::{SandboxError, random::alphanumeric};
 
 /// How temporary directories are named.
 const PREFIX: &str = "shipgate-sandbox-";
@@ -39,7 +39,7 @@ impl Directory {
 
     fn temporary(parent: &Path) -> Result<Self, SandboxError> {
         sweep(parent);
-        let name = format!("{PREFIX}{}", opaque(12));
+        let name = format!("{PREFIX}{}", alphanumeric(12));
         let path = parent.join(&name);
         // It gets its name when it is locked, so that nobody can take it for a leftover before.
         let unnamed = parent.join(format!(".{name}"));

@@ -1,6 +1,6 @@
 //! Access keys, long-lived and temporary, the principals behind them, roles, and what they may do.
 
-use std::{collections::HashMap, iter, sync::Arc, sync::Mutex};
+use std::{collections::HashMap, sync::Arc, sync::Mutex};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use super::{
     SandboxError,
     iam::{Context, Denial, Policies, Policy, Question, Subject, decide, policy::InvalidPolicy},
     locking::lock,
+    random,
     seed::{Role, Seed},
     state::{self, Keeper},
     sts::trust,
@@ -101,12 +102,13 @@ impl Identities {
             let principal = Principal {
                 account: user.account.clone(),
                 arn: format!("arn:aws:iam::{}:user/{}", user.account, user.name),
-                user_id: unique_id("AIDA"),
+                user_id: random::iam_id("AIDA"),
                 role: None,
                 session_policy: None,
             };
-            let secret = user.secret_access_key.clone();
-            (user.access_key_id.clone(), Key { secret, session_token: None, expires: None, principal })
+            let id = user.access_key_id.clone().unwrap_or_else(|| random::iam_id("AKIA"));
+            let secret = user.secret_access_key.clone().unwrap_or_else(|| random::alphanumeric(40));
+            (id, Key { secret, session_token: None, expires: None, principal })
         });
         let users = seed
             .users
@@ -184,17 +186,17 @@ impl Identities {
         let principal = Principal {
             account: account.clone(),
             arn: format!("arn:aws:sts::{account}:assumed-role/{}/{session_name}", role.arn.name()),
-            user_id: format!("{}:{session_name}", unique_id("AROA")),
+            user_id: format!("{}:{session_name}", random::iam_id("AROA")),
             role: Some(role.arn.clone()),
             session_policy: session_policy.map(Arc::new),
         };
         let key = Key {
-            secret: opaque(40),
-            session_token: Some(format!("sandbox{}", opaque(340))),
+            secret: random::alphanumeric(40),
+            session_token: Some(format!("sandbox{}", random::alphanumeric(340))),
             expires: Some(expires),
             principal,
         };
-        let session = Session { access_key_id: unique_id("ASIA"), key };
+        let session = Session { access_key_id: random::iam_id("ASIA"), key };
         lock(&self.keys).insert(session.access_key_id.clone(), session.key.clone());
         session
     }
@@ -253,16 +255,4 @@ pub(crate) fn context_of_request(region: &str, now: Timestamp) -> Context {
         .with("aws:SecureTransport", "false")
         .with("aws:SourceIp", "127.0.0.1")
         .with("aws:ViaAWSService", "false")
-}
-
-/// An id as IAM makes them: four letters for the kind and sixteen capitals and digits.
-fn unique_id(kind: &str) -> String {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let tail = iter::repeat_with(|| char::from(fastrand::choice(ALPHABET).copied().unwrap_or(b'A')));
-    kind.chars().chain(tail.take(16)).collect()
-}
-
-/// Letters and digits without a meaning.
-pub(crate) fn opaque(length: usize) -> String {
-    iter::repeat_with(fastrand::alphanumeric).take(length).collect()
 }

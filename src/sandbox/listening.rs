@@ -15,16 +15,17 @@ use axum::{
     extract::Request,
     http::{Response, StatusCode},
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{
-    Options, SandboxError, apprunner::AppRunner, cloud::Cloud, control, control::calls::Calls, directory::Directory,
-    ecr::caching::rules::Rules, ecr::rate::Rate, ecr::store::Store, ecr::tokens::Tokens, ecr::upload::Uploads,
-    faults::Faults, identities::Identities, logs::store::LogStore, parameters::store::ParameterStore, registry,
-    registry::Registry, registry::links::Links, runtime_images::RuntimeImages, runtime_secrets::RuntimeSecrets,
-    secrets_manager::store::SecretStore, seed::Seed, state::Keeper, state::life::LIFE, state::life::Life,
-    sts::issuer::Issuer,
+    Options, SandboxError, apprunner::AppRunner, budget::Budget, cloud::Cloud, control, control::calls::Call,
+    control::calls::Calls, control::token::ControlToken, delays::Delays, directory::Directory,
+    ecr::caching::rules::Rules, ecr::lifecycle, ecr::rate::Rate, ecr::store::Store, ecr::tokens::Tokens,
+    ecr::upload::Uploads, faults::Faults, hosts::Hosts, identities::Identities, logs::store::LogStore,
+    parameters::store::ParameterStore, registry, registry::Registry, registry::links::Links, rest,
+    runtime_images::RuntimeImages, runtime_secrets::RuntimeSecrets, secrets_manager::store::SecretStore, seed::Seed,
+    state::Keeper, state::life::LIFE, state::life::Life, sts::issuer::Issuer,
 };
 use crate::domain::account::{AccountId, Region};
 
@@ -32,6 +33,7 @@ use crate::domain::account::{AccountId, Region};
 pub(crate) struct Listeners {
     tasks: JoinSet<()>,
     keeper: Option<Arc<Keeper>>,
+    hosts: Arc<Hosts>,
 }
 
 /// How long log lines may wait to be written together.
@@ -56,14 +58,41 @@ impl Listeners {
         }
     }
 
+    /// Expires images by the lifecycle policies of their repositories.
+    fn expire_images(&mut self, cloud: &Arc<Cloud>, delays: Delays) {
+        let cloud = Arc::clone(cloud);
+        let day = SignedDuration::try_from(delays.day).unwrap_or(SignedDuration::MAX);
+        self.tasks.spawn(async move {
+            loop {
+                tokio::time::sleep(delays.lifecycle).await;
+                for (id, digest) in lifecycle::run(&cloud.images, Timestamp::now(), day) {
+                    cloud.calls.record(Call {
+                        at: Timestamp::now(),
+                        service: "ecr",
+                        // What CloudTrail calls it.
+                        action: "PolicyExecutionEvent".to_owned(),
+                        account: id.account.to_string(),
+                        caller: String::new(),
+                        resource: format!("{}@{digest}", id.name),
+                        status: 200,
+                    });
+                }
+            }
+        });
+    }
+
     fn serve<F>(&mut self, listener: TcpListener, answer: impl Fn(Request) -> F + Clone + Send + Sync + 'static)
     where
         F: Future<Output = Response<Body>> + Send + 'static,
     {
-        let keeper = self.keeper.clone();
-        let router = Router::new().fallback(move |request| {
-            let (answer, keeper) = (answer.clone(), keeper.clone());
+        let (keeper, hosts) = (self.keeper.clone(), Arc::clone(&self.hosts));
+        let router = Router::new().fallback(move |request: Request| {
+            let (answer, keeper, hosts) = (answer.clone(), keeper.clone(), Arc::clone(&hosts));
             async move {
+                if let Err(misdirected) = hosts.check(request.uri(), request.headers()) {
+                    rest::share(request.into_body()).1.read().await;
+                    return misdirected.response();
+                }
                 let answered = answer(request).await;
                 // What could not be written down is not to be taken as done.
                 match keeper.as_ref().and_then(|keeper| keeper.failure()) {
@@ -93,13 +122,14 @@ fn read_life(keeper: Option<&Keeper>) -> Result<Life, SandboxError> {
 
 /// Opens every listener and puts the sandbox behind them.
 pub(crate) async fn open(
-    options: &Options,
+    options: &mut Options,
     directory: &Directory,
 ) -> Result<(Arc<Cloud>, Listeners, SocketAddr), SandboxError> {
     let free = SocketAddr::new(options.listen.ip(), 0);
     let (control_plane, address) = listen(options.listen).await?;
     let keeper = options.state.as_deref().map(Keeper::open).transpose()?.map(Arc::new);
     let mut life = read_life(keeper.as_deref())?;
+    life.complete_keys(&mut options.seed);
     let (second, second_address) = listen_again(free, life.second).await?;
     let registries = listen_for_registries(&options.seed, &life, free).await?;
     let addresses = registries.iter().map(|(place, _, address)| (place.clone(), *address)).collect();
@@ -116,8 +146,10 @@ pub(crate) async fn open(
         cloud.app_runner.restore(keeper).await?;
     }
     cloud.app_runner.sweep();
-    let mut listeners = Listeners { tasks: JoinSet::new(), keeper: keeper.clone() };
+    let hosts = Arc::new(Hosts::new(options.listen.ip(), &options.allow_hosts));
+    let mut listeners = Listeners { tasks: JoinSet::new(), keeper: keeper.clone(), hosts };
     listeners.keep_lines(&cloud, keeper.is_some());
+    listeners.expire_images(&cloud, options.delays);
     let shared = Arc::clone(&cloud);
     listeners.serve(control_plane, move |request| control::serve(Arc::clone(&shared), request));
     let shared = Arc::clone(&cloud);
@@ -167,6 +199,13 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Sandbo
     Ok((listener, reached))
 }
 
+fn role_propagation(options: &Options) -> SignedDuration {
+    match options.seed.role_propagation_seconds {
+        Some(seconds) => SignedDuration::from_secs(seconds.into()),
+        None => SignedDuration::try_from(options.delays.new_role).unwrap_or(SignedDuration::MAX),
+    }
+}
+
 /// Secrets and parameters, those of the seed among them.
 fn values(
     seed: &Seed,
@@ -195,7 +234,7 @@ fn build(
     let seed = &options.seed;
     let path = directory.blobs();
     let images = Store::new(path.clone(), keeper.clone()).map_err(|source| SandboxError::Directory { path, source })?;
-    let (images, logs) = (Arc::new(images), Arc::new(LogStore::new(keeper.clone())));
+    let (images, logs) = (Arc::new(images), Arc::new(LogStore::new(keeper.clone(), options.delays.log_streams)));
     let identities = Arc::new(Identities::new(seed, keeper.clone()).map_err(SandboxError::Trust)?);
     if let Some(keeper) = &keeper {
         images.restore(keeper)?;
@@ -225,7 +264,7 @@ fn build(
         ecr_manners: seed.ecr_manners,
         identities,
         issuer: Issuer::new().map_err(|_| SandboxError::SigningKey)?,
-        role_propagation: SignedDuration::from_secs(seed.role_propagation_seconds.into()),
+        role_propagation: role_propagation(options),
         images,
         uploads: Uploads::default(),
         cache_rules,
@@ -236,6 +275,8 @@ fn build(
         secrets,
         parameters,
         app_runner,
+        control: ControlToken::new(life.control_token().to_owned(), options.listen.ip().is_loopback()),
+        budget: Budget::default(),
         faults: Faults::new(seed.faults.clone()),
         calls: Calls::default(),
         has_former_lives: life.former_lives > 0,

@@ -6,12 +6,15 @@
 pub mod answer;
 pub mod apprunner;
 mod authorization;
+mod budget;
 pub mod caller;
 mod cloud;
 mod control;
+pub mod delays;
 mod directory;
 pub mod ecr;
 pub mod faults;
+pub mod hosts;
 pub mod iam;
 mod identities;
 mod keys;
@@ -21,7 +24,9 @@ pub mod logs;
 mod page;
 mod parameters;
 mod passed_role;
+mod random;
 mod registry;
+mod rest;
 mod runtime_images;
 mod runtime_secrets;
 mod secrets_manager;
@@ -40,7 +45,7 @@ use std::{
     sync::Arc,
 };
 
-use self::{cloud::Cloud, directory::Directory, listening::Listeners, seed::Seed};
+use self::{cloud::Cloud, delays::Delays, directory::Directory, listening::Listeners, seed::Seed};
 use crate::domain::account::{AccountId, Region};
 
 /// How to start a sandbox.
@@ -52,6 +57,10 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Where the control plane listens. The registries take free ports of the same address.
     pub listen: SocketAddr,
+    /// Host names under which it answers, in addition to those of the loopback interface and its own address.
+    pub allow_hosts: Vec<String>,
+    /// How late changes show.
+    pub delays: Delays,
     /// How App Runner behaves.
     pub app_runner: apprunner::Options,
 }
@@ -62,6 +71,8 @@ impl Default for Options {
             seed: Seed::default(),
             state: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            allow_hosts: Vec::new(),
+            delays: Delays::NONE,
             app_runner: apprunner::Options::default(),
         }
     }
@@ -166,12 +177,12 @@ pub struct Sandbox {
 ///
 /// # Errors
 /// [`SandboxError`] when an address or the directory cannot be had.
-pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
+pub async fn start(mut options: Options) -> Result<Sandbox, SandboxError> {
     let directory = Directory::open(options.state.as_deref())?;
-    let (cloud, listeners, address) = listening::open(&options, &directory).await?;
+    let (cloud, listeners, address) = listening::open(&mut options, &directory).await?;
     create_services(&cloud, &options.seed).await?;
     let endpoint = format!("http://{address}");
-    let environment = environment(&endpoint, &options.seed);
+    let environment = environment(&endpoint, &options.seed, cloud.control.token());
     Ok(Sandbox { cloud, endpoint, environment, listeners, directory })
 }
 
@@ -194,7 +205,10 @@ async fn create_services(cloud: &Cloud, seed: &Seed) -> Result<(), SandboxError>
 /// Where everything that a sandbox starts listens.
 const NOT_PROXIED: &str = "127.0.0.1,localhost";
 
-fn environment(endpoint: &str, seed: &Seed) -> Vec<(String, String)> {
+/// The name of the variable with the control token.
+pub const CONTROL_TOKEN: &str = "SHIPGATE_SANDBOX_TOKEN";
+
+fn environment(endpoint: &str, seed: &Seed, control_token: &str) -> Vec<(String, String)> {
     let mut variables = vec![
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
         ("AWS_REGION", seed.region.to_string()),
@@ -204,10 +218,11 @@ fn environment(endpoint: &str, seed: &Seed) -> Vec<(String, String)> {
         // A proxy cannot reach this machine's loopback addresses. Some clients read one spelling first, some the other.
         ("NO_PROXY", NOT_PROXIED.to_owned()),
         ("no_proxy", NOT_PROXIED.to_owned()),
+        (CONTROL_TOKEN, control_token.to_owned()),
     ];
     if let Some(user) = seed.users.first() {
-        variables.push(("AWS_ACCESS_KEY_ID", user.access_key_id.clone()));
-        variables.push(("AWS_SECRET_ACCESS_KEY", user.secret_access_key.clone()));
+        variables.extend(user.access_key_id.clone().map(|id| ("AWS_ACCESS_KEY_ID", id)));
+        variables.extend(user.secret_access_key.clone().map(|secret| ("AWS_SECRET_ACCESS_KEY", secret)));
     }
     variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
@@ -217,6 +232,18 @@ impl Sandbox {
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The address of the page for a browser, with the key that lets it look.
+    #[must_use]
+    pub fn page(&self) -> String {
+        format!("{}{}", self.endpoint, self.cloud.control.page())
+    }
+
+    /// What calls of the control interface send as a bearer token.
+    #[must_use]
+    pub fn control_token(&self) -> &str {
+        self.cloud.control.token()
     }
 
     /// Where the registry of an account listens in a region: what stands in the place of `A.dkr.ecr.R.amazonaws.com`.

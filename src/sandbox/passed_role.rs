@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::{
     authorization::can_be_assumed_by,
-    identities::{Identities, Principal, opaque},
+    identities::{Identities, Principal},
+    random::alphanumeric,
 };
 use crate::domain::{account::Region, arn::RoleArn};
 
@@ -19,7 +20,7 @@ pub(crate) fn session(
         return Err(format!("Error in assuming instance role {role}"));
     }
     let role: RoleArn = role.parse().map_err(|_| format!("{role} is no role"))?;
-    let (account, name, session) = (role.account(), role.name(), opaque(32));
+    let (account, name, session) = (role.account(), role.name(), alphanumeric(32));
     Ok(Principal {
         account: account.clone(),
         arn: format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),

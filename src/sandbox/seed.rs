@@ -43,8 +43,8 @@ pub struct Seed {
     pub ecr_manners: bool,
     /// How long the addresses that blob downloads are redirected to stay good.
     pub link_lifetime_seconds: u32,
-    /// How long a role that is made while the sandbox runs cannot be used yet.
-    pub role_propagation_seconds: u32,
+    /// How long a role that is made while the sandbox runs cannot be used yet; without it, by the time scale.
+    pub role_propagation_seconds: Option<u32>,
     /// Trouble from the start; [`super::faults`] says what there is.
     pub faults: Vec<Fault>,
     /// What is to become of App Runner's operations; [`super::apprunner::Script`] says what there is.
@@ -93,10 +93,12 @@ pub struct User {
     pub name: String,
     /// The account it lives in.
     pub account: AccountId,
-    /// `AKIA…`.
-    pub access_key_id: String,
-    /// The secret it signs with. Never a real one.
-    pub secret_access_key: String,
+    /// `AKIA…`; a random one if it is not named.
+    #[serde(default)]
+    pub access_key_id: Option<String>,
+    /// The secret it signs with, never a real one; random if it is not named.
+    #[serde(default)]
+    pub secret_access_key: Option<String>,
     /// What it may do: policy documents. Without the list it may do everything its account can let it do.
     #[serde(default)]
     pub policies: Option<Vec<Policy>>,
@@ -256,15 +258,15 @@ fn default_seed() -> Result<Seed, Box<dyn std::error::Error>> {
         users: vec![User {
             name: "ci".to_owned(),
             account: ci,
-            access_key_id: "AKIASANDBOXCI0000000".to_owned(),
-            secret_access_key: "sandbox/secret/of/the/ci/user/0000000000".to_owned(),
+            access_key_id: None,
+            secret_access_key: None,
             policies: None,
         }],
         accounts: vec![registry, workload],
         secrets: BTreeMap::new(),
         ecr_manners: true,
         link_lifetime_seconds: 3600,
-        role_propagation_seconds: 0,
+        role_propagation_seconds: None,
         faults: Vec::new(),
         scripts: Vec::new(),
         services: Vec::new(),

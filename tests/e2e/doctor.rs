@@ -108,7 +108,7 @@ fn an_issuer_that_the_account_does_not_know_is_told_so() {
     let (world, elsewhere) = (github_world(), World::new());
     // Signed by somebody whose keys AWS is not told of.
     let behaviour = Behaviour { claims: github_claims(MAIN), ..Behaviour::default() };
-    let endpoint = Endpoint::new(elsewhere.endpoint(), behaviour);
+    let endpoint = Endpoint::new(&elsewhere, behaviour);
     let ran = run(github(&world, &endpoint, &["doctor", "--no-verify", "--output", "json"]));
     assert_eq!(ran.code, 3, "{}", ran.said());
     let role = check(&ran, "role-prod");

@@ -85,7 +85,7 @@ fn another_audience_is_asked_for_where_the_file_names_one() {
 fn an_endpoint_that_is_out_for_a_moment_is_asked_again() {
     let world = github_world();
     let behaviour = Behaviour { claims: github_claims(MAIN), unavailable: 2, ..Behaviour::default() };
-    let endpoint = Endpoint::new(world.endpoint(), behaviour);
+    let endpoint = Endpoint::new(&world, behaviour);
     let ran = run(github(&world, &endpoint, &["plan"]));
     assert_eq!(ran.code, 0, "{}", ran.said());
     assert_eq!(endpoint.asked().len(), 4);

@@ -1,6 +1,7 @@
 //! A world for one test: the built binary as a sandbox in a process of its own, the built binary as its user, and a look
 //! at what is really there by AWS's own clients.
 
+mod control;
 mod session;
 
 use std::{
@@ -226,75 +227,6 @@ impl World {
     /// Whether a blob is in the workload repository.
     pub(crate) fn has_blob(&self, digest: &Digest) -> bool {
         self.runtime.block_on(async { self.registry(DEPLOY).await.has_blob(REPOSITORY, digest).await.unwrap() })
-    }
-
-    /// Tells the sandbox to misbehave.
-    pub(crate) fn fault(&self, fault: &Value) {
-        let url = format!("{}/_sandbox/faults", self.endpoint);
-        let body = serde_json::json!([fault]).to_string();
-        self.runtime.block_on(async {
-            let request = reqwest::Client::new().post(url).header("content-type", "application/json").body(body);
-            let answer = request.send().await.unwrap();
-            assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
-        });
-    }
-
-    /// Makes a role while the sandbox runs.
-    pub(crate) fn make_role(&self, role: &Value) -> bool {
-        let url = format!("{}/_sandbox/roles", self.endpoint);
-        let request = reqwest::Client::new().post(url).body(role.to_string());
-        self.runtime.block_on(async { request.send().await.unwrap().status().is_success() })
-    }
-
-    /// Gives an order to the sandbox's App Runner, or looks inside.
-    pub(crate) fn control(&self, order: Option<&Value>) -> Value {
-        let url = format!("{}/_sandbox/apprunner", self.endpoint);
-        let text = self.runtime.block_on(async {
-            let client = reqwest::Client::new();
-            let request = order.map_or_else(|| client.get(&url), |order| client.post(&url).body(order.to_string()));
-            request.send().await.unwrap().text().await.unwrap()
-        });
-        serde_json::from_str(&text).unwrap()
-    }
-
-    /// A token of a CI system's issuer for this subject.
-    pub(crate) fn web_identity_token(&self, subject: &str) -> String {
-        let url = format!("{}/_sandbox/oidc/token", self.endpoint);
-        let claims = serde_json::json!({
-            "iss": "https://ci.example.com", "sub": subject, "aud": "sts.amazonaws.com",
-        });
-        let text = self.runtime.block_on(async {
-            reqwest::Client::new().post(url).body(claims.to_string()).send().await.unwrap().text().await.unwrap()
-        });
-        let minted: Value = serde_json::from_str(&text).unwrap();
-        minted["value"].as_str().expect("a token").to_owned()
-    }
-
-    /// The calls so far.
-    pub(crate) fn calls(&self) -> Vec<Value> {
-        self.look("calls")
-    }
-
-    /// What is left of the faults.
-    pub(crate) fn faults(&self) -> Vec<Value> {
-        self.look("faults")
-    }
-
-    fn look(&self, what: &str) -> Vec<Value> {
-        let url = format!("{}/_sandbox/{what}", self.endpoint);
-        let text = self.runtime.block_on(async { reqwest::get(url).await.unwrap().text().await.unwrap() });
-        serde_json::from_str(&text).unwrap()
-    }
-
-    /// The calls that changed something in App Runner, so far.
-    pub(crate) fn orders(&self) -> Vec<String> {
-        let calls = self.calls();
-        let action = |call: &Value| call["action"].as_str().unwrap().to_owned();
-        let changes = |action: &String| {
-            ["CreateService", "StartDeployment", "UpdateService", "ResumeService", "DeleteService"]
-                .contains(&action.as_str())
-        };
-        calls.iter().filter(|call| call["service"] == "apprunner").map(action).filter(changes).collect()
     }
 
     /// The types of the one service's operations, the newest first.

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 import shapes
 
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
+CONTROL_TOKEN = os.environ["SHIPGATE_SANDBOX_TOKEN"]
 ACCOUNT = "111111111111"
 REGION = os.environ["AWS_REGION"]
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/judge"
@@ -79,7 +80,8 @@ def client(service, session=None):
 def control(path, body=None):
     """Asks the sandbox's control interface."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(ENDPOINT + path, data=data, headers={"content-type": "application/json"})
+    headers = {"content-type": "application/json", "authorization": f"Bearer {CONTROL_TOKEN}"}
+    request = urllib.request.Request(ENDPOINT + path, data=data, headers=headers)
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Args;
 
 use super::OutputFormat;
+use crate::sandbox::hosts;
 
 /// Arguments of `sandbox`.
 #[derive(Debug, Args)]
@@ -12,6 +13,9 @@ pub struct SandboxArgs {
     /// The address to listen on
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4566")]
     pub listen: SocketAddr,
+    /// Also answer under this host name; can be repeated [default: loopback names and the address it listens on]
+    #[arg(long, value_name = "NAME", value_parser = hosts::read_name)]
+    pub allow_host: Vec<String>,
     /// How much faster than App Runner: 1 is its real minutes [default: as fast as containers start]
     #[arg(long, value_name = "X", value_parser = positive)]
     pub time_scale: Option<f64>,

@@ -2,7 +2,7 @@
 
 mod guide;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,7 @@ use crate::{
     sandbox::{
         self, Options, Sandbox,
         apprunner::{Options as AppRunnerOptions, Pace},
+        delays::Delays,
         seed::Seed,
     },
 };
@@ -30,6 +31,9 @@ pub async fn run(args: SandboxArgs) -> ExitCode {
             return ExitCode::Usage;
         }
     };
+    if let Some(warning) = exposure(args.listen) {
+        say(&warning);
+    }
     match sandbox::start(options(&args, &seed)).await {
         Ok(sandbox) => {
             until_ended(async { introduce(&sandbox, &seed, args.output) }).await;
@@ -63,7 +67,25 @@ fn options(args: &SandboxArgs, seed: &Seed) -> Options {
         None => default,
     };
     let app_runner = AppRunnerOptions { scripted: seed.scripted, ..app_runner };
-    Options { seed: seed.clone(), listen: args.listen, state: args.state.clone(), app_runner }
+    Options {
+        seed: seed.clone(),
+        listen: args.listen,
+        allow_hosts: args.allow_host.clone(),
+        delays: args.time_scale.map_or(Delays::QUICK, Delays::real),
+        state: args.state.clone(),
+        app_runner,
+    }
+}
+
+/// What to say about an address that other machines can reach.
+fn exposure(listen: SocketAddr) -> Option<String> {
+    (!listen.ip().to_canonical().is_loopback()).then(|| {
+        format!(
+            "warning: other machines can reach the sandbox at {listen}, without TLS: anyone with its keys or its token can start \
+             containers on this machine; use --listen 127.0.0.1:{} unless they must",
+            listen.port()
+        )
+    })
 }
 
 fn read_seed(path: &Path) -> Result<Seed, String> {
@@ -78,7 +100,7 @@ fn with_source(error: &dyn std::error::Error) -> String {
     }
 }
 
-/// One JSON line on standard output, for programs: where everything is, and the first user's keys. Beside it, for people,
+/// One JSON line on standard output, for programs: where everything is, the first user's keys and the control token. Beside it, for people,
 /// how to point clients at it.
 fn introduce(sandbox: &Sandbox, seed: &Seed, output: OutputFormat) {
     let environment: Map<_, _> =
@@ -91,8 +113,8 @@ fn introduce(sandbox: &Sandbox, seed: &Seed, output: OutputFormat) {
     let credentials = seed.users.first().map(|user| {
         json!({
             "account": user.account,
-            "access_key_id": user.access_key_id,
-            "secret_access_key": user.secret_access_key,
+            "access_key_id": environment.get("AWS_ACCESS_KEY_ID"),
+            "secret_access_key": environment.get("AWS_SECRET_ACCESS_KEY"),
         })
     });
     let told = json!({
@@ -101,6 +123,8 @@ fn introduce(sandbox: &Sandbox, seed: &Seed, output: OutputFormat) {
         "registries": regions.get(sandbox.region()),
         "regions": regions,
         "credentials": credentials,
+        "control_token": sandbox.control_token(),
+        "page": sandbox.page(),
         "environment": environment,
     });
     if output == OutputFormat::Text {

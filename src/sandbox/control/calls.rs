@@ -10,6 +10,19 @@ use crate::sandbox::locking::lock;
 /// How many calls are remembered.
 const REMEMBERED: usize = 20_000;
 
+/// The longest action that is remembered whole, in bytes.
+const LONGEST_ACTION: usize = 128;
+/// The longest resource: a repository name of 256 characters and a tag of 128, or a digest.
+const LONGEST_RESOURCE: usize = 512;
+
+/// The text up to this many bytes.
+fn shortened(text: String, most: usize) -> String {
+    if text.len() <= most {
+        return text;
+    }
+    text[..text.floor_char_boundary(most)].to_owned()
+}
+
 /// One call, as `GET /_sandbox/calls` lists it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub(crate) struct Call {
@@ -36,7 +49,10 @@ pub(crate) struct Calls(Mutex<VecDeque<Call>>);
 
 impl Calls {
     /// Remembers a call.
-    pub(crate) fn record(&self, call: Call) {
+    pub(crate) fn record(&self, mut call: Call) {
+        // Anyone may send a header of any length for an action.
+        call.action = shortened(call.action, LONGEST_ACTION);
+        call.resource = shortened(call.resource, LONGEST_RESOURCE);
         let mut calls = lock(&self.0);
         if calls.len() == REMEMBERED {
             calls.pop_front();

@@ -1,4 +1,5 @@
-//! `/_sandbox/…`: what tests and people ask of the sandbox itself. No AWS client sees it, and it asks for no signature.
+//! `/_sandbox/…`: what tests and people ask of the sandbox itself. No AWS client sees it. In the place of a signature it
+//! needs the control token, except for what the page shows too and what OIDC makes public.
 
 use axum::{
     body::Body,
@@ -8,10 +9,60 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Received, percent};
-use crate::sandbox::{apprunner::Order, cloud::Cloud, faults::Fault, sts::issuer::Issuer};
+use crate::sandbox::{apprunner::Order, budget::Sender, cloud::Cloud, faults::Fault, sts::issuer::Issuer};
 
 /// Where an OIDC issuer tells about itself (OpenID Connect Discovery 1.0, 4).
 const CONFIGURATION: &str = "/.well-known/openid-configuration";
+
+/// The key set of the issuer.
+const KEY_SET: &str = "/_sandbox/oidc/jwks";
+
+/// The largest body of a request.
+const LARGEST_BODY: usize = 1024 * 1024;
+
+/// What a request needs.
+enum Access {
+    /// Nothing.
+    Public,
+    /// Permission to look.
+    View,
+    /// The control token.
+    Control,
+}
+
+fn access(received: &Received) -> Access {
+    match (received.method.as_str(), received.path.as_str()) {
+        ("GET", CONFIGURATION | KEY_SET) => Access::Public,
+        ("GET", "/_sandbox/calls" | "/_sandbox/faults") => Access::View,
+        _ => Access::Control,
+    }
+}
+
+/// The response to a request that has not got what it needs.
+pub(crate) fn refusal(cloud: &Cloud, received: &Received) -> Option<Response<Body>> {
+    let has_access = match access(received) {
+        Access::Public => true,
+        Access::View => cloud.control.may_view(&received.headers),
+        Access::Control => cloud.control.may_control(&received.headers),
+    };
+    if has_access {
+        return None;
+    }
+    let error = "this call needs the sandbox's control token: send `Authorization: Bearer $SHIPGATE_SANDBOX_TOKEN`, whose \
+                 value the sandbox prints when it starts";
+    let mut response = answer(StatusCode::UNAUTHORIZED, &json!({ "error": error }));
+    let challenge = HeaderValue::from_static("Bearer realm=\"shipgate sandbox\"");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    Some(response)
+}
+
+/// How long a body is read of a request that has access.
+pub(crate) fn largest_body(received: &Received) -> (Sender, usize) {
+    match access(received) {
+        Access::Public | Access::View => (Sender::Unknown, 0),
+        Access::Control => (Sender::Known, LARGEST_BODY),
+    }
+}
 
 /// Whether a path is one of these.
 pub(crate) fn has(path: &str) -> bool {
@@ -40,13 +91,17 @@ pub(crate) fn serve(cloud: &Cloud, received: &Received) -> Response<Body> {
         ("POST", "/_sandbox/roles") => put_role(cloud, &received.body),
         ("POST", "/_sandbox/oidc/token") => mint(cloud, serde_json::from_slice(&received.body)),
         ("GET", "/_sandbox/oidc/token") => mint(cloud, Ok(claims_of_query(&received.query))),
-        ("GET", "/_sandbox/oidc/jwks") => (StatusCode::OK, cloud.issuer.key_set()),
+        ("GET", KEY_SET) => (StatusCode::OK, cloud.issuer.key_set()),
         ("GET", CONFIGURATION) => {
             let address = format!("http://{}", received.header("host").unwrap_or_default());
             (StatusCode::OK, Issuer::configuration(&address))
         }
         _ => (StatusCode::NOT_FOUND, json!({"error": "no such path in the sandbox's control interface"})),
     };
+    answer(status, &body)
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response<Body> {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

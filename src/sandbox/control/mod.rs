@@ -8,13 +8,14 @@ mod interface;
 pub(crate) mod percent;
 pub(crate) mod protocol;
 pub(crate) mod signature;
+pub(crate) mod token;
 
 use std::sync::Arc;
 
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, Response},
+    http::{HeaderMap, Response, request::Parts},
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -22,15 +23,23 @@ use serde_json::Value;
 
 use self::{calls::Call, protocol::Service, signature::Claim};
 use super::{
-    answer::ApiError, authorization, caller::Caller, cloud::Cloud, ecr, identities::Principal, keys::MayDecrypt, logs,
-    page, parameters, secrets_manager, sts,
+    answer::ApiError,
+    authorization,
+    budget::{NotRead, Sender},
+    caller::Caller,
+    cloud::Cloud,
+    ecr,
+    identities::Principal,
+    keys::MayDecrypt,
+    logs, page, parameters, rest, secrets_manager, sts,
 };
 use crate::domain::account::Region;
 
-/// The largest request body: a layer part of 20 MiB in base64, and some more.
-const LARGEST_BODY: usize = 32 * 1024 * 1024;
+/// The largest body of a request whose sender is unknown, which may be an AssumeRoleWithWebIdentity: a token of 20,000
+/// characters and a session policy, percent-encoded.
+const LARGEST_UNKNOWN: usize = 128 * 1024;
 
-/// A request that has arrived whole.
+/// A request that has arrived.
 pub(crate) struct Received {
     /// `POST`.
     pub(crate) method: String,
@@ -40,20 +49,23 @@ pub(crate) struct Received {
     pub(crate) query: String,
     /// The headers.
     pub(crate) headers: HeaderMap,
-    /// The body.
+    /// The body; empty until it has been read.
     pub(crate) body: Bytes,
 }
 
 impl Received {
-    async fn read(request: Request) -> Option<Self> {
-        let (head, body) = request.into_parts();
-        Some(Self {
+    fn new(head: Parts) -> Self {
+        Self {
             method: head.method.as_str().to_owned(),
             path: percent::decode(head.uri.path()),
             query: head.uri.query().unwrap_or_default().to_owned(),
             headers: head.headers,
-            body: axum::body::to_bytes(body, LARGEST_BODY).await.ok()?,
-        })
+            body: Bytes::new(),
+        }
+    }
+
+    fn content_length(&self) -> Option<u64> {
+        self.header("content-length")?.parse().ok()
     }
 
     /// The header, when it is there and text.
@@ -77,13 +89,30 @@ struct Signed {
 
 /// Answers one request.
 pub(crate) async fn serve(cloud: Arc<Cloud>, request: Request) -> Response<Body> {
-    let Some(received) = Received::read(request).await else {
-        return protocol::error(Service::Ecr, 413, "RequestEntityTooLarge", "the request body is too large");
-    };
+    let (head, body) = request.into_parts();
+    let (body, rest) = rest::share(body);
+    let mut received = Received::new(head);
     if let Some(page) = page::answer(&cloud, &received) {
         return page;
     }
-    if interface::has(&received.path) {
+    let is_of_interface = interface::has(&received.path);
+    if let Some(refused) = is_of_interface.then(|| interface::refusal(&cloud, &received)).flatten() {
+        rest.read().await;
+        return refused;
+    }
+    let (sender, limit) =
+        if is_of_interface { interface::largest_body(&received) } else { largest_body(&cloud, &received) };
+    // It counts against the budget until the call has been answered.
+    let buffered = match cloud.budget.read(body, received.content_length(), limit, sender).await {
+        Ok(buffered) => buffered,
+        Err(not_read) => {
+            let refused = refuse_body(&cloud, &received, sender, not_read);
+            rest.read().await;
+            return refused;
+        }
+    };
+    received.body = buffered.bytes.clone();
+    if is_of_interface {
         return interface::serve(&cloud, &received);
     }
     let (service, action) = name_call(&received);
@@ -103,6 +132,48 @@ pub(crate) async fn serve(cloud: Arc<Cloud>, request: Request) -> Response<Body>
         status: response.status().as_u16(),
     });
     response
+}
+
+/// Who sends this, as far as the headers tell, and how long a body is read from them. A signature covers the body, so it
+/// is verified afterwards.
+fn largest_body(cloud: &Cloud, received: &Received) -> (Sender, usize) {
+    const KIB: usize = 1024;
+    const MIB: usize = 1024 * KIB;
+    let key = Claim::read(&received.headers).and_then(|claim| cloud.identities.key(&claim.access_key_id));
+    let is_known = key.is_some_and(|key| {
+        let is_over = key.expires.is_some_and(|expires| expires <= Timestamp::now());
+        !is_over && received.header("x-amz-security-token") == key.session_token.as_deref()
+    });
+    if !is_known {
+        return (Sender::Unknown, LARGEST_UNKNOWN);
+    }
+    let limit = match name_call(received) {
+        // A part of 20 MiB in base64, and some more.
+        (Service::Ecr, action) if action == "UploadLayerPart" => 32 * MIB,
+        // A manifest of 4 MiB as a JSON string.
+        (Service::Ecr, _) => 8 * MIB,
+        // A batch of 1 MiB as JSON strings.
+        (Service::Logs, _) => 4 * MIB,
+        (Service::AppRunner | Service::SecretsManager | Service::Ssm, _) => MIB,
+        (Service::Sts, _) => LARGEST_UNKNOWN,
+    };
+    (Sender::Known, limit)
+}
+
+/// The response to a request whose body was not read.
+fn refuse_body(cloud: &Cloud, received: &Received, sender: Sender, not_read: NotRead) -> Response<Body> {
+    let (service, action) = name_call(received);
+    let unauthenticated = authenticate(cloud, received, service, action, Timestamp::now()).err();
+    match (not_read, unauthenticated) {
+        (NotRead::TooLarge, Some(error)) if sender == Sender::Unknown => {
+            protocol::error(service, error.status, error.code, &error.message)
+        }
+        (NotRead::TooLarge, _) => {
+            protocol::error(service, 413, "RequestEntityTooLargeException", "Request size exceeded the limit")
+        }
+        (NotRead::Busy, _) => protocol::error(service, 503, "ServiceUnavailableException", "Service is unavailable"),
+        (NotRead::Broken, _) => protocol::error(service, 400, "RequestTimeoutException", "The body did not arrive"),
+    }
 }
 
 /// The service and the action a request is about, before anything of it is believed.

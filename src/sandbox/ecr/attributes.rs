@@ -1,5 +1,5 @@
-//! What hangs on repositories without changing what they do: tags, lifecycle policies, the scanning switch. Kept and told
-//! again, so that tools that manage repositories find what they have set; nothing expires and nothing is scanned.
+//! What hangs on repositories without changing what they do: tags, the scanning switch. Kept and told again, so that tools
+//! that manage repositories find what they have set; nothing is scanned.
 
 use serde_json::{Value, json};
 
@@ -62,42 +62,4 @@ pub(super) fn put_scanning(request: &Request<'_>) -> Result<Value, ApiError> {
             "imageScanningConfiguration": {"scanOnPush": on},
         })
     })
-}
-
-/// PutLifecyclePolicy.
-pub(super) fn put_lifecycle(request: &Request<'_>) -> Result<Value, ApiError> {
-    let (id, text) = (request.repository()?, request.text("lifecyclePolicyText")?);
-    if !serde_json::from_str::<Value>(text).is_ok_and(|policy| policy["rules"].is_array()) {
-        return Err(invalid(
-            "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy validation failure'",
-        ));
-    }
-    request.with(&id, |repository| repository.lifecycle_policy = Some(text.to_owned()))?;
-    Ok(lifecycle_answer(&id, text))
-}
-
-/// GetLifecyclePolicy.
-pub(super) fn lifecycle(request: &Request<'_>) -> Result<Value, ApiError> {
-    let id = request.repository()?;
-    let text = request.look(&id, |repository| repository.lifecycle_policy.clone())?;
-    text.map(|text| lifecycle_answer(&id, &text)).ok_or_else(|| no_lifecycle(&id))
-}
-
-/// DeleteLifecyclePolicy.
-pub(super) fn delete_lifecycle(request: &Request<'_>) -> Result<Value, ApiError> {
-    let id = request.repository()?;
-    let text = request.with(&id, |repository| repository.lifecycle_policy.take())?;
-    text.map(|text| lifecycle_answer(&id, &text)).ok_or_else(|| no_lifecycle(&id))
-}
-
-fn lifecycle_answer(id: &RepositoryId, text: &str) -> Value {
-    json!({"registryId": id.account, "repositoryName": id.name, "lifecyclePolicyText": text})
-}
-
-fn no_lifecycle(id: &RepositoryId) -> ApiError {
-    let message = format!(
-        "Lifecycle policy does not exist for the repository with name '{}' in the registry with id '{}'",
-        id.name, id.account
-    );
-    ApiError::new(400, "LifecyclePolicyNotFoundException", message)
 }

@@ -8,6 +8,7 @@ mod images;
 mod kept;
 mod layer_upload;
 mod layers;
+pub(crate) mod lifecycle;
 mod mutability;
 mod push;
 pub(crate) mod rate;
@@ -57,9 +58,9 @@ pub(crate) async fn call(
         "UntagResource" => attributes::untag(&request),
         "ListTagsForResource" => attributes::list_tags(&request),
         "PutImageScanningConfiguration" => attributes::put_scanning(&request),
-        "PutLifecyclePolicy" => attributes::put_lifecycle(&request),
-        "GetLifecyclePolicy" => attributes::lifecycle(&request),
-        "DeleteLifecyclePolicy" => attributes::delete_lifecycle(&request),
+        "PutLifecyclePolicy" => lifecycle::put(&request),
+        "GetLifecyclePolicy" => lifecycle::get(&request),
+        "DeleteLifecyclePolicy" => lifecycle::delete(&request),
         "ListImages" => images::list(&request),
         "DescribeImages" => images::describe(&request),
         "BatchGetImage" => {

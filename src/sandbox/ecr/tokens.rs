@@ -7,10 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     domain::account::Region,
-    sandbox::{
-        identities::{Principal, opaque},
-        locking::lock,
-    },
+    sandbox::{identities::Principal, locking::lock, random},
 };
 
 /// How long a token is good (Amazon ECR User Guide, private registry authentication).
@@ -43,7 +40,7 @@ pub(crate) enum Login {
 impl Tokens {
     /// A new token: base64 of `AWS:` and the opaque half, and when it expires.
     pub(crate) fn issue(&self, holder: Holder, now: Timestamp) -> (String, Timestamp) {
-        let (secret, expires) = (opaque(600), now.checked_add(LIFETIME).unwrap_or(Timestamp::MAX));
+        let (secret, expires) = (random::alphanumeric(600), now.checked_add(LIFETIME).unwrap_or(Timestamp::MAX));
         let token = STANDARD.encode(format!("AWS:{secret}"));
         lock(&self.0).insert(secret, (holder, expires));
         (token, expires)

@@ -108,7 +108,7 @@ mod tests {
 
     fn store(folder: &std::path::Path) -> LogStore {
         let keeper = Arc::new(Keeper::open(folder).unwrap());
-        let logs = LogStore::new(Some(Arc::clone(&keeper)));
+        let logs = LogStore::new(Some(Arc::clone(&keeper)), std::time::Duration::ZERO);
         logs.restore(&keeper).unwrap();
         logs
     }

@@ -8,18 +8,22 @@ mod streams;
 
 use serde_json::Value;
 
-use self::store::{Group, Groups, LogStore};
+use self::{
+    store::{Group, Groups, LogStore},
+    streams::Seen,
+};
 use super::{answer::ApiError, caller::Caller};
 
 /// Answers one action.
 pub(crate) fn call(logs: &LogStore, caller: &Caller, action: &str, input: &Value) -> Result<Value, ApiError> {
+    let delay = logs.delay_millis();
     logs.change(&caller.account, &caller.region, |all| match action {
         "DescribeLogGroups" => groups::describe(all, caller, input),
         "CreateLogGroup" => groups::create(all, input),
         "DeleteLogGroup" => groups::delete(all, input),
         "PutRetentionPolicy" => groups::put_retention(all, input),
         "DeleteRetentionPolicy" => groups::delete_retention(all, input),
-        "DescribeLogStreams" => streams::describe(all, caller, input),
+        "DescribeLogStreams" => streams::describe(all, caller, input, Seen::after(delay)),
         "CreateLogStream" => streams::create(all, input),
         "DeleteLogStream" => streams::delete(all, input),
         "PutLogEvents" => streams::put_events(all, input),

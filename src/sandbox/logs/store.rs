@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::kept;
 use crate::{
     domain::account::{AccountId, Region},
-    sandbox::{SandboxError, identities::opaque, locking::lock, state::Keeper},
+    sandbox::{SandboxError, locking::lock, random::alphanumeric, state::Keeper},
 };
 
 /// Every log group of every account.
@@ -23,6 +24,8 @@ pub struct LogStore {
     keeper: Option<Arc<Keeper>>,
     /// Whether there are lines that are not on disk.
     behind: AtomicBool,
+    /// How late DescribeLogStreams shows new streams and times.
+    delay: Duration,
 }
 
 /// An account and a region: what one client sees.
@@ -48,6 +51,8 @@ pub(crate) struct Stream {
     pub(super) key: String,
     /// When it was made, in milliseconds since 1970.
     pub(crate) created: i64,
+    /// From when on DescribeLogStreams lists it, in milliseconds since 1970.
+    pub(super) listed_from: i64,
     /// Its lines in the order of their time, then of their arrival.
     pub(crate) lines: Vec<Line>,
     /// Those that are not on disk.
@@ -67,13 +72,13 @@ pub(crate) struct Line {
 
 impl Default for Group {
     fn default() -> Self {
-        Self { key: opaque(16), created: kept::now(), retention_days: None, streams: BTreeMap::new() }
+        Self { key: alphanumeric(16), created: kept::now(), retention_days: None, streams: BTreeMap::new() }
     }
 }
 
 impl Default for Stream {
     fn default() -> Self {
-        Self { key: opaque(16), created: kept::now(), lines: Vec::new(), new: Vec::new() }
+        Self { key: alphanumeric(16), created: kept::now(), listed_from: 0, lines: Vec::new(), new: Vec::new() }
     }
 }
 
@@ -100,8 +105,8 @@ impl Group {
 
 impl LogStore {
     /// Without groups.
-    pub(crate) fn new(keeper: Option<Arc<Keeper>>) -> Self {
-        Self { keeper, ..Self::default() }
+    pub(crate) fn new(keeper: Option<Arc<Keeper>>, delay: Duration) -> Self {
+        Self { keeper, delay, ..Self::default() }
     }
 
     /// The groups that were kept.
@@ -134,14 +139,20 @@ impl LogStore {
         let groups = places.entry((account.clone(), region.clone())).or_default();
         let group = groups.entry(group.to_owned()).or_insert_with(|| Group { created: at, ..Group::default() });
         let sequence = group.lines();
-        let stream =
-            group.streams.entry(stream.to_owned()).or_insert_with(|| Stream { created: at, ..Stream::default() });
+        let listed_from = at.saturating_add(self.delay_millis());
+        let new = || Stream { created: at, listed_from, ..Stream::default() };
+        let stream = group.streams.entry(stream.to_owned()).or_insert_with(new);
         let at = stream.lines.last().map_or(at, |last| last.at.max(at));
         stream.insert(Line { at, sequence, message: message.to_owned() });
         if self.keeper.is_none() {
             stream.new.clear();
         }
         self.behind.store(true, Ordering::Relaxed);
+    }
+
+    /// How late DescribeLogStreams shows new streams and times, in milliseconds.
+    pub(super) fn delay_millis(&self) -> i64 {
+        i64::try_from(self.delay.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Reads or changes the groups of a place. What is read or changed is on disk when this returns.

@@ -11,8 +11,34 @@ use super::{
 };
 use crate::sandbox::{answer::ApiError, caller::Caller};
 
+/// What DescribeLogStreams knows by now: it lags behind the lines, by up to an hour (API reference, LogStream).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Seen {
+    now: i64,
+    delay: i64,
+}
+
+impl Seen {
+    /// What is known when it takes so many milliseconds until it is.
+    pub(super) fn after(delay: i64) -> Self {
+        Self { now: Timestamp::now().as_millisecond(), delay }
+    }
+
+    fn lists(self, stream: &Stream) -> bool {
+        stream.listed_from <= self.now
+    }
+
+    /// The times of the first line and of the last one that it knows.
+    fn times(self, stream: &Stream) -> Option<(i64, i64)> {
+        let until = if self.delay == 0 { i64::MAX } else { self.now.saturating_sub(self.delay) };
+        let known = stream.lines.partition_point(|line| line.at <= until);
+        let known = stream.lines.get(..known)?;
+        Some((known.first()?.at, known.last()?.at))
+    }
+}
+
 /// DescribeLogStreams. The token is the number of streams already shown.
-pub(crate) fn describe(groups: &mut Groups, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
+pub(crate) fn describe(groups: &mut Groups, caller: &Caller, input: &Value, seen: Seen) -> Result<Value, ApiError> {
     let limit = limit(input, 50, 50)?;
     let group_name = group_name(input)?.to_owned();
     let group = group(groups, input)?;
@@ -22,9 +48,9 @@ pub(crate) fn describe(groups: &mut Groups, caller: &Caller, input: &Value) -> R
         return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
     }
     let mut streams: Vec<(&String, &Stream)> =
-        group.streams.iter().filter(|(name, _)| name.starts_with(prefix)).collect();
+        group.streams.iter().filter(|(name, stream)| name.starts_with(prefix) && seen.lists(stream)).collect();
     if by_time {
-        streams.sort_by_key(|(_, stream)| stream.lines.last().map(|line| line.at));
+        streams.sort_by_key(|(_, stream)| seen.times(stream).map(|(_, last)| last));
     }
     if input["descending"].as_bool() == Some(true) {
         streams.reverse();
@@ -35,22 +61,22 @@ pub(crate) fn describe(groups: &mut Groups, caller: &Caller, input: &Value) -> R
     };
     let arn = format!("arn:aws:logs:{}:{}:log-group:{group_name}:log-stream", caller.region, caller.account);
     let list: Vec<Value> =
-        streams.iter().skip(from).take(limit).map(|(name, stream)| describe_stream(&arn, name, stream)).collect();
+        streams.iter().skip(from).take(limit).map(|(name, stream)| describe_stream(&arn, name, stream, seen)).collect();
     let next = (from + limit < streams.len()).then(|| (from + limit).to_string());
     Ok(with_token(json!({ "logStreams": list }), "nextToken", next.as_deref()))
 }
 
-fn describe_stream(arn: &str, name: &str, stream: &Stream) -> Value {
+fn describe_stream(arn: &str, name: &str, stream: &Stream, seen: Seen) -> Value {
     let mut shown = json!({
         "logStreamName": name,
         "creationTime": stream.created,
         "arn": format!("{arn}:{name}"),
         "storedBytes": 0,
     });
-    if let (Some(first), Some(last)) = (stream.lines.first(), stream.lines.last()) {
-        shown["firstEventTimestamp"] = first.at.into();
-        shown["lastEventTimestamp"] = last.at.into();
-        shown["lastIngestionTime"] = last.at.into();
+    if let Some((first, last)) = seen.times(stream) {
+        shown["firstEventTimestamp"] = first.into();
+        shown["lastEventTimestamp"] = last.into();
+        shown["lastIngestionTime"] = last.into();
     }
     shown
 }

@@ -33,10 +33,23 @@ use super::{
 
 /// Answers what a browser asks for: the page (`GET /`), and the part of it that changes (`GET /_sandbox/page`).
 ///
+/// The address that the sandbox prints has a key in it. The browser gets a cookie for it, and the address without the key.
+///
 /// `None`: it is none of a browser's, but a call of an AWS client.
 pub(crate) fn answer(cloud: &Cloud, received: &Received) -> Option<Response<Body>> {
     if !["GET", "HEAD"].contains(&received.method.as_str()) || is_a_call(received) {
         return None;
+    }
+    if !["/", "/_sandbox/page"].contains(&received.path.as_str()) {
+        return None;
+    }
+    if let Some(cookie) = cloud.control.cookie_for(&received.query) {
+        return Some(redirect(&cookie));
+    }
+    if !cloud.control.may_view(&received.headers) {
+        let mut response = page("Open the page by the address that the sandbox has printed.".to_owned());
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+        return Some(response);
     }
     let query = Query::read(&received.query);
     match received.path.as_str() {
@@ -56,7 +69,16 @@ pub(crate) fn answer(cloud: &Cloud, received: &Received) -> Option<Response<Body
 /// Whether it is signed, or names an action, as the query protocol may do in the address.
 fn is_a_call(received: &Received) -> bool {
     let is_of_a_call = |(name, _): &(String, String)| name == "Action" || name.starts_with("X-Amz-");
-    received.header("authorization").is_some() || percent::pairs(&received.query, true).iter().any(is_of_a_call)
+    let is_signed = received.header("authorization").is_some_and(|value| value.starts_with("AWS4-"));
+    is_signed || percent::pairs(&received.query, true).iter().any(is_of_a_call)
+}
+
+fn redirect(cookie: &str) -> Response<Body> {
+    let mut response = page(String::new());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    set(&mut response, header::LOCATION, "/");
+    set(&mut response, header::SET_COOKIE, cookie);
+    response
 }
 
 fn page(body: String) -> Response<Body> {

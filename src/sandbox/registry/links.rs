@@ -1,5 +1,8 @@
 //! The second address, which stands for S3: where ECR sends the download of a blob.
 //!
+//! Its host name is not the registry's: `localhost` where the registry is on 127.0.0.1. Clients that send credentials to
+//! every port of a host do not send them here.
+//!
 //! A link carries its own permission and expires. A request that brings an Authorization header too is refused with 400,
 //! as S3 refuses it: what a client that forwards credentials across hosts meets in production.
 
@@ -22,13 +25,13 @@ use crate::{
             digesting::{equal_in_constant_time, hex, hmac_sha256},
             percent,
         },
-        identities::opaque,
+        random::alphanumeric,
     },
 };
 
 /// Makes links and knows its own again.
 pub(crate) struct Links {
-    address: SocketAddr,
+    authority: String,
     secret: String,
     lifetime_seconds: i64,
 }
@@ -43,14 +46,14 @@ enum Broken {
 impl Links {
     /// Links to this address.
     pub(crate) fn new(address: SocketAddr, lifetime_seconds: u32) -> Self {
-        Self { address, secret: opaque(32), lifetime_seconds: lifetime_seconds.into() }
+        Self { authority: authority(address), secret: alphanumeric(32), lifetime_seconds: lifetime_seconds.into() }
     }
 
     /// A link to the blob, good for its lifetime, or expired from the start.
     pub(crate) fn to(&self, digest: &Digest, dead: bool) -> String {
         let expires = Timestamp::now().as_second() + if dead { -1 } else { self.lifetime_seconds };
         let signature = self.signature(digest.hex(), expires);
-        format!("http://{}/layers/{}?X-Amz-Expires={expires}&X-Amz-Signature={signature}", self.address, digest.hex())
+        format!("http://{}/layers/{}?X-Amz-Expires={expires}&X-Amz-Signature={signature}", self.authority, digest.hex())
     }
 
     fn signature(&self, hexadecimal: &str, expires: i64) -> String {
@@ -73,6 +76,11 @@ impl Links {
         }
         format!("sha256:{hexadecimal}").parse().map_err(|_| Broken::Forged)
     }
+}
+
+/// The address by another name, where it has one.
+fn authority(address: SocketAddr) -> String {
+    if address.ip().is_loopback() { format!("localhost:{}", address.port()) } else { address.to_string() }
 }
 
 /// Answers one request to the second address.
@@ -146,7 +154,7 @@ mod tests {
         let links = Links::new("127.0.0.1:1".parse().unwrap(), 60);
         let digest = Digest::of(b"x");
         let link = links.to(&digest, false);
-        let (path, query) = link.strip_prefix("http://127.0.0.1:1").unwrap().split_once('?').unwrap();
+        let (path, query) = link.strip_prefix("http://localhost:1").unwrap().split_once('?').unwrap();
         let now = Timestamp::now();
         assert_eq!(links.follow(path, query, now), Ok(digest));
         assert_eq!(links.follow(path, query, now + SignedDuration::from_secs(62)), Err(Broken::Expired));

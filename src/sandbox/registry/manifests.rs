@@ -8,9 +8,12 @@ use axum::{
 use super::{Asked, Refusal, Registry, empty};
 use crate::{
     domain::{digest::Digest, image::is_tag},
-    sandbox::ecr::{
-        self, NotPushed, immutable_message,
-        repository::{Push, PushRefused, Pushed, RepositoryId},
+    sandbox::{
+        budget::{NotRead, Sender},
+        ecr::{
+            self, NotPushed, immutable_message,
+            repository::{Push, PushRefused, Pushed, RepositoryId},
+        },
     },
 };
 
@@ -58,14 +61,23 @@ pub(crate) async fn put(
     asked: Asked,
 ) -> Result<Response<Body>, Refusal> {
     let media_type = asked.header("content-type").map(str::to_owned);
-    let bytes = axum::body::to_bytes(asked.body, LARGEST_MANIFEST).await.map_err(|_| {
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", "manifest is larger than 4 MiB, or did not arrive")
-    })?;
+    let announced = asked.header("content-length").and_then(|length| length.parse().ok());
+    let buffered = registry.cloud.budget.read(asked.body, announced, LARGEST_MANIFEST, Sender::Known).await;
+    let bytes = buffered.map_err(not_read)?.bytes;
     let tag = read_reference(reference, &bytes)?;
     let same_digest_is_fine = !registry.cloud.ecr_manners;
     let push = Push { media_type, bytes, tag, same_digest_is_fine };
     let pushed = ecr::push(&registry.cloud, id, push).map_err(|refused| not_pushed(id, refused))?;
     Ok(created(registry, id, &pushed))
+}
+
+fn not_read(not_read: NotRead) -> Refusal {
+    let (status, code, message) = match not_read {
+        NotRead::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", "manifest is larger than 4 MiB"),
+        NotRead::Broken => (StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", "the manifest did not arrive"),
+        NotRead::Busy => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", "too many manifests at a time"),
+    };
+    Refusal::new(status, code, message)
 }
 
 /// The tag in the path, if it is a tag; if it is a digest, it must be that of the bytes.

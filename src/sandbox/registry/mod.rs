@@ -6,7 +6,6 @@ pub(crate) mod links;
 mod listing;
 mod manifests;
 mod refusal;
-mod rest;
 mod route;
 mod uploads;
 
@@ -30,6 +29,7 @@ use super::{
         tokens::{Holder, Login},
     },
     faults::Trouble,
+    rest,
 };
 use crate::domain::account::{AccountId, Region};
 

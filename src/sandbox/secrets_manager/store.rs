@@ -17,8 +17,8 @@ use crate::{
     sandbox::{
         SandboxError,
         answer::ApiError,
-        identities::opaque,
         locking::lock,
+        random,
         state::{self, Keeper, life::Life},
     },
 };
@@ -94,7 +94,7 @@ impl SecretStore {
             let message = format!("The operation failed because the secret {name} already exists.");
             return Err(ApiError::new(400, "ResourceExistsException", message));
         }
-        let arn = format!("arn:aws:secretsmanager:{region}:{account}:secret:{name}-{}", opaque(SUFFIX));
+        let arn = format!("arn:aws:secretsmanager:{region}:{account}:secret:{name}-{}", random::alphanumeric(SUFFIX));
         let mut secret = Secret::new(account.clone(), region.clone(), arn.clone(), name.to_owned(), now);
         fill(&mut secret);
         self.keep(&secret);

@@ -11,8 +11,8 @@
 //! - `logs/GROUP.json` and `logs/GROUP-STREAM.lines`: a log group with its streams, and lines.
 //!
 //! Not kept: what a client holds of this process (sessions, registry logins, links, uploads under way, OIDC tokens),
-//! faults and scripts, the list of calls. The keys that users sign with are the seed's and are never written; what is in
-//! `secrets/` and `parameters/` is as readable as the seed is.
+//! faults and scripts, the list of calls. `sandbox.json` has the control token and the keys of users for whom the seed
+//! names none; keys of the seed are never written. Documents can be read by their owner alone.
 
 pub(crate) mod life;
 
@@ -163,7 +163,11 @@ pub(crate) fn document(room: &str, id: &str) -> String {
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
-    let mut file = File::create(&beside)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;

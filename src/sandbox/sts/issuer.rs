@@ -2,7 +2,7 @@
 //!
 //! `POST /_sandbox/oidc/token` takes the claims as JSON; `GET /_sandbox/oidc/token?issuer=…&subject=…&audience=…` is of the
 //! shape that GitHub's `ACTIONS_ID_TOKEN_REQUEST_URL` has, to which clients append `&audience=…`. Both answer
-//! `{"value": TOKEN}`. Tokens are signed with ES256 (RFC 7518, 3.4) and a key that is made at the start; anybody can
+//! `{"value": TOKEN}` to callers that send the control token as their bearer. Tokens are signed with ES256 (RFC 7518, 3.4) and a key that is made at the start; anybody can
 //! verify them with the key of `/_sandbox/oidc/jwks`, which `/.well-known/openid-configuration` leads to.
 
 use aws_lc_rs::{
@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::sandbox::identities::opaque;
+use crate::sandbox::random::alphanumeric;
 
 /// How long a token is good unless its claims say otherwise: five minutes, as GitHub's are.
 const LIFETIME_SECONDS: i64 = 300;
@@ -58,7 +58,7 @@ impl Issuer {
             "iat": issued,
             "nbf": issued,
             "exp": issued + LIFETIME_SECONDS,
-            "jti": opaque(16),
+            "jti": alphanumeric(16),
         });
         for (name, value) in claims.as_object().into_iter().flatten() {
             all[name] = value.clone();

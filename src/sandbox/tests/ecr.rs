@@ -8,6 +8,8 @@ use aws_sdk_ecr::{
     },
 };
 
+use serde_json::json;
+
 use super::world::{DEPLOY, PULL, Plain, REGISTRY, WORKLOAD, assumed, manifest, sandbox};
 use crate::domain::digest::Digest;
 
@@ -209,7 +211,11 @@ async fn what_tools_set_on_a_repository_is_told_again() {
     assert!(get().await.unwrap_err().into_service_error().is_lifecycle_policy_not_found_exception());
     let put = |text: &str| ecr.put_lifecycle_policy().repository_name("shop/api").lifecycle_policy_text(text).send();
     assert!(put("{}").await.is_err());
-    put(r#"{"rules":[]}"#).await.unwrap();
-    assert_eq!(get().await.unwrap().lifecycle_policy_text(), Some(r#"{"rules":[]}"#));
+    assert!(put(r#"{"rules":[]}"#).await.is_err());
+    let policy = json!({"rules": [{"rulePriority": 1, "action": {"type": "expire"}, "selection": {
+        "tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 100,
+    }}]});
+    put(&policy.to_string()).await.unwrap();
+    assert_eq!(get().await.unwrap().lifecycle_policy_text(), Some(policy.to_string().as_str()));
     sandbox.shutdown().await;
 }

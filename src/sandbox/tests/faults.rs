@@ -143,10 +143,11 @@ async fn the_outcome_of_a_deployment_is_ordered() {
     let url = format!("{}/_sandbox/apprunner", sandbox.endpoint());
     let http = reqwest::Client::new();
     let order = json!([{"kind": "script", "service": "by-order", "outcome": "FAILED"}]);
-    let answer = http.post(&url).body(order.to_string()).send().await.unwrap();
+    let post = |body: String| http.post(&url).bearer_auth(sandbox.control_token()).body(body).send();
+    let answer = post(order.to_string()).await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer_json(answer).await["scripts"].as_array().unwrap().len(), 2);
-    let none = http.post(&url).body(r#"{"kind": "release", "operation": "none"}"#).send().await.unwrap();
+    let none = post(r#"{"kind": "release", "operation": "none"}"#.to_owned()).await.unwrap();
     assert_eq!(none.status(), 400);
     Plain::login(&sandbox, DEPLOY, WORKLOAD).await.push_image("shop/api", "v1", "1").await;
     let app_runner = aws_sdk_apprunner::Client::new(&assumed(&sandbox, DEPLOY).await);
@@ -154,7 +155,8 @@ async fn the_outcome_of_a_deployment_is_ordered() {
         super::iam::create(&app_runner, name, ACCESS).await.unwrap();
     }
     let seen = loop {
-        let seen = answer_json(http.get(&url).send().await.unwrap()).await;
+        let seen = http.get(&url).bearer_auth(sandbox.control_token()).send().await.unwrap();
+        let seen = answer_json(seen).await;
         let services = seen["services"].as_array().unwrap().clone();
         let words = services.iter().map(|one| one["Service"]["Status"].as_str().unwrap().to_owned());
         let words: Vec<String> = words.collect();

@@ -147,11 +147,12 @@ async fn a_role_is_passed_only_with_the_permission_and_only_to_a_service_it_trus
 #[tokio::test]
 async fn a_role_just_made_cannot_be_used_yet() {
     for (seconds, good) in [(0, true), (3600, false)] {
-        let sandbox = sandbox(|seed| seed.role_propagation_seconds = seconds).await;
+        let sandbox = sandbox(|seed| seed.role_propagation_seconds = Some(seconds)).await;
         let arn = "arn:aws:iam::222222222222:role/made-late";
         let role = json!({"arn": arn, "assumed_by": ["*"]});
         let url = format!("{}/_sandbox/roles", sandbox.endpoint());
-        assert_eq!(Client::new().post(url).body(role.to_string()).send().await.unwrap().status(), 200);
+        let request = Client::new().post(url).bearer_auth(sandbox.control_token()).body(role.to_string());
+        assert_eq!(request.send().await.unwrap().status(), 200);
         let sts = aws_sdk_sts::Client::new(&base(&sandbox).await);
         let assume = sts.assume_role().role_arn(arn).role_session_name("test").send().await;
         assert_eq!(assume.is_ok(), good, "{seconds}");
@@ -178,7 +179,8 @@ async fn a_token_of_the_local_issuer_opens_the_role_that_its_claims_fit() {
     let sts = aws_sdk_sts::Client::new(&anonymous);
     let assume = async |query: &str| {
         let url = format!("{}/_sandbox/oidc/token?{query}", sandbox.endpoint());
-        let minted = answer_json(Client::new().get(url).send().await.unwrap()).await;
+        let request = Client::new().get(url).bearer_auth(sandbox.control_token());
+        let minted = answer_json(request.send().await.unwrap()).await;
         let token = minted["value"].as_str().unwrap();
         let assume = sts.assume_role_with_web_identity().role_arn(PULL).role_session_name("job");
         assume

@@ -6,6 +6,7 @@ mod faults;
 mod iam;
 mod logs;
 mod page;
+mod protection;
 mod regions;
 mod registry;
 mod secrets;

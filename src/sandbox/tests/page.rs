@@ -96,13 +96,15 @@ async fn no_secret_is_on_the_page() {
     let sandbox = sandbox().await;
     let keys = assumed(&sandbox, DEPLOY).await.credentials_provider().unwrap();
     let keys = aws_credential_types::provider::ProvideCredentials::provide_credentials(&keys).await.unwrap();
+    let user_secret = sandbox.environment().into_iter().find(|(name, _)| name == "AWS_SECRET_ACCESS_KEY").unwrap().1;
     let page = get(&sandbox, "/").await.text().await.unwrap();
     assert!(page.contains("apprunner-access") && page.contains("with an external id"), "{page}");
     let secrets = [
         keys.access_key_id(),
         keys.secret_access_key(),
         keys.session_token().unwrap(),
-        "sandbox/secret/of/the/ci/user",
+        sandbox.control_token(),
+        &user_secret,
         "the value of a secret",
         "the value of a variable",
         "open-sesame",

@@ -58,8 +58,9 @@ async fn wrong_keys_are_told_apart() {
     let keys = |id: &str, secret: &str, token: Option<&str>| {
         Credentials::new(id, secret, token.map(str::to_owned), None, "made up")
     };
-    let good_id = "AKIASANDBOXCI0000000";
-    let secret = sandbox.environment().into_iter().find(|(name, _)| name == "AWS_SECRET_ACCESS_KEY").unwrap().1;
+    let variable = |wanted: &str| sandbox.environment().into_iter().find(|(name, _)| name == wanted).unwrap().1;
+    let (good_id, secret) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"));
+    let good_id = good_id.as_str();
     for (keys, sts_code, ecr_code) in [
         (keys("AKIAUNKNOWN", "x", None), "InvalidClientTokenId", "UnrecognizedClientException"),
         (keys(good_id, "wrong", None), "SignatureDoesNotMatch", "InvalidSignatureException"),
@@ -77,7 +78,10 @@ async fn wrong_keys_are_told_apart() {
 #[tokio::test]
 async fn the_issuer_says_where_its_key_is() {
     let sandbox = sandbox(|_| ()).await;
-    let get = async |url: String| answer_json(reqwest::get(url).await.unwrap()).await;
+    let get = async |url: String| {
+        let request = reqwest::Client::new().get(url).bearer_auth(sandbox.control_token());
+        answer_json(request.send().await.unwrap()).await
+    };
     let configuration = get(format!("{}/.well-known/openid-configuration", sandbox.endpoint())).await;
     assert_eq!(configuration["issuer"], sandbox.endpoint());
     let keys = get(configuration["jwks_uri"].as_str().unwrap().to_owned()).await;

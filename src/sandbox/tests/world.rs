@@ -147,7 +147,8 @@ pub(super) async fn answer_json(answer: Response) -> Value {
 /// Sets the faults through the control interface.
 pub(super) async fn set_faults(sandbox: &Sandbox, faults: Value) {
     let url = format!("{}/_sandbox/faults", sandbox.endpoint());
-    let answer = Client::new().post(url).body(faults.to_string()).send().await.unwrap();
+    let answer = Client::new().post(url).bearer_auth(sandbox.control_token()).body(faults.to_string()).send();
+    let answer = answer.await.unwrap();
     assert_eq!(answer.status(), 200);
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    cloud::{AUDIENCE, Trusted, token_address},
+    cloud::{AUDIENCE, Trusted, bearer, token_address},
     github::yaml,
     job::Ended,
     project,
@@ -18,11 +18,11 @@ const SUBJECTS: [&str; 2] = [
 
 /// The agent's program: `oidc request-token --audience A`, and annotations into a file.
 fn agent(stage: &Stage, subject: &str) {
-    let address = token_address(stage.world.endpoint(), ISSUER, subject);
+    let (address, bearer) = (token_address(stage.world.endpoint(), ISSUER, subject), bearer(&stage.world));
     let script = format!(
         r#"#!/bin/sh
 case "$1 $2" in
-'oidc request-token') curl -fsS "{address}&audience=$4" | sed 's/.*"value":"\([^"]*\)".*/\1/' ;;
+'oidc request-token') curl -fsS -H "{bearer}" "{address}&audience=$4" | sed 's/.*"value":"\([^"]*\)".*/\1/' ;;
 annotate*) cat >>annotations.md ;;
 *) exit 1 ;;
 esac

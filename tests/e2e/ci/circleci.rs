@@ -31,7 +31,7 @@ pub(super) fn examples() -> Value {
 /// Runs a job's steps: after one that fails, only those that always run.
 fn run(stage: &Stage, job: &Value, version: &str, subject: &str) -> Ended {
     let mut all = stage.variables();
-    let token = token(stage.world.endpoint(), ISSUER, subject, AUDIENCE);
+    let token = token(&stage.world, ISSUER, subject, AUDIENCE);
     let bash_env = stage.workspace().join("bash-env");
     fs::write(&bash_env, "").unwrap();
     for (name, value) in [

@@ -6,7 +6,10 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::project;
-use crate::{judges::PYTHON, world::Ran};
+use crate::{
+    judges::PYTHON,
+    world::{Ran, World},
+};
 
 /// The region of the examples.
 pub(super) const REGION: &str = "ap-northeast-1";
@@ -86,12 +89,16 @@ pub(super) fn seed(trusted: Trusted<'_>) -> String {
 }
 
 /// A token of an issuer, for a job.
-pub(super) fn token(endpoint: &str, issuer: &str, subject: &str, audience: &str) -> String {
-    let address = token_address(endpoint, issuer, subject);
-    let ran: Ran =
-        Command::new("curl").args(["-fsS", &format!("{address}&audience={audience}")]).output().unwrap().into();
+pub(super) fn token(world: &World, issuer: &str, subject: &str, audience: &str) -> String {
+    let address = format!("{}&audience={audience}", token_address(world.endpoint(), issuer, subject));
+    let ran: Ran = Command::new("curl").args(["-fsS", "-H", &bearer(world), &address]).output().unwrap().into();
     let minted: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.said()));
     minted["value"].as_str().unwrap().to_owned()
+}
+
+/// The header by which the sandbox knows who may have one.
+pub(super) fn bearer(world: &World) -> String {
+    format!("Authorization: Bearer {}", world.control_token())
 }
 
 /// Where a job gets one, of the shape that GitHub's has.

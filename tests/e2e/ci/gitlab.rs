@@ -64,7 +64,7 @@ fn run(stage: &Stage, file: &Value, name: &str, version: &str, subject: &str) ->
     let job = job(file, name);
     let mut all = variables(stage, file, &job, version);
     for (name, asked) in job["id_tokens"].as_object().unwrap() {
-        all.insert(name.clone(), token(stage.world.endpoint(), ISSUER, subject, asked["aud"].as_str().unwrap()));
+        all.insert(name.clone(), token(&stage.world, ISSUER, subject, asked["aud"].as_str().unwrap()));
     }
     let shell = ["bash", "-e", "-o", "pipefail", "-c"];
     let script = [lines(&job["before_script"]), lines(&job["script"])].concat().join("\n");

@@ -13,7 +13,7 @@ const JOB: &str = "arn:aws:iam::444444444444:role/ci-job";
 
 fn run(stage: &Stage, version: &str, subject: &str) -> Ended {
     let file = stage.workspace().join("token");
-    fs::write(&file, token(stage.world.endpoint(), "https://ci.example.com", subject, AUDIENCE)).unwrap();
+    fs::write(&file, token(&stage.world, "https://ci.example.com", subject, AUDIENCE)).unwrap();
     let mut all = stage.variables();
     let file = file.to_str().unwrap();
     for (name, value) in [("AWS_WEB_IDENTITY_TOKEN_FILE", file), ("AWS_ROLE_ARN", JOB), ("VERSION", version)] {

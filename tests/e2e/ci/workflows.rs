@@ -89,9 +89,10 @@ impl<'a> Workflow<'a> {
         let of = environment.map_or("ref:refs/heads/main".to_owned(), |name| format!("environment:{name}"));
         let subject = format!("repo:{}:{of}", self.repository);
         let address = token_address(self.stage.world.endpoint(), ISSUER, &subject);
-        for (name, value) in
-            [("ACTIONS_ID_TOKEN_REQUEST_URL", address.as_str()), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "known-by-this")]
-        {
+        for (name, value) in [
+            ("ACTIONS_ID_TOKEN_REQUEST_URL", address.as_str()),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", self.stage.world.control_token()),
+        ] {
             runner.environment.insert(name.to_owned(), value.to_owned());
         }
     }

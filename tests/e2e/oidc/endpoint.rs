@@ -11,6 +11,8 @@ use axum::{
 };
 use serde_json::{Value, json};
 
+use crate::world::World;
+
 /// What the job is known by.
 pub(crate) const BEARER: &str = "bearer-of-the-job-4711";
 
@@ -27,9 +29,22 @@ pub(crate) struct Behaviour {
     pub(crate) answer: Option<&'static str>,
 }
 
+/// Where the sandbox's issuer is, and what it wants to see before it signs.
+#[derive(Clone)]
+pub(crate) struct Sandbox {
+    endpoint: String,
+    control_token: String,
+}
+
+impl From<&World> for Sandbox {
+    fn from(world: &World) -> Self {
+        Self { endpoint: world.endpoint().to_owned(), control_token: world.control_token().to_owned() }
+    }
+}
+
 #[derive(Clone)]
 struct Shared {
-    sandbox: String,
+    sandbox: Sandbox,
     behaviour: Arc<Behaviour>,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
@@ -51,15 +66,12 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn new(sandbox: &str, behaviour: Behaviour) -> Self {
+    pub(crate) fn new(world: &World, behaviour: Behaviour) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}/token?api-version=2.0", listener.local_addr().unwrap());
-        let shared = Shared {
-            sandbox: sandbox.to_owned(),
-            behaviour: Arc::new(behaviour),
-            asked: Arc::new(Mutex::new(Vec::new())),
-        };
+        let shared =
+            Shared { sandbox: world.into(), behaviour: Arc::new(behaviour), asked: Arc::new(Mutex::new(Vec::new())) };
         let app = Router::new().fallback(answer).with_state(shared.clone());
         runtime.spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { url, shared, _runtime: runtime }
@@ -102,9 +114,10 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
 }
 
 /// A token with these claims, signed by the sandbox's issuer.
-pub(crate) async fn mint(sandbox: &str, claims: &Value) -> String {
-    let url = format!("{sandbox}/_sandbox/oidc/token");
-    let text = reqwest::Client::new().post(url).body(claims.to_string()).send().await.unwrap().text().await.unwrap();
+pub(crate) async fn mint(sandbox: &Sandbox, claims: &Value) -> String {
+    let url = format!("{}/_sandbox/oidc/token", sandbox.endpoint);
+    let request = reqwest::Client::new().post(url).bearer_auth(&sandbox.control_token).body(claims.to_string());
+    let text = request.send().await.unwrap().text().await.unwrap();
     let minted: Value = serde_json::from_str(&text).unwrap();
     minted["value"].as_str().expect("a token").to_owned()
 }

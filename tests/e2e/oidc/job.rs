@@ -42,7 +42,7 @@ pub(crate) fn github_claims(subject: &str) -> Value {
 }
 
 pub(crate) fn endpoint(world: &World, subject: &str) -> Endpoint {
-    Endpoint::new(world.endpoint(), Behaviour { claims: github_claims(subject), ..Behaviour::default() })
+    Endpoint::new(world, Behaviour { claims: github_claims(subject), ..Behaviour::default() })
 }
 
 /// `shipgate` in a job that was given no credentials.
@@ -74,7 +74,7 @@ pub(crate) fn run(mut command: Command) -> Ran {
 
 /// A token with these claims.
 pub(crate) fn token(world: &World, claims: &Value) -> String {
-    tokio::runtime::Runtime::new().unwrap().block_on(mint(world.endpoint(), claims))
+    tokio::runtime::Runtime::new().unwrap().block_on(mint(&world.into(), claims))
 }
 
 /// Puts a program first on the job's PATH.

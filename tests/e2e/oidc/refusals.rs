@@ -92,7 +92,7 @@ fn the_bearer_does_not_follow_a_redirect() {
     let elsewhere = endpoint(&world, MAIN);
     let behaviour =
         Behaviour { redirect: Some(elsewhere.url.replace("127.0.0.1", "localhost")), ..Behaviour::default() };
-    let endpoint = Endpoint::new(world.endpoint(), behaviour);
+    let endpoint = Endpoint::new(&world, behaviour);
     let ran = run(github(&world, &endpoint, &["status"]));
     assert!(elsewhere.asked().is_empty(), "{:?}", elsewhere.asked());
     assert_eq!(endpoint.asked().iter().filter(|one| one.authorized).count(), 1, "it is not asked twice");
@@ -114,7 +114,7 @@ fn an_endpoint_that_does_not_know_the_job_is_asked_once() {
 fn what_is_no_token_goes_no_further() {
     let world = github_world();
     let behaviour = Behaviour { answer: Some(r#"{"value": "hunter2"}"#), ..Behaviour::default() };
-    let endpoint = Endpoint::new(world.endpoint(), behaviour);
+    let endpoint = Endpoint::new(&world, behaviour);
     let ran = run(github(&world, &endpoint, &["status"]));
     assert!(!ran.said().contains("hunter2"), "{}", ran.said());
     assert_refused!(world, ran);

@@ -13,6 +13,7 @@ use crate::{
 /// What the words are about.
 pub(super) struct Guide {
     endpoint: String,
+    page: String,
     region: Region,
     accounts: Vec<Account>,
     exports: String,
@@ -40,6 +41,7 @@ impl Guide {
             sandbox.environment().iter().map(|(name, value)| format!("export {name}={value}\n")).collect::<Vec<_>>();
         Self {
             endpoint: sandbox.endpoint().to_owned(),
+            page: sandbox.page(),
             region: seed.region.clone(),
             accounts,
             exports: exports.concat(),
@@ -48,7 +50,7 @@ impl Guide {
 
     /// All of it.
     pub(super) fn text(&self) -> String {
-        let endpoint = &self.endpoint;
+        let (endpoint, page) = (&self.endpoint, &self.page);
         let count = self.accounts.len();
         let accounts = if count == 1 { "1 account".to_owned() } else { format!("{count} accounts") };
         let profiles = "A role as a profile of the AWS CLI and the SDKs: in ~/.aws/config\n\
@@ -63,7 +65,7 @@ impl Guide {
         let shown = sections.iter().filter(|(_, lines)| !lines.is_empty());
         let shown: Vec<String> = shown.map(|(title, lines)| format!("{title}\n\n{lines}")).collect();
         format!(
-            "An AWS of {accounts} is at {endpoint}; Ctrl-C ends it. To look inside, open {endpoint}/ in a browser.\n\n{}",
+            "An AWS of {accounts} is at {endpoint}; Ctrl-C ends it. To look inside, open {page} in a browser.\n\n{}",
             shown.join("\n")
         )
     }
@@ -146,7 +148,8 @@ mod tests {
             vec![account("111111111111", 4001), account("222222222222", 4002), account("333333333333", 4003)];
         let endpoint = "http://127.0.0.1:4566".to_owned();
         let exports = format!("export AWS_ENDPOINT_URL={endpoint}\n");
-        Guide { endpoint, region: seed.region.clone(), accounts, exports }
+        let page = format!("{endpoint}/?view=0123456789");
+        Guide { endpoint, page, region: seed.region.clone(), accounts, exports }
     }
 
     #[test]

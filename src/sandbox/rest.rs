@@ -17,10 +17,10 @@ const MOST: usize = 16 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The body of a request, after somebody has read as much of it as they wanted.
-pub(super) struct Rest(Arc<Mutex<BodyDataStream>>);
+pub(crate) struct Rest(Arc<Mutex<BodyDataStream>>);
 
 /// The body to read from, and a hold on what is left of it.
-pub(super) fn share(body: Body) -> (Body, Rest) {
+pub(crate) fn share(body: Body) -> (Body, Rest) {
     let shared = Arc::new(Mutex::new(body.into_data_stream()));
     let read = Arc::clone(&shared);
     let body = Body::from_stream(stream::poll_fn(move |context| lock(&read).poll_next_unpin(context)));
@@ -29,7 +29,7 @@ pub(super) fn share(body: Body) -> (Body, Rest) {
 
 impl Rest {
     /// Reads it to its end, within reason.
-    pub(super) async fn read(self) {
+    pub(crate) async fn read(self) {
         let mut chunks = stream::poll_fn(|context| lock(&self.0).poll_next_unpin(context));
         let mut left = MOST;
         let reading = async {
