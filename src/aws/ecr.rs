@@ -16,6 +16,7 @@ use super::{fault::AwsFault, session::Session};
 use crate::domain::{
     account::AccountId,
     digest::Digest,
+    image::EcrHost,
     mutability::TagMutability,
     pull_through::{CacheRule, ROOT},
     repository::{Encryption, ExistingRepository, RepositorySettings},
@@ -29,7 +30,7 @@ const REPOSITORIES_IN_A_QUESTION: usize = 100;
 /// authentication").
 #[derive(Clone, Debug)]
 pub struct RegistryLogin {
-    /// The address to dial: `proxyEndpoint` as ECR gives it, with its scheme.
+    /// The address to connect to, with its scheme: `proxyEndpoint` as ECR gives it, or what [`RegistryLogin::at`] made of it.
     pub address: String,
     /// `USER:PASSWORD` in base64, as it goes after `Basic`.
     pub basic: Secret,
@@ -42,6 +43,15 @@ impl RegistryLogin {
         let decoded = base64::engine::general_purpose::STANDARD.decode(self.basic.reveal()).ok()?;
         let text = String::from_utf8(decoded).ok()?;
         text.split_once(':').map(|(_, password)| Secret::new(password))
+    }
+
+    /// The login for the registry under this name. ECR gives the standard form of its address, whichever form was written, and
+    /// who wrote a FIPS or dual-stack host means to connect to that. An address that is none of ECR's, such as a sandbox's,
+    /// counts whatever the name is.
+    #[must_use]
+    pub fn at(self, host: &str) -> Self {
+        let is_of_ecr = EcrHost::parse(self.host()).is_some() && EcrHost::parse(host).is_some();
+        if is_of_ecr { Self { address: format!("https://{host}"), ..self } } else { self }
     }
 
     /// The address without its scheme: the host a Docker engine is to dial.
@@ -248,5 +258,37 @@ fn mutability(repository: &Repository) -> TagMutability {
             Some(ImageTagMutability::Immutable | ImageTagMutability::ImmutableWithExclusion)
         ),
         exclusions: filters.iter().map(|filter| filter.filter().to_owned()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RegistryLogin;
+    use crate::domain::secret::Secret;
+
+    #[test]
+    fn ecr_is_connected_to_under_the_name_that_was_written() {
+        let standard = "https://111111111111.dkr.ecr.us-east-1.amazonaws.com";
+        let table = [
+            (standard, "111111111111.dkr.ecr.us-east-1.amazonaws.com", standard),
+            (
+                standard,
+                "111111111111.dkr.ecr-fips.us-east-1.amazonaws.com",
+                "https://111111111111.dkr.ecr-fips.us-east-1.amazonaws.com",
+            ),
+            (standard, "111111111111.dkr-ecr.us-east-1.on.aws", "https://111111111111.dkr-ecr.us-east-1.on.aws"),
+            (
+                standard,
+                "111111111111.dkr-ecr-fips.us-east-1.on.aws",
+                "https://111111111111.dkr-ecr-fips.us-east-1.on.aws",
+            ),
+            ("http://127.0.0.1:5000", "111111111111.dkr.ecr-fips.us-east-1.amazonaws.com", "http://127.0.0.1:5000"),
+            ("https://ecr.proxy.internal", "111111111111.dkr-ecr.us-east-1.on.aws", "https://ecr.proxy.internal"),
+            (standard, "111111111111", standard),
+        ];
+        for (endpoint, host, address) in table {
+            let login = RegistryLogin { address: endpoint.to_owned(), basic: Secret::new("dTpw") };
+            assert_eq!(login.at(host).address, address, "{host}");
+        }
     }
 }

@@ -1,17 +1,10 @@
 //! Exchanges credentials, or nothing, for the short-lived tokens that registries other than ECR want (Docker Hub, GitHub,
 //! GitLab …). Tokens are kept per repository and kind of access, and renewed before they expire.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-
 use reqwest::{
-    Client, Method, RequestBuilder, Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE},
+    Method, Response, StatusCode, Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION},
 };
-use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::{
@@ -19,121 +12,141 @@ use super::{
     challenge::Challenge,
     client::Registry,
     error::{Action, RegistryError},
-    location,
-    request::{self, Reply, bad_answer, connection},
+    location, refusal,
+    request::{Reply, bad_answer, connection},
     retry,
+    token::{Access, Token},
 };
 use crate::domain::{image::EcrHost, secret::Secret};
-
-/// How long a token is good when nobody says (distribution's token specification, `expires_in`).
-const DEFAULT_LIFETIME: Duration = Duration::from_mins(1);
 
 /// A token answer is a few kilobytes.
 const MAX_TOKEN_BYTES: usize = 64 * 1024;
 
+/// As many redirects of a token service as are followed.
+const MAX_REDIRECTS: usize = 3;
+
 /// What token services know this program as.
 const CLIENT_ID: &str = "shipgate";
 
-/// What a token is for.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Access {
-    pub(super) repository: String,
-    pub(super) writes: bool,
-}
-
-impl Access {
-    /// In the words of the token specification; what to ask for when the challenge does not say.
-    fn scope(&self) -> String {
-        let actions = if self.writes { "pull,push" } else { "pull" };
-        format!("repository:{}:{actions}", self.repository)
-    }
-}
-
-/// The tokens of one registry.
-#[derive(Default)]
-pub(super) struct Tokens {
-    held: Mutex<HashMap<Access, (HeaderValue, Instant)>>,
-    /// Held while a token is fetched, so that sixteen uploads that begin together fetch one.
-    fetching: tokio::sync::Mutex<()>,
-}
-
-impl Tokens {
-    fn held(&self) -> MutexGuard<'_, HashMap<Access, (HeaderValue, Instant)>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The header with a token that is good for this access and not about to expire.
-    pub(super) fn header(&self, access: &Access) -> Option<HeaderValue> {
-        let held = self.held();
-        held.get(access).filter(|(_, renew_at)| Instant::now() < *renew_at).map(|(header, _)| header.clone())
-    }
-
-    pub(super) fn forget(&self) {
-        self.held().clear();
-    }
-}
-
-#[derive(Deserialize)]
-struct TokenAnswer {
-    token: Option<String>,
-    access_token: Option<String>,
-    expires_in: Option<u64>,
-}
-
-/// The challenge in the headers of a 401.
-pub(super) fn challenge_in(headers: &reqwest::header::HeaderMap) -> Option<Challenge> {
-    headers.get_all(WWW_AUTHENTICATE).iter().find_map(|value| Challenge::parse(value.to_str().ok()?))
-}
-
 impl Registry {
-    /// Gets a token as the challenge says, unless somebody else just has: `refused` is what was sent in vain.
-    pub(super) async fn answer_challenge(
+    /// The header with a token that is good for this access: the one that is held if it is, and is not the one that was
+    /// `refused`; else one that is fetched now as the challenge says.
+    ///
+    /// # Errors
+    /// Whatever keeps the token service from giving one.
+    pub(super) async fn get_token(
         &self,
         challenge: &Challenge,
         access: &Access,
+        scopes: Vec<String>,
         refused: Option<&HeaderValue>,
-    ) -> Result<(), RegistryError> {
+        before_body: bool,
+    ) -> Result<HeaderValue, RegistryError> {
         let tokens = self.tokens();
         let _fetching = tokens.fetching.lock().await;
-        if tokens.header(access).is_some_and(|header| Some(&header) != refused) {
-            return Ok(());
+        // Another request may have fetched one meanwhile.
+        let held = tokens.good(access, before_body).filter(|token| token.scopes == scopes);
+        if let Some(token) = held.filter(|token| Some(&token.header) != refused) {
+            return Ok(token.header);
         }
-        let scope = challenge.scope.clone().unwrap_or_else(|| access.scope());
-        let action = self.action("get token", &scope, &access.repository);
+        let action = self.action("get token", &scopes.join(" "), &access.repository);
         // ECR's own token is all it ever takes. A challenge in its name is somebody else's, and is shown nothing.
         if EcrHost::parse(self.host()).is_some() {
             return Err(bad_answer(action, "it asks for a token, which ECR never does".to_owned()));
         }
         let realm = self.realm(challenge).map_err(|reason| bad_answer(action.clone(), reason))?;
-        let question = Question { realm, service: challenge.service.as_deref(), scope: &scope };
-        let fetched = retry::persist(self, &action, || self.fetch_token(&question, &action)).await;
-        let (header, lifetime) = fetched?;
-        tokens.held().insert(access.clone(), (header, Instant::now() + lifetime.mul_f64(0.8)));
-        Ok(())
+        let question = Question { realm, service: challenge.service.clone(), scopes };
+        let token = retry::persist(self, &action, || self.fetch_token(&question, &action)).await?;
+        let header = token.header.clone();
+        tokens.keep(access, token);
+        Ok(header)
     }
 
-    async fn fetch_token(
-        &self,
-        question: &Question<'_>,
-        action: &Action,
-    ) -> Result<(HeaderValue, Duration), RegistryError> {
-        let request = match self.credential_store().presented() {
-            Presented::Nothing => question.get(self.http()),
-            Presented::Header(header) => question.get(self.http()).header(AUTHORIZATION, header),
-            Presented::RefreshToken(token) => question.post(self.http(), &token),
+    async fn fetch_token(&self, question: &Question, action: &Action) -> Result<Token, RegistryError> {
+        let presented = self.credential_store().presented();
+        let issued = Instant::now();
+        let mut response = match &presented {
+            Presented::Nothing => self.get_answer(question, None, action).await?,
+            Presented::Header(header) => self.get_answer(question, Some(header), action).await?,
+            Presented::RefreshToken(token) => {
+                let grant = [("grant_type", "refresh_token"), ("refresh_token", token.reveal())];
+                self.post_answer(question, &grant, action).await?
+            }
         };
-        self.count_request();
-        let response = tokio::time::timeout(self.patience().stall, request.send())
-            .await
-            .map_err(|_| RegistryError::Stalled { action: Box::new(action.clone()), after: self.patience().stall })?
-            .map_err(|source| connection(action.clone(), source))?;
+        // A service that speaks OAuth2 alone takes passwords in forms.
+        let login = self.credential_store().login().filter(|_| response.status() == StatusCode::METHOD_NOT_ALLOWED);
+        if let Some((username, password)) = login {
+            let grant = [("grant_type", "password"), ("username", &username), ("password", password.reveal())];
+            response = self.post_answer(question, &grant, action).await?;
+        }
         if !response.status().is_success() {
-            let answer = request::read_answer(response, None, self.patience().stall).await;
-            return Err(request::judge(action.clone(), answer, true));
+            let answer = refusal::read_answer(response, None, self.patience().stall).await;
+            return Err(refusal::judge(action.clone(), answer, true));
         }
         let mut reply = Reply { url: response.url().clone(), response };
         let body = self.read_whole(&mut reply, action, MAX_TOKEN_BYTES).await?;
-        read_token(&body).map_err(|reason| bad_answer(action.clone(), reason.to_owned()))
+        let scopes = question.scopes.clone();
+        Token::read(&body, scopes, issued).map_err(|reason| bad_answer(action.clone(), reason.to_owned()))
+    }
+
+    /// The answer to the question as those ask it who have a password, or nothing (distribution's token specification,
+    /// "Requesting a Token"). The password goes no further than to the realm's own host.
+    async fn get_answer(
+        &self,
+        question: &Question,
+        authorization: Option<&HeaderValue>,
+        action: &Action,
+    ) -> Result<Response, RegistryError> {
+        let first = question.address();
+        let mut url = first.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let mut request = self.http_for(&url).request(Method::GET, url.clone());
+            if let Some(header) = authorization.filter(|_| location::is_same_party(&first, &url)) {
+                request = request.header(AUTHORIZATION, header);
+            }
+            let response = self.answer_of(request, action).await?;
+            match leads_to(&url, &response).map_err(|reason| bad_answer(action.clone(), reason))? {
+                Some(to) => url = to,
+                None => return Ok(response),
+            }
+        }
+        Err(bad_answer(action.clone(), format!("its token service redirects more than {MAX_REDIRECTS} times")))
+    }
+
+    /// The answer to the question with this grant (distribution's OAuth2 token specification). Secrets are in no address,
+    /// which proxies log, and go to the realm's own host alone.
+    async fn post_answer(
+        &self,
+        question: &Question,
+        grant: &[(&str, &str)],
+        action: &Action,
+    ) -> Result<Response, RegistryError> {
+        let form = question.form(grant);
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let mut url = question.realm.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let request = self.http_for(&url).request(Method::POST, url.clone()).header(CONTENT_TYPE, &kind);
+            let response = self.answer_of(request.body(form.reveal().to_owned()), action).await?;
+            match leads_to(&url, &response).map_err(|reason| bad_answer(action.clone(), reason))? {
+                Some(to) if location::is_same_party(&question.realm, &to) => url = to,
+                Some(to) => {
+                    let host = to.host_str().unwrap_or_default();
+                    let reason = format!("its token service redirects to {host}, which may not see the credentials");
+                    return Err(bad_answer(action.clone(), reason));
+                }
+                None => return Ok(response),
+            }
+        }
+        Err(bad_answer(action.clone(), format!("its token service redirects more than {MAX_REDIRECTS} times")))
+    }
+
+    async fn answer_of(&self, request: reqwest::RequestBuilder, action: &Action) -> Result<Response, RegistryError> {
+        self.count_request();
+        let after = self.patience().stall;
+        match tokio::time::timeout(after, request.send()).await {
+            Ok(answer) => answer.map_err(|source| connection(action.clone(), source)),
+            Err(_) => Err(RegistryError::Stalled { action: Box::new(action.clone()), after }),
+        }
     }
 
     /// The realm. It is another host by design, and is shown the credentials: so it must not be reached without TLS when
@@ -143,50 +156,46 @@ impl Registry {
     }
 }
 
-/// What a token service is asked.
-struct Question<'a> {
-    realm: Url,
-    service: Option<&'a str>,
-    scope: &'a str,
+/// Where an answer redirects to, if it does.
+fn leads_to(from: &Url, response: &Response) -> Result<Option<Url>, String> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    match response.headers().get(LOCATION) {
+        Some(to) => location::follow(from, &String::from_utf8_lossy(to.as_bytes())).map(Some),
+        None => Err("its token service redirects without a Location".to_owned()),
+    }
 }
 
-impl Question<'_> {
-    /// For whoever has a password, or nothing (distribution's token specification, "Requesting a Token").
-    fn get(&self, http: &Client) -> RequestBuilder {
+/// What a token service is asked.
+struct Question {
+    realm: Url,
+    service: Option<String>,
+    scopes: Vec<String>,
+}
+
+impl Question {
+    fn address(&self) -> Url {
         let mut url = self.realm.clone();
         let mut query = url.query_pairs_mut();
-        query.extend_pairs(self.service.map(|service| ("service", service)));
-        query.append_pair("scope", self.scope);
+        query.extend_pairs(self.service.iter().map(|service| ("service", service)));
+        query.extend_pairs(self.scopes.iter().map(|scope| ("scope", scope)));
         drop(query);
-        http.request(Method::GET, url)
+        url
     }
 
-    /// For whoever has a refresh token (distribution's OAuth2 token specification). It is in no address, which proxies log.
-    fn post(&self, http: &Client, refresh_token: &Secret) -> RequestBuilder {
+    fn form(&self, grant: &[(&str, &str)]) -> Secret {
         // A form is written as a query is.
         let mut form = self.realm.clone();
         form.query_pairs_mut()
             .clear()
-            .append_pair("grant_type", "refresh_token")
-            .extend_pairs(self.service.map(|service| ("service", service)))
-            .append_pair("scope", self.scope)
+            .extend_pairs(grant.iter().take(1))
+            .extend_pairs(self.service.iter().map(|service| ("service", service)))
+            .append_pair("scope", &self.scopes.join(" "))
             .append_pair("client_id", CLIENT_ID)
-            .append_pair("refresh_token", refresh_token.reveal());
-        let form = form.query().unwrap_or_default().to_owned();
-        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        http.request(Method::POST, self.realm.clone()).header(CONTENT_TYPE, kind).body(form)
+            .extend_pairs(grant.iter().skip(1));
+        Secret::new(form.query().unwrap_or_default())
     }
-}
-
-/// The header with the token, and how long it is good.
-fn read_token(body: &[u8]) -> Result<(HeaderValue, Duration), &'static str> {
-    let answer: TokenAnswer = serde_json::from_slice(body).map_err(|_| "its token service answers no JSON")?;
-    let token = answer.token.or(answer.access_token).filter(|token| !token.is_empty());
-    let token = token.ok_or("its token service gave no token")?;
-    let header = HeaderValue::try_from(format!("Bearer {token}"));
-    let mut header = header.map_err(|_| "its token holds characters that no header may")?;
-    header.set_sensitive(true);
-    Ok((header, answer.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A blob read as a verified stream: over as many connections as it takes, hashed once, and never given away whole
 //! unless it is what it should be.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use sha2::{Digest as _, Sha256};
@@ -11,7 +11,8 @@ use super::{
     checkpoints::Checkpoints,
     client::Registry,
     error::{Action, RegistryError},
-    request::connection,
+    rate::RateWatch,
+    receiving::next_chunk,
     retry,
 };
 use crate::domain::{digest::Digest, manifest::Descriptor};
@@ -28,8 +29,11 @@ pub struct BlobReader {
     hash: Sha256,
     offset: u64,
     withheld: Option<Bytes>,
-    /// Failures since the last byte came.
+    /// Watches the connection.
+    watch: RateWatch,
+    /// Failures since as much came as a connection has to move.
     failed: u32,
+    since_failure_bytes: u64,
     finished: bool,
 }
 
@@ -38,6 +42,7 @@ impl BlobReader {
         Self {
             checkpoints: None,
             action: registry.blob_action(repository, &descriptor.digest),
+            watch: RateWatch::new(registry.patience().stall),
             registry,
             descriptor: descriptor.clone(),
             open: None,
@@ -45,6 +50,7 @@ impl BlobReader {
             offset: 0,
             withheld: None,
             failed: 0,
+            since_failure_bytes: 0,
             finished: false,
         }
     }
@@ -93,8 +99,12 @@ impl BlobReader {
     }
 
     fn take_in(&mut self, chunk: &Bytes) -> Result<(), RegistryError> {
-        self.failed = 0;
-        let end = self.offset + chunk.len() as u64;
+        // Bytes that come by drops do not make a connection that breaks again and again a good one.
+        self.since_failure_bytes = self.since_failure_bytes.saturating_add(chunk.len() as u64);
+        if self.since_failure_bytes >= self.watch.least_bytes() {
+            self.failed = 0;
+        }
+        let end = self.offset.saturating_add(chunk.len() as u64);
         if end > self.descriptor.size_bytes {
             return Err(RegistryError::SizeMismatch {
                 action: Box::new(self.action.clone()),
@@ -143,9 +153,8 @@ impl BlobReader {
         loop {
             self.open().await?;
             let complete = self.offset >= self.descriptor.size_bytes;
-            let stall = self.registry.patience().stall;
             let Some(open) = &mut self.open else { return Ok(None) };
-            match receive_from(open, stall, &self.action).await {
+            match receive_from(open, &mut self.watch, &self.action).await {
                 Ok(Some(chunk)) => return Ok(Some(chunk)),
                 // Whatever happens to the connection after the last byte does not matter any more.
                 Ok(None) | Err(_) if complete => return Ok(None),
@@ -169,18 +178,21 @@ impl BlobReader {
             return Err(failure);
         }
         self.open = None;
+        self.watch = RateWatch::new(self.registry.patience().stall);
+        self.since_failure_bytes = 0;
         self.failed += 1;
         retry::pause(&self.registry, &self.action, self.failed, failure).await
     }
 }
 
 /// The next bytes of one connection that have not been seen before.
-async fn receive_from(open: &mut OpenBlob, stall: Duration, action: &Action) -> Result<Option<Bytes>, RegistryError> {
+async fn receive_from(
+    open: &mut OpenBlob,
+    watch: &mut RateWatch,
+    action: &Action,
+) -> Result<Option<Bytes>, RegistryError> {
     loop {
-        let received = tokio::time::timeout(stall, open.response.chunk()).await;
-        let received =
-            received.map_err(|_| RegistryError::Stalled { action: Box::new(action.clone()), after: stall })?;
-        let Some(mut chunk) = received.map_err(|source| connection(action.clone(), source))? else { return Ok(None) };
+        let Some(mut chunk) = next_chunk(&mut open.response, watch, action).await? else { return Ok(None) };
         let seen = open.to_skip.min(chunk.len() as u64);
         open.to_skip -= seen;
         chunk.advance(usize::try_from(seen).unwrap_or(chunk.len()));

@@ -26,7 +26,7 @@ pub(super) struct OpenBlob {
 }
 
 impl Registry {
-    /// Whether a blob is in the repository, by one HEAD.
+    /// Whether a blob is in the repository, by one HEAD, or by opening it where HEAD is refused.
     ///
     /// # Errors
     /// Whatever keeps the registry from answering. A repository that does not exist has no blobs.
@@ -34,11 +34,20 @@ impl Registry {
         let action = self.action("look for blob", digest.as_str(), repository);
         let head = retry::persist(self, &action, || async {
             let url = self.resource(repository, &format!("blobs/{digest}"));
-            self.send(self.request(Method::HEAD, url, action.clone())).await
+            if self.send_head(self.request(Method::HEAD, url.clone(), action.clone())).await?.is_some() {
+                return Ok(());
+            }
+            // One byte is asked for, and none is read.
+            let first = HeaderValue::from_static("bytes=0-0");
+            match self.send(self.request(Method::GET, url, action.clone()).header(RANGE, first)).await {
+                // A blob without bytes has no first one.
+                Err(error) if error.answer().is_some_and(|answer| answer.status == 416) => Ok(()),
+                answer => answer.map(drop),
+            }
         });
         match head.await {
-            Ok(_) => Ok(true),
-            Err(RegistryError::ContentNotFound { .. }) => Ok(false),
+            Ok(()) => Ok(true),
+            Err(RegistryError::ContentNotFound { .. } | RegistryError::RepositoryNotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }

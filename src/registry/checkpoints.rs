@@ -35,7 +35,7 @@ impl Checkpoints {
 
     /// The next offset after `from`, and not after `to`, at which a reading has to show its hash.
     pub(super) fn next_stop(&self, from: u64, to: u64) -> Option<u64> {
-        let regular = (from / self.distance + 1) * self.distance;
+        let regular = (from / self.distance).saturating_add(1).saturating_mul(self.distance);
         let furthest = self.locked().furthest.as_ref().map(|(offset, _)| *offset).filter(|offset| *offset > from);
         let next = furthest.map_or(regular, |furthest| furthest.min(regular));
         (next <= to).then_some(next)

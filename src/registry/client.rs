@@ -6,28 +6,26 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
-use reqwest::{Client, Url, header::HeaderValue, redirect};
+use reqwest::{Client, Url};
 
 use super::{
-    authorization::{Authorization, Presented},
-    bearer::{Access, Tokens},
+    address::Address,
+    authentication::Authentication,
+    authorization::Authorization,
     error::RegistryError,
     location,
     pacing::Pacer,
     renewal::{CredentialStore, Renewal},
     retry::Patience,
+    token::Tokens,
 };
 use crate::domain::{digest::Digest, event::Emitter, image::EcrHost};
 
 /// Manifests that ECR takes in a second (Amazon ECR service quotas, PutImage).
 const MANIFESTS_A_SECOND: usize = 10;
-
-/// How long the making of a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A registry: cheap to clone, clones share connections and the count of requests.
 #[derive(Clone)]
@@ -59,15 +57,17 @@ const LAYERS_IN_A_BATCH: usize = 100;
 
 struct Shared {
     host: String,
-    address: Url,
+    address: Address,
     credentials: CredentialStore,
+    authentication: Authentication,
     tokens: Tokens,
-    http: Client,
     requests: AtomicU64,
     /// For ECR, which counts.
     pacer: Option<Pacer>,
     /// The batch check was refused once: it is not tried again.
     asks_one_by_one: AtomicBool,
+    /// HEAD was refused where GET was not: it is not tried again.
+    refuses_head: AtomicBool,
 }
 
 impl Registry {
@@ -83,22 +83,23 @@ impl Registry {
             address: super::redact::fit_to_show(address),
             reason,
         };
-        let url = parse_address(address).map_err(&invalid)?;
+        let url = Address::parse(address).map_err(&invalid)?;
         let presented = authorization
             .present()
             .map_err(|_| invalid("the credentials for it hold characters that no header may".to_owned()))?;
-        let http = connections(&url).map_err(|source| RegistryError::Setup { host: host.clone(), source })?;
+        let address = Address::new(url).map_err(|source| RegistryError::Setup { host: host.clone(), source })?;
         let pacer = EcrHost::parse(&host).map(|_| Pacer::new(MANIFESTS_A_SECOND));
         Ok(Self {
             shared: Arc::new(Shared {
                 host,
-                address: url,
+                address,
                 credentials: CredentialStore::new(presented),
+                authentication: Authentication::default(),
                 tokens: Tokens::default(),
-                http,
                 requests: AtomicU64::new(0),
                 pacer,
                 asks_one_by_one: AtomicBool::new(false),
+                refuses_head: AtomicBool::new(false),
             }),
             patience: Patience::default(),
             events: Emitter::silent(),
@@ -136,6 +137,22 @@ impl Registry {
     #[must_use]
     pub fn with_batch_check(self, check: BatchCheck) -> Self {
         Self { batch_check: Some(check), ..self }
+    }
+
+    /// A registry that is known to take Basic is shown the credentials with the first request; others only when they ask.
+    /// ECR is such a registry, and a request that is refused first would be one too many.
+    #[must_use]
+    pub fn with_preemptive_basic(self) -> Self {
+        self.shared.authentication.expect_basic();
+        self
+    }
+
+    /// A registry at a loopback address that may speak TLS as well: it is asked in plain HTTP first, and with TLS when its
+    /// answer shows that it speaks nothing else.
+    #[must_use]
+    pub fn or_with_tls(self) -> Self {
+        self.shared.address.may_be_tls();
+        self
     }
 
     /// With a way to get the credentials anew when they expire in mid-copy.
@@ -181,16 +198,21 @@ impl Registry {
     /// The same client for a registry elsewhere: making one is slow, because of the certificates it reads.
     #[cfg(test)]
     pub(super) fn moved_to(&self, address: &str) -> Self {
-        let Shared { host, credentials, http, .. } = &*self.shared;
+        let Shared { host, credentials, .. } = &*self.shared;
+        let authentication = Authentication::default();
+        if self.shared.authentication.is_preemptive() {
+            authentication.expect_basic();
+        }
         let shared = Shared {
             host: host.clone(),
-            address: address.parse().unwrap(),
+            address: self.shared.address.moved_to(address.parse().unwrap()),
             credentials: CredentialStore::new(credentials.presented()),
+            authentication,
             tokens: Tokens::default(),
-            http: http.clone(),
             requests: AtomicU64::new(0),
             pacer: None,
             asks_one_by_one: AtomicBool::new(false),
+            refuses_head: AtomicBool::new(false),
         };
         Self { shared: Arc::new(shared), ..self.clone() }
     }
@@ -203,8 +225,21 @@ impl Registry {
         &self.events
     }
 
-    pub(super) fn http(&self) -> &Client {
-        &self.shared.http
+    pub(super) fn http_for(&self, url: &Url) -> &Client {
+        self.shared.address.http_for(url)
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.shared.address
+    }
+
+    pub(super) fn authentication(&self) -> &Authentication {
+        &self.shared.authentication
+    }
+
+    /// Whether HEAD was refused before where GET was not.
+    pub(super) fn refuses_head(&self) -> &AtomicBool {
+        &self.shared.refuses_head
     }
 
     pub(super) fn count_request(&self) {
@@ -212,26 +247,14 @@ impl Registry {
         self.own_requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What to show whoever is at `url`: a token where there is one, else the credentials; nothing to anybody else than
-    /// the registry itself.
-    pub(super) fn authorization_for(&self, url: &Url, access: &Access) -> Option<HeaderValue> {
-        if !self.is_at(url) {
-            return None;
-        }
-        self.shared.tokens.header(access).or_else(|| match self.shared.credentials.presented() {
-            Presented::Header(header) => Some(header),
-            Presented::Nothing | Presented::RefreshToken(_) => None,
-        })
-    }
-
     /// Whether both are the same registry, whoever asks it.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
-        self.shared.host == other.shared.host && self.is_at(&other.shared.address)
+        self.shared.host == other.shared.host && self.is_at(&other.shared.address.url())
     }
 
     /// Whether an address is one of the registry's own.
     pub(super) fn is_at(&self, url: &Url) -> bool {
-        location::same_origin(&self.shared.address, url)
+        location::same_origin(&self.shared.address.url(), url)
     }
 
     pub(super) fn credential_store(&self) -> &CredentialStore {
@@ -248,8 +271,15 @@ impl Registry {
 
     /// The address of a repository's resource: `/v2/REPOSITORY/REST`.
     pub(super) fn resource(&self, repository: &str, rest: &str) -> Url {
-        let mut url = self.shared.address.clone();
+        let mut url = self.shared.address.url();
         url.set_path(&format!("/v2/{repository}/{rest}"));
+        url
+    }
+
+    /// The address that registries give their challenge at: `/v2/`.
+    pub(super) fn base(&self) -> Url {
+        let mut url = self.shared.address.url();
+        url.set_path("/v2/");
         url
     }
 }
@@ -258,26 +288,4 @@ impl fmt::Debug for Registry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Registry").field("host", &self.shared.host).finish_non_exhaustive()
     }
-}
-
-fn parse_address(address: &str) -> Result<Url, String> {
-    let url: Url = address.parse().map_err(|error| format!("{error}"))?;
-    match url.scheme() {
-        "http" | "https" if url.has_host() => Ok(url),
-        "http" | "https" => Err("it names no host".to_owned()),
-        other => Err(format!("{other} is neither http nor https")),
-    }
-}
-
-/// HTTP/1.1 on purpose: every transfer then has a connection, and so a congestion window, of its own. Blobs that shared
-/// one HTTP/2 connection would share its rate, and rate per stream is what bounds a copy to ECR.
-fn connections(url: &Url) -> Result<Client, reqwest::Error> {
-    let builder = Client::builder()
-        // Redirects are followed in `request`, which decides who is shown the credentials.
-        .redirect(redirect::Policy::none())
-        .http1_only()
-        .tcp_nodelay(true)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .user_agent(concat!("shipgate/", env!("CARGO_PKG_VERSION")));
-    if location::is_loopback(url) { builder.no_proxy() } else { builder }.build()
 }

@@ -1,41 +1,13 @@
 //! What can go wrong between this program and a registry, told so that somebody can act on it.
 
 mod action;
+mod answer;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-pub use self::action::Action;
+pub use self::{action::Action, answer::Answer};
+use super::location::NewAddress;
 use crate::domain::{digest::Digest, image::EcrHost};
-
-/// The registry's own words when it refused: status and, where the body followed the specification, code and message.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The code of the first error in the body: `MANIFEST_UNKNOWN`.
-    pub code: Option<String>,
-    /// The message of that error, or what the body said instead; capped, and without query strings.
-    pub message: String,
-    /// The host that answered, when a redirect led to another than the registry's.
-    pub redirected_to: Option<String>,
-    /// How long the registry asks to be left alone.
-    pub retry_after: Option<Duration>,
-    /// With 416 to a part of an upload: how many bytes the registry says it has.
-    pub received_bytes: Option<u64>,
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.redirected_to {
-            Some(host) => write!(formatter, "{host}, where the registry redirects to, answered {}", self.status)?,
-            None => write!(formatter, "the registry answered {}", self.status)?,
-        }
-        if let Some(code) = &self.code {
-            write!(formatter, " {code}")?;
-        }
-        if self.message.is_empty() { Ok(()) } else { write!(formatter, ": {}", self.message) }
-    }
-}
 
 /// Why a registry could not be asked, or what it answered. Variants with an [`Action`] name host and repository in it.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +104,24 @@ pub enum RegistryError {
         /// What the registry said.
         answer: Box<Answer>,
     },
+    /// Less moved than a connection has to move.
+    #[error("could not {action}: only {moved_bytes} bytes moved within {} s", within.as_secs_f32())]
+    TooSlow {
+        /// What was attempted.
+        action: Box<Action>,
+        /// How many bytes.
+        moved_bytes: u64,
+        /// How long.
+        within: Duration,
+    },
+    /// The registry redirects a request whose body is gone. Another attempt sends it to the new address.
+    #[error("could not {action}: the registry redirects it to {to}")]
+    Moved {
+        /// What was attempted.
+        action: Box<Action>,
+        /// Where to.
+        to: NewAddress,
+    },
     /// The content does not have the digest it should have.
     #[error("could not {action}: the content is corrupt: its digest is {actual}, not {expected}")]
     DigestMismatch {
@@ -204,7 +194,11 @@ impl RegistryError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connection { source, .. } => !source.is_builder(),
-            Self::Stalled { .. } | Self::Truncated { .. } | Self::CredentialsExpired { .. } => true,
+            Self::Stalled { .. }
+            | Self::TooSlow { .. }
+            | Self::Moved { .. }
+            | Self::Truncated { .. }
+            | Self::CredentialsExpired { .. } => true,
             // S3 answers 403 to a presigned address that has expired: asking for a new one mends it.
             Self::Denied { answer, .. } => answer.redirected_to.is_some() && answer.status == 403,
             Self::Refused { answer, .. } => matches!(answer.status, 408 | 425 | 429 | 500..=599),
@@ -251,6 +245,8 @@ impl RegistryError {
             | Self::Setup { .. }
             | Self::Connection { .. }
             | Self::Stalled { .. }
+            | Self::TooSlow { .. }
+            | Self::Moved { .. }
             | Self::ContentNotFound { .. }
             | Self::DigestMismatch { .. }
             | Self::Unsteady { .. }
@@ -287,6 +283,8 @@ impl RegistryError {
             | Self::CredentialsExpired { .. }
             | Self::Unsteady { .. }
             | Self::Stalled { .. }
+            | Self::TooSlow { .. }
+            | Self::Moved { .. }
             | Self::ContentNotFound { .. }
             | Self::Refused { .. }
             | Self::Truncated { .. }

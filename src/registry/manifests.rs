@@ -10,7 +10,9 @@ use serde::Deserialize;
 use super::{
     client::Registry,
     error::{Action, RegistryError},
-    request::{Reply, Request, bad_answer, connection},
+    rate::{Lag, RateWatch},
+    receiving::{next_chunk, too_slow},
+    request::{Reply, Request, bad_answer},
     retry,
 };
 use crate::domain::{
@@ -29,8 +31,8 @@ impl Registry {
     pub async fn head_manifest(&self, repository: &str, reference: &str) -> Result<Option<Descriptor>, RegistryError> {
         let action = self.action("look for manifest", reference, repository);
         let head = retry::persist(self, &action, || async {
-            let reply = self.send(self.manifest_request(Method::HEAD, &action)).await?;
-            described(&reply, &action)
+            let reply = self.send_head(self.manifest_request(Method::HEAD, &action)).await?;
+            reply.map_or(Ok(None), |reply| described(&reply, &action))
         });
         match head.await {
             Ok(Some(descriptor)) => Ok(Some(descriptor)),
@@ -50,11 +52,14 @@ impl Registry {
     pub(super) async fn has_manifest(&self, repository: &str, digest: &Digest) -> Result<bool, RegistryError> {
         let action = self.action("look for manifest", digest.as_str(), repository);
         let head = retry::persist(self, &action, || async {
-            let reply = self.send(self.manifest_request(Method::HEAD, &action)).await?;
-            agrees_with_header(&reply, digest, &action)
+            let Some(reply) = self.send_head(self.manifest_request(Method::HEAD, &action)).await? else {
+                return Ok(false);
+            };
+            agrees_with_header(&reply, digest, &action).map(|()| true)
         });
         match head.await {
-            Ok(()) => Ok(true),
+            Ok(true) => Ok(true),
+            Ok(false) => self.reads_manifest(repository, digest).await,
             Err(RegistryError::ContentNotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         }
@@ -69,13 +74,28 @@ impl Registry {
     ) -> Result<Option<Digest>, RegistryError> {
         let action = self.action("look for manifest", reference, repository);
         let head = retry::persist(self, &action, || async {
-            let reply = self.send(self.manifest_request(Method::HEAD, &action)).await?;
+            let Some(reply) = self.send_head(self.manifest_request(Method::HEAD, &action)).await? else {
+                return Ok(None);
+            };
             Ok(described(&reply, &action)?.map(|descriptor| descriptor.digest).or(named_digest(&reply, &action)?))
         });
         match head.await {
             Ok(Some(digest)) => Ok(Some(digest)),
-            Ok(None) => Ok(self.manifest(repository, reference).await?.map(|manifest| manifest.digest)),
+            Ok(None) => match self.manifest(repository, reference).await {
+                Ok(manifest) => Ok(manifest.map(|manifest| manifest.digest)),
+                Err(RegistryError::RepositoryNotFound { .. }) => Ok(None),
+                Err(error) => Err(error),
+            },
             Err(RegistryError::ContentNotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a manifest is there, by reading it. A repository that does not exist has none.
+    async fn reads_manifest(&self, repository: &str, digest: &Digest) -> Result<bool, RegistryError> {
+        match self.manifest(repository, digest.as_str()).await {
+            Ok(manifest) => Ok(manifest.is_some()),
+            Err(RegistryError::RepositoryNotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -163,19 +183,21 @@ impl Registry {
         if reply.announced_bytes().is_some_and(|size| size > limit as u64) {
             return Err(too_large());
         }
-        let stall = self.patience().stall;
+        let (deadline, mut watch) = (self.patience().document, RateWatch::new(self.patience().stall));
         let mut bytes = BytesMut::new();
-        loop {
-            let chunk = tokio::time::timeout(stall, reply.response.chunk())
-                .await
-                .map_err(|_| RegistryError::Stalled { action: Box::new(action.clone()), after: stall })?
-                .map_err(|source| connection(action.clone(), source))?;
-            let Some(chunk) = chunk else { return Ok(bytes.freeze()) };
-            if bytes.len() + chunk.len() > limit {
-                return Err(too_large());
+        let read = async {
+            while let Some(chunk) = next_chunk(&mut reply.response, &mut watch, action).await? {
+                if bytes.len().saturating_add(chunk.len()) > limit {
+                    return Err(too_large());
+                }
+                bytes.extend_from_slice(&chunk);
             }
-            bytes.extend_from_slice(&chunk);
-        }
+            Ok(())
+        };
+        let read = tokio::time::timeout(deadline, read).await;
+        let late = |_| too_slow(action.clone(), Lag { moved_bytes: bytes.len() as u64, within: deadline });
+        read.map_err(late)??;
+        Ok(bytes.freeze())
     }
 }
 

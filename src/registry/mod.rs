@@ -3,6 +3,8 @@
 //! Speaks to any registry that follows the OCI distribution specification, and knows ECR's manners where they differ.
 //! Knows nothing of AWS: whoever builds a [`Registry`] brings the address and the credentials.
 
+mod address;
+mod authentication;
 mod authorization;
 mod bearer;
 mod blob_reader;
@@ -16,19 +18,24 @@ mod location;
 mod manifests;
 mod pacing;
 mod paging;
+mod rate;
+mod receiving;
 mod redact;
 mod referrers;
+mod refusal;
 mod renewal;
 mod request;
 mod retry;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod token;
 mod uploads;
 
 pub use authorization::Authorization;
 pub use blob_reader::BlobReader;
 pub use client::{BatchCheck, BatchRefusal, Registry};
 pub use error::{Action, Answer, RegistryError};
+pub use location::NewAddress;
 pub use renewal::Renewal;
 pub use uploads::{Mount, UploadSession};

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
@@ -14,6 +15,7 @@ use super::{
     client::Registry,
     error::{Answer, RegistryError},
 };
+use crate::domain::secret::Secret;
 
 /// Gets credentials anew, or says why it cannot.
 pub type Renewal = Arc<dyn Fn() -> BoxFuture<'static, Result<Authorization, String>> + Send + Sync>;
@@ -58,6 +60,14 @@ impl CredentialStore {
 
     pub(super) fn presented(&self) -> Presented {
         self.held().presented.clone()
+    }
+
+    /// The user's name and password, if that is what they are.
+    pub(super) fn login(&self) -> Option<(String, Secret)> {
+        let Presented::Header(header) = self.presented() else { return None };
+        let decoded = STANDARD.decode(header.to_str().ok()?.strip_prefix("Basic ")?.trim()).ok()?;
+        let text = String::from_utf8(decoded).ok()?;
+        text.split_once(':').map(|(username, password)| (username.to_owned(), Secret::new(password)))
     }
 
     pub(super) fn age(&self) -> u64 {

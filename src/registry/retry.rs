@@ -21,6 +21,8 @@ pub(super) struct Patience {
     pub(super) longest_asked: Duration,
     /// How long a connection may move nothing.
     pub(super) stall: Duration,
+    /// How long the body of a manifest, a list or a token may take in all.
+    pub(super) document: Duration,
     /// How long a registry may take over the end of an upload: it verifies and stores the blob before it answers.
     pub(super) commit: Duration,
     /// The smallest part of an upload in parts; blobs of no more than two are uploaded whole.
@@ -39,6 +41,7 @@ impl Default for Patience {
             longest_delay: Duration::from_secs(10),
             longest_asked: Duration::from_mins(2),
             stall: Duration::from_secs(30),
+            document: Duration::from_mins(2),
             commit: Duration::from_mins(5),
             part_bytes: PART_BYTES,
         }
@@ -60,14 +63,15 @@ pub(super) fn delay_before_next(
         patience.first_delay.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(patience.longest_delay);
     let jitter = ceiling.mul_f64(luck);
     // What was asked for is a minimum; the jitter comes on top, for the same reason as ever.
-    Some(asked.map_or(jitter, |asked| asked + jitter))
+    Some(asked.map_or(jitter, |asked| asked.saturating_add(jitter)))
 }
 
 /// Reads a `Retry-After` header: seconds, or a date (RFC 9110, section 10.2.3).
 pub(super) fn parse_retry_after(value: &str, now: jiff::Timestamp) -> Option<Duration> {
     let value = value.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than fit are a very long time all the same.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let until = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
     Some(Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO))
@@ -82,7 +86,7 @@ pub(super) async fn pause(
     failure: RegistryError,
 ) -> Result<(), RegistryError> {
     let Some(delay) = delay_before_next(registry.patience(), failed, failure.retry_after(), fastrand::f64()) else {
-        return Err(failure);
+        return Err(failure.with_refused_wait(registry.patience().longest_asked));
     };
     announce(registry.events(), what, &failure, failed + 1, delay);
     tokio::time::sleep(delay).await;
@@ -158,6 +162,8 @@ mod tests {
             (1, Some(20 * SECOND), 1.0, Some(21 * SECOND)),
             (1, Some(61 * SECOND), 0.0, None),
             (4, Some(SECOND), 0.0, None),
+            (1, Some(Duration::MAX), 1.0, None),
+            (u32::MAX, None, 1.0, None),
         ];
         for (failed, asked, luck, expected) in table {
             assert_eq!(delay_before_next(&patience, failed, asked, luck), expected, "{failed} {asked:?} {luck}");
@@ -170,6 +176,10 @@ mod tests {
         let table = [
             ("0", Some(Duration::ZERO)),
             (" 120 ", Some(120 * SECOND)),
+            ("18446744073709551615", Some(Duration::from_secs(u64::MAX))),
+            ("99999999999999999999999", Some(Duration::from_secs(u64::MAX))),
+            ("", None),
+            ("+5", None),
             ("Wed, 21 Oct 2015 07:28:00 GMT", Some(30 * SECOND)),
             ("Wed, 21 Oct 2015 07:27:00 GMT", Some(Duration::ZERO)),
             ("soon", None),
@@ -199,7 +209,8 @@ mod tests {
         pause(&registry, &action, 1, refused(90)).await.unwrap();
         assert!((90..=91).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
         let began = tokio::time::Instant::now();
-        assert!(pause(&registry, &action, 1, refused(1000)).await.is_err());
+        let given_up = pause(&registry, &action, 1, refused(1000)).await.unwrap_err().to_string();
+        assert!(given_up.ends_with("429: it asks to wait 1000 s, and shipgate waits 120 s at most"), "{given_up}");
         assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use reqwest::{Method, Url};
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     client::Registry,
     error::{Action, RegistryError},
-    paging,
+    paging::Pages,
     request::bad_answer,
     retry,
 };
@@ -16,16 +16,13 @@ use super::{
 /// Tags asked for at a time. ECR and others give no more than a thousand; who gives fewer has more pages.
 const TAGS_A_PAGE: usize = 1000;
 
-/// As many pages as are read: a registry whose pages never end is not followed for ever.
-const MAX_PAGES: usize = 1000;
+/// A registry that knows no pages gives all tags at once, of up to 128 characters each.
+const MAX_PAGE_BYTES: usize = 32 * 1024 * 1024;
 
-/// What a page of a thousand tags of 128 characters can hold, and room.
-const MAX_PAGE_BYTES: usize = 1024 * 1024;
-
-#[derive(Deserialize)]
+/// A page of tags, and the page after it.
 struct Page {
-    /// Some registries say `null` where there are none.
-    tags: Option<Vec<String>>,
+    tags: Vec<String>,
+    next: Option<Url>,
 }
 
 impl Registry {
@@ -36,26 +33,95 @@ impl Registry {
     /// whatever keeps the registry from answering.
     pub async fn tags(&self, repository: &str) -> Result<BTreeSet<String>, RegistryError> {
         let action = self.action("list tags", "", repository);
-        let mut next = self.resource(repository, "tags/list");
-        next.set_query(Some(&format!("n={TAGS_A_PAGE}")));
-        let mut all = BTreeSet::new();
-        for _ in 0..MAX_PAGES {
-            let (page, link) = retry::persist(self, &action, || self.page_of_tags(next.clone(), &action)).await?;
-            all.extend(page);
-            match link {
-                Some(link) => next = link,
+        let (mut pages, mut all) = (Pages::default(), BTreeSet::new());
+        let plain = self.resource(repository, "tags/list");
+        let mut url = with_query(&plain, None);
+        let mut next = match self.page_of_tags(&url, &action, &mut pages).await {
+            // Not every registry takes so many at a time, or any number at all.
+            Err(error) if is_about_number(&error) => {
+                url = plain.clone();
+                self.page_of_tags(&url, &action, &mut pages).await
+            }
+            page => page,
+        };
+        loop {
+            let Page { tags, next: link } = next?;
+            let (last, count, before) = (tags.last().cloned(), tags.len(), all.len());
+            all.extend(tags);
+            // A full page without a link may be the end, or that of a registry that gives no links: it is asked for what
+            // follows. One that does not know `last` either gives the same page again.
+            let is_full = count >= TAGS_A_PAGE && all.len() > before;
+            let guessed = last.filter(|_| is_full).map(|last| with_query(&plain, Some(&last)));
+            match link.or(guessed) {
+                Some(link) => url = link,
                 None => return Ok(all),
             }
+            next = self.page_of_tags(&url, &action, &mut pages).await;
         }
-        Err(bad_answer(action, format!("its list has more than {MAX_PAGES} pages")))
     }
 
-    async fn page_of_tags(&self, url: Url, action: &Action) -> Result<(Vec<String>, Option<Url>), RegistryError> {
-        let mut reply = self.send(self.request(Method::GET, url, action.clone())).await?;
-        let bytes = self.read_whole(&mut reply, action, MAX_PAGE_BYTES).await?;
+    async fn page_of_tags(&self, url: &Url, action: &Action, pages: &mut Pages) -> Result<Page, RegistryError> {
         let bad = |reason| bad_answer(action.clone(), reason);
-        let page: Page =
-            serde_json::from_slice(&bytes).map_err(|error| bad(format!("its list cannot be read: {error}")))?;
-        Ok((page.tags.unwrap_or_default(), paging::next_page(&reply).map_err(bad)?))
+        let (bytes, reply) = retry::persist(self, action, || async {
+            let mut reply = self.send(self.request(Method::GET, url.clone(), action.clone())).await?;
+            let bytes = self.read_whole(&mut reply, action, MAX_PAGE_BYTES).await?;
+            Ok((bytes, reply))
+        })
+        .await?;
+        Ok(Page { tags: read_page(&bytes).map_err(bad)?, next: pages.after(url, &reply).map_err(bad)? })
+    }
+}
+
+fn with_query(list: &Url, last: Option<&str>) -> Url {
+    let mut url = list.clone();
+    url.query_pairs_mut().append_pair("n", &TAGS_A_PAGE.to_string()).extend_pairs(last.map(|last| ("last", last)));
+    url
+}
+
+/// Whether a registry may have refused because of how many tags it was asked for.
+fn is_about_number(error: &RegistryError) -> bool {
+    let RegistryError::Refused { answer, .. } = error else { return false };
+    matches!(answer.status, 400 | 405 | 406 | 413 | 416 | 422 | 501)
+}
+
+/// The tags of a page. An empty repository has `null` for a list with some registries, or no list at all.
+fn read_page(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let page: Value = serde_json::from_slice(bytes).map_err(|error| format!("its list cannot be read: {error}"))?;
+    match (page.get("tags"), page.get("name")) {
+        (Some(Value::Null), _) | (None, Some(_)) => Ok(Vec::new()),
+        (Some(Value::Array(tags)), _) => {
+            let tags = tags.iter().map(|tag| tag.as_str().map(str::to_owned));
+            tags.collect::<Option<_>>().ok_or_else(|| "its list holds something that is not a tag".to_owned())
+        }
+        (Some(_), _) | (None, None) => Err("its answer holds no list of tags".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_page;
+
+    #[test]
+    fn pages_of_tags() {
+        let table = [
+            (r#"{"name":"a","tags":["v1","v2"]}"#, Some(vec!["v1", "v2"])),
+            (r#"{"tags":[]}"#, Some(vec![])),
+            (r#"{"name":"a","tags":null}"#, Some(vec![])),
+            (r#"{"name":"a"}"#, Some(vec![])),
+            ("{}", None),
+            ("[]", None),
+            ("null", None),
+            ("", None),
+            (r#"{"name":"a","tags":"v1"}"#, None),
+            (r#"{"name":"a","tags":["v1",null]}"#, None),
+            (r#"{"errors":[{"code":"UNKNOWN"}]}"#, None),
+        ];
+        for (body, tags) in table {
+            assert_eq!(
+                read_page(body.as_bytes()).ok(),
+                tags.map(|tags| tags.into_iter().map(str::to_owned).collect()),
+                "{body}"
+            );
+        }
     }
 }

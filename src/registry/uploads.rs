@@ -12,7 +12,7 @@ use reqwest::{
 use super::{
     client::Registry,
     error::RegistryError,
-    location,
+    location::{self, NewAddress},
     request::{Reply, bad_answer},
     retry,
 };
@@ -23,6 +23,13 @@ use crate::domain::{digest::Digest, manifest::Descriptor};
 #[derive(Clone, Debug)]
 pub struct UploadSession {
     url: Url,
+}
+
+impl UploadSession {
+    /// The session at the address that a request of it was redirected to.
+    pub(super) fn at(address: &NewAddress) -> Self {
+        Self { url: address.0.clone() }
+    }
 }
 
 /// What came of asking a registry to take a blob over from another of its repositories.
@@ -109,7 +116,7 @@ impl Registry {
             .request(Method::PATCH, session.url, action.clone())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
             .text_header(CONTENT_RANGE, &format!("{}-{}", part.start, part.end.saturating_sub(1)))?
-            .body(body, part.end - part.start)
+            .body(body, part.end.saturating_sub(part.start))
             .watched_elsewhere();
         let reply = self.send(request).await?;
         self::session(&reply).map_err(|reason| bad_answer(action, reason))
@@ -161,6 +168,7 @@ fn received(reply: &Reply) -> Option<u64> {
 }
 
 fn session(reply: &Reply) -> Result<UploadSession, String> {
-    let location = reply.header(&LOCATION).ok_or("it started an upload and named no Location for it")?;
-    Ok(UploadSession { url: location::follow(&reply.url, location)? })
+    let location = reply.response.headers().get(LOCATION).ok_or("it started an upload and named no Location for it")?;
+    let location = String::from_utf8_lossy(location.as_bytes());
+    Ok(UploadSession { url: location::follow(&reply.url, &location)? })
 }

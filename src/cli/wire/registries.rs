@@ -1,6 +1,6 @@
 //! Registries, opened: ECR by a role's session and its control plane, any other by what the user has for it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use tokio::sync::OnceCell;
 
@@ -88,19 +88,29 @@ impl Opener {
     pub(super) async fn open_other(&self, host: &str, repository: &str) -> Result<Opened, Failure> {
         let found = self.login_of(host, repository).await?;
         let authorization = found.map_or(Authorization::Anonymous, Authorization::from);
-        let registry = Registry::new(host, &self.address_of(host), authorization);
-        Ok(Opened { registry: registry.map_err(Failure::Registry)?, ecr: None })
+        let registry = Registry::new(host, &self.address_of(host), authorization).map_err(Failure::Registry)?;
+        let registry = if self.plain_http.contains(host) { registry } else { registry.or_with_tls() };
+        Ok(Opened { registry, ecr: None })
     }
 
-    /// Registries on loopback addresses speak plain HTTP, as Docker has it; so do those that are said to. All others
-    /// HTTPS. Docker Hub is dialled where it is, whatever it is called.
+    /// Registries on loopback addresses are connected to in plain HTTP first, and so are those of `--plain-http`; all others
+    /// with TLS. Docker Hub is connected to where it is, whatever it is called.
     fn address_of(&self, host: &str) -> String {
-        let name = host.split(':').next().unwrap_or_default();
-        let is_plain = name == "localhost" || name.starts_with("127.") || self.plain_http.contains(host);
-        let scheme = if is_plain { "http" } else { "https" };
+        let scheme = if is_loopback(host) || self.plain_http.contains(host) { "http" } else { "https" };
         let dialled = if matches!(host, "docker.io" | "index.docker.io") { "registry-1.docker.io" } else { host };
         format!("{scheme}://{dialled}")
     }
+}
+
+/// Whether a registry is on this machine: `localhost`, a name below it, 127.0.0.0/8 or `[::1]`, with a port or without.
+fn is_loopback(host: &str) -> bool {
+    let name = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.split(']').next())
+        .unwrap_or_else(|| host.split(':').next().unwrap_or_default());
+    let name = name.to_ascii_lowercase();
+    let address = name.parse::<IpAddr>();
+    name == "localhost" || name.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// What the environment says about where credentials of registries are.
@@ -116,10 +126,11 @@ fn keychain_environment(environment: &Environment) -> KeychainEnvironment {
 
 pub(super) async fn log_in(ecr: &Ecr, account: &AccountId, host: &str) -> Result<RegistryLogin, Failure> {
     let answer = ecr.login(account).await;
-    answer.map_err(|source| Failure::Aws { doing: format!("cannot log in to {host}"), source })
+    let login = answer.map_err(|source| Failure::Aws { doing: format!("cannot log in to {host}"), source })?;
+    Ok(login.at(host))
 }
 
-/// A registry that is dialled where its login says, whatever its name is, and asked for layers by the control plane. When
+/// A registry that is connected to where its login says, whatever its name is, and asked for layers by the control plane. When
 /// the login expires another is had, by a role session that the SDK renews by itself.
 ///
 /// # Errors
@@ -131,6 +142,7 @@ pub fn ecr_registry(
     account: AccountId,
 ) -> Result<Registry, RegistryError> {
     let registry = Registry::new(host, &login.address, Authorization::Basic(login.basic.clone()))?;
+    let registry = registry.with_preemptive_basic();
     let (renewing, again) = (ecr.clone(), account.clone());
     let renewal: Renewal = Arc::new(move || {
         let (ecr, account) = (renewing.clone(), again.clone());
@@ -191,6 +203,12 @@ mod tests {
         let table = [
             ("127.0.0.1:5000", "http://127.0.0.1:5000"),
             ("localhost", "http://localhost"),
+            ("LocalHost:5000", "http://LocalHost:5000"),
+            ("registry.localhost:5000", "http://registry.localhost:5000"),
+            ("[::1]:5000", "http://[::1]:5000"),
+            ("[2001:db8::1]:5000", "https://[2001:db8::1]:5000"),
+            ("127.example.com", "https://127.example.com"),
+            ("localhost.example.com", "https://localhost.example.com"),
             ("r.internal:5000", "http://r.internal:5000"),
             ("r.internal", "https://r.internal"),
             ("docker.io", "https://registry-1.docker.io"),

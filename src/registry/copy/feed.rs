@@ -1,14 +1,18 @@
 //! Between the one reader of a blob and each of its uploads: a queue bounded by bytes, and bodies that are complete or
 //! fail.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::stream;
 use reqwest::Body;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::{
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    time::Instant,
+};
 
 use super::progress::Sending;
+use crate::registry::rate::{Lag, RateWatch};
 
 /// As many bytes as a reader may be ahead of an upload. Enough to keep both connections busy over a few milliseconds of
 /// unevenness; what a round trip takes, the system's own buffers hold.
@@ -19,8 +23,8 @@ pub(super) const WINDOW_BYTES: usize = 768 * 1024;
 pub(super) enum FeedEnd {
     /// All has been given.
     Complete,
-    /// The upload took nothing for too long.
-    Stalled,
+    /// The upload took too little for too long.
+    Behind(Lag),
 }
 
 /// A chunk, and the room in the window that it takes until it is sent.
@@ -32,6 +36,8 @@ pub(super) struct Feed {
     window: Arc<Semaphore>,
     /// Bytes at the beginning that the upload has had before.
     to_skip: u64,
+    /// Watches how fast the upload takes what is ready for it.
+    watch: RateWatch,
     end: Option<oneshot::Sender<FeedEnd>>,
 }
 
@@ -48,12 +54,16 @@ struct Queue {
 }
 
 /// A feed that leaves out its first bytes, its upload's end, and word of the feed's end (an error when the reader failed).
-pub(super) fn feed(to_skip: u64, sending: Arc<Sending>) -> (Feed, Outlet, oneshot::Receiver<FeedEnd>) {
+pub(super) fn feed(
+    to_skip: u64,
+    watch: RateWatch,
+    sending: Arc<Sending>,
+) -> (Feed, Outlet, oneshot::Receiver<FeedEnd>) {
     let (queue, received) = mpsc::unbounded_channel();
     let (end, ended) = oneshot::channel();
     let window = Arc::new(Semaphore::new(WINDOW_BYTES));
     let outlet = Outlet { queue: Arc::new(Mutex::new(Queue { received, rest: None })), sending };
-    (Feed { queue: Some(queue), window, to_skip, end: Some(end) }, outlet, ended)
+    (Feed { queue: Some(queue), window, to_skip, watch, end: Some(end) }, outlet, ended)
 }
 
 impl Feed {
@@ -62,9 +72,9 @@ impl Feed {
         self.queue.is_some()
     }
 
-    /// Gives a chunk as soon as there is room for it. A feed whose upload has ended, or takes nothing for too long, is
+    /// Gives a chunk as soon as there is room for it. A feed whose upload has ended, or takes too little for too long, is
     /// closed: its upload will say why.
-    pub(super) async fn give(&mut self, chunk: Bytes, stall: Duration) {
+    pub(super) async fn give(&mut self, chunk: Bytes) {
         let Some(queue) = &self.queue else { return };
         let seen = self.to_skip.min(chunk.len() as u64);
         self.to_skip -= seen;
@@ -73,17 +83,20 @@ impl Feed {
             return;
         }
         let room = u32::try_from(chunk.len().min(WINDOW_BYTES)).unwrap_or(u32::MAX);
+        let began = Instant::now();
         tokio::select! {
-            permit = Arc::clone(&self.window).acquire_many_owned(room) => match permit {
-                Ok(permit) => {
-                    if queue.send((chunk, permit)).is_err() {
-                        self.queue = None;
-                    }
+            permit = Arc::clone(&self.window).acquire_many_owned(room) => {
+                let is_given = permit.is_ok_and(|permit| queue.send((chunk, permit)).is_ok());
+                // Room for these bytes means that as many have been taken.
+                let pace = self.watch.moved(began.elapsed(), room.into());
+                match pace {
+                    _ if !is_given => self.queue = None,
+                    Ok(()) => {}
+                    Err(lag) => self.close(FeedEnd::Behind(lag)),
                 }
-                Err(_) => self.queue = None,
-            },
+            }
             () = queue.closed() => self.queue = None,
-            () = tokio::time::sleep(stall) => self.close(FeedEnd::Stalled),
+            () = tokio::time::sleep(self.watch.allowance()) => self.close(FeedEnd::Behind(self.watch.lag())),
         }
     }
 
@@ -134,5 +147,51 @@ impl Queue {
             self.rest = Some((chunk, permit));
         }
         Some(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use bytes::Bytes;
+
+    use super::{super::lane::Lane, Feed, FeedEnd, Lag, RateWatch, Sending, WINDOW_BYTES, feed};
+    use crate::{
+        domain::event::Emitter,
+        registry::{Authorization, Registry, copy::CopyDestination},
+    };
+
+    /// A feed of an upload that takes so many bytes every seven seconds; when it was given up, and why.
+    async fn fed(bytes: usize) -> (Duration, FeedEnd) {
+        let registry = Registry::new("r.test", "http://127.0.0.1:1", Authorization::Anonymous).unwrap();
+        let lane = Lane::new(&CopyDestination { registry: &registry, repository: "a", tag: None }, &Emitter::silent());
+        let (mut feed, outlet, ended) = feed(0, RateWatch::new(Duration::from_secs(30)), Sending::new(lane));
+        feed.give(Bytes::from(vec![0; WINDOW_BYTES])).await;
+        let window = Arc::clone(&feed.window);
+        let taking = async {
+            for _ in 0..500 {
+                tokio::time::sleep(Duration::from_secs(7)).await;
+                window.add_permits(bytes);
+            }
+        };
+        let began = tokio::time::Instant::now();
+        let giving = async {
+            while feed.is_open() {
+                feed.give(Bytes::from(vec![0; bytes])).await;
+            }
+            began.elapsed()
+        };
+        let after = tokio::select! { after = giving => after, () = taking => began.elapsed() };
+        Feed::finish(feed);
+        drop(outlet);
+        (after, ended.await.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_that_takes_drops_is_given_up() {
+        let lag = Lag { moved_bytes: 4, within: Duration::from_secs(30) };
+        assert_eq!(fed(1).await, (Duration::from_secs(30), FeedEnd::Behind(lag)));
+        assert_eq!(fed(8 * 1024).await, (Duration::from_secs(3500), FeedEnd::Complete));
     }
 }

@@ -63,8 +63,8 @@ impl Tally {
             destination: self.destination.clone(),
             blobs: all.blobs,
             bytes: all.bytes,
-            blobs_present: all.blobs - lacking.blobs,
-            bytes_present: all.bytes - lacking.bytes,
+            blobs_present: all.blobs.saturating_sub(lacking.blobs),
+            bytes_present: all.bytes.saturating_sub(lacking.bytes),
         });
         let is_missing = |blob: &PlannedBlob| {
             missing
@@ -79,7 +79,7 @@ impl Tally {
 
     fn sent(&self, bytes: u64) {
         self.sent.fetch_add(bytes, Relaxed);
-        let done = self.done.fetch_add(bytes, Relaxed) + bytes;
+        let done = self.done.fetch_add(bytes, Relaxed).saturating_add(bytes);
         // Whoever finds it taken need not tell: somebody else is telling right now.
         let Ok(mut told) = self.told.try_lock() else { return };
         if told.elapsed() < BETWEEN_EVENTS {
@@ -112,7 +112,7 @@ impl Tally {
 
     /// The destination has fetched this blob itself.
     pub(super) fn blob_fetched(&self, blob: &Descriptor) {
-        let done = self.done.fetch_add(blob.size_bytes, Relaxed) + blob.size_bytes;
+        let done = self.done.fetch_add(blob.size_bytes, Relaxed).saturating_add(blob.size_bytes);
         self.fetched.fetch_add(1, Relaxed);
         let (destination, digest, bytes) = (self.destination.clone(), blob.digest.clone(), blob.size_bytes);
         self.events.emit(Event::BlobCopied { destination, digest, bytes, how: BlobArrival::Fetched });
@@ -149,7 +149,7 @@ impl Tally {
     }
 
     pub(super) fn blobs_present(&self) -> u64 {
-        amount(&self.wanted).blobs - amount(&self.missing).blobs
+        amount(&self.wanted).blobs.saturating_sub(amount(&self.missing).blobs)
     }
 
     pub(super) fn manifests_written(&self) -> u64 {

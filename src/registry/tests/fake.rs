@@ -349,6 +349,7 @@ fn read_manifest(registry: &FakeRegistry, repository: &str, reference: &str, fau
     }
     match fault {
         Some(Fault::Instead(other)) => response.body(Body::from(other)).unwrap(),
+        Some(fault @ Fault::DripAfter(_)) => serve_bytes(&Request::default(), &manifest.bytes, Some(fault)),
         Some(_) | None => response.body(Body::from(manifest.bytes.clone())).unwrap(),
     }
 }

@@ -2,12 +2,16 @@
 //! asking for complaints.
 
 mod blobs;
+mod challenges;
+mod ending;
 pub(super) mod fake;
 pub(super) mod image;
 mod listing;
 mod manifests;
+mod methods;
 pub(super) mod relay;
 mod renewal;
+pub(super) mod scripted;
 pub(super) mod serve;
 pub(super) mod sessions;
 pub(super) mod store;
@@ -32,7 +36,7 @@ pub(super) const REFRESH_TOKEN: &str = "r3fr+sh";
 /// A client without the patience for real networks.
 pub(super) fn client(address: &str) -> Registry {
     let authorization = Authorization::Basic(Secret::new(CREDENTIALS));
-    Registry::new("registry.test", address, authorization).unwrap().with_patience(impatient())
+    Registry::new("registry.test", address, authorization).unwrap().with_preemptive_basic().with_patience(impatient())
 }
 
 pub(super) fn impatient() -> Patience {

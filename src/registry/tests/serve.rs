@@ -1,5 +1,7 @@
 //! Blobs served as a server should, and in the ways it should not.
 
+use std::time::Duration;
+
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -15,6 +17,8 @@ pub(in crate::registry) enum Fault {
     EndAfter(usize),
     /// The body stops after so many bytes, without an end.
     StallAfter(usize),
+    /// The body comes in drops after so many bytes.
+    DripAfter(usize),
     /// The body has other bytes than it should.
     Instead(Bytes),
     /// The blob is served whole whatever range was asked for.
@@ -44,6 +48,13 @@ pub(in crate::registry) fn serve_bytes(request: &Request, blob: &Bytes, fault: O
     match fault {
         Some(Fault::CutAfter(end)) => announced(response).body(Body::from_stream(part(end).chain(cut()))),
         Some(Fault::StallAfter(end)) => announced(response).body(Body::from_stream(part(end).chain(stream::pending()))),
+        Some(Fault::DripAfter(end)) => {
+            let drops = stream::iter(rest.slice(end..).into_iter()).then(|byte| async move {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Ok(Bytes::from(vec![byte]))
+            });
+            announced(response).body(Body::from_stream(part(end).chain(drops)))
+        }
         Some(Fault::EndAfter(end)) => return response.body(Body::from_stream(part(end))).unwrap(),
         Some(Fault::Instead(other)) => Response::builder().status(200).body(Body::from(other)),
         Some(_) | None => announced(response).body(Body::from(rest)),

@@ -1,5 +1,10 @@
 //! Whom a fake registry lets in: those with the credentials of the day, or with tokens of a realm.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
 use axum::{
     body::Body,
     extract::Request,
@@ -24,11 +29,13 @@ pub(super) struct Door {
     /// The request that finds the credentials changed, how many such there are before it, and to what.
     next: Option<(String, u32, &'static str)>,
     token_realm: Option<String>,
+    /// How often tokens have ended: those of before, `SCOPE#N`, are good no more.
+    ended: Option<Arc<AtomicU64>>,
 }
 
 impl Default for Door {
     fn default() -> Self {
-        Self { credentials: CREDENTIALS, expired: Vec::new(), told: 403, next: None, token_realm: None }
+        Self { credentials: CREDENTIALS, expired: Vec::new(), told: 403, next: None, token_realm: None, ended: None }
     }
 }
 
@@ -43,6 +50,9 @@ impl Door {
             *before -= 1;
             return;
         }
+        if let Some(ended) = &self.ended {
+            ended.fetch_add(1, Relaxed);
+        }
         self.expired.push(std::mem::replace(&mut self.credentials, credentials));
         self.next = None;
     }
@@ -52,6 +62,11 @@ impl FakeRegistry {
     /// From now on tokens are wanted, `pull` or `push` by name, from this realm.
     pub(in crate::registry) fn want_tokens_of(&self, realm: &str) {
         self.locked().door.token_realm = Some(realm.to_owned());
+    }
+
+    /// Tokens end with each request of [`FakeRegistry::expire_at`]; their number is counted here.
+    pub(in crate::registry) fn end_tokens(&self, ended: &Arc<AtomicU64>) {
+        self.locked().door.ended = Some(ended.clone());
     }
 
     /// The next request whose `METHOD PATH` contains this text, and all after it, find that the credentials have expired and
@@ -94,7 +109,10 @@ fn refuse_stranger(
     }
     let realm = registry.locked().door.token_realm.clone();
     match realm {
-        Some(realm) => without_token(&realm, method, authorization),
+        Some(realm) => {
+            let ended = registry.locked().door.ended.as_ref().map(|ended| format!("#{}", ended.load(Relaxed)));
+            without_token(&realm, method, authorization, &ended.unwrap_or_default())
+        }
         None => without_credentials(registry, authorization, line),
     }
 }
@@ -115,10 +133,10 @@ fn without_credentials(registry: &FakeRegistry, authorization: Option<&str>, lin
     }
 }
 
-fn without_token(realm: &str, method: &Method, authorization: Option<&str>) -> Option<Response<Body>> {
+fn without_token(realm: &str, method: &Method, authorization: Option<&str>, ended: &str) -> Option<Response<Body>> {
     let actions = if matches!(*method, Method::GET | Method::HEAD) { "pull" } else { "pull,push" };
     let scope = format!("repository:shop/api:{actions}");
-    if authorization == Some(format!("Bearer {scope}").as_str()) {
+    if authorization == Some(format!("Bearer {scope}{ended}").as_str()) {
         return None;
     }
     let challenge = format!(r#"Bearer realm="{realm}",service="r.test",scope="{scope}""#);

@@ -36,7 +36,7 @@ fn large() -> TestImage {
     image(&[4 * usize::try_from(PART).unwrap() + 1000])
 }
 
-async fn copied(from: &FakeRegistry, to: &FakeRegistry, image: &TestImage) -> CopySummary {
+pub(in crate::registry) async fn copied(from: &FakeRegistry, to: &FakeRegistry, image: &TestImage) -> CopySummary {
     let (source, destination) = (in_parts(from.address()), in_parts(to.address()));
     let destinations = [at(&destination)];
     made(&request(&source, CopyImage::Digest(&image.manifest.digest), &destinations)).await.unwrap().remove(0)

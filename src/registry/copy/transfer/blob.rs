@@ -1,6 +1,6 @@
 //! One blob: read once, written to every destination that lacks it, nothing kept but a few chunks.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::{join, join_all};
@@ -23,7 +23,8 @@ use crate::{
         manifest::Descriptor,
     },
     registry::{
-        blob_reader::BlobReader, checkpoints::Checkpoints, error::RegistryError, retry, uploads::UploadSession,
+        blob_reader::BlobReader, checkpoints::Checkpoints, error::RegistryError, rate::RateWatch, retry,
+        uploads::UploadSession,
     },
 };
 
@@ -102,7 +103,9 @@ impl Transfer {
         let first = first?;
         let (mut feeds, mut uploads) = (Vec::new(), Vec::new());
         for (begun, session) in sessions.into_iter().flatten() {
-            let (feed, outlet, ended) = feed(begun.at_bytes - read_from, Arc::clone(&begun.sending));
+            let watch = RateWatch::new(begun.lane.place.registry.patience().stall);
+            let to_skip = begun.at_bytes.saturating_sub(read_from);
+            let (feed, outlet, ended) = feed(to_skip, watch, Arc::clone(&begun.sending));
             feeds.push(feed);
             uploads.push(Upload { begun, session, outlet, ended }.run(&self.blob));
         }
@@ -148,11 +151,10 @@ impl Transfer {
         first: Option<Bytes>,
         mut feeds: Vec<Feed>,
     ) -> Result<(), RegistryError> {
-        let stall = self.source.registry.patience().stall;
         let mut next = first;
         while let Some(chunk) = next {
             self.reading.received(chunk.len() as u64);
-            give_all(&mut feeds, &chunk, stall).await;
+            give_all(&mut feeds, &chunk).await;
             if !feeds.iter().any(Feed::is_open) {
                 break;
             }
@@ -181,6 +183,7 @@ impl Transfer {
         let what = registry.action("upload blob", self.blob.digest.as_str(), repository);
         let told_bytes = error.answer().and_then(|answer| answer.received_bytes);
         let is_lost = is_about_the_session(&error) && told_bytes.is_none();
+        let has_moved = matches!(error, RegistryError::Moved { .. });
         retry::pause(registry, &what, failed, error).await?;
         if registry.has_blob(repository, &self.blob.digest).await? {
             lane.tally.blob_arrived(&self.blob, &sending, BlobArrival::Found);
@@ -189,6 +192,10 @@ impl Transfer {
         let Some((session, sure_bytes)) = reached.filter(|_| !is_lost) else {
             return Ok(Some(Begun::fresh(lane, sending, failed)));
         };
+        if has_moved && (sure_bytes == 0 || self.checkpoints.vouch_for(sure_bytes)) {
+            sending.back_to(sure_bytes);
+            return Ok(Some(Begun { lane, sending, session: Some(session), at_bytes: sure_bytes, failed }));
+        }
         let known = sure_bytes..=self.blob.size_bytes;
         let has = registry.uploaded_bytes(repository, &session, &self.blob.digest, known, told_bytes).await;
         let Some(at_bytes) = has.filter(|bytes| *bytes > 0 && self.checkpoints.vouch_for(*bytes)) else {
@@ -223,11 +230,11 @@ fn together(waiting: Vec<Begun>) -> Vec<Vec<Begun>> {
     std::iter::once(fresh).filter(|fresh| !fresh.is_empty()).chain(groups).collect()
 }
 
-async fn give_all(feeds: &mut [Feed], chunk: &Bytes, stall: Duration) {
+async fn give_all(feeds: &mut [Feed], chunk: &Bytes) {
     match feeds {
-        [feed] => feed.give(chunk.clone(), stall).await,
+        [feed] => feed.give(chunk.clone()).await,
         feeds => {
-            join_all(feeds.iter_mut().map(|feed| feed.give(chunk.clone(), stall))).await;
+            join_all(feeds.iter_mut().map(|feed| feed.give(chunk.clone()))).await;
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::manifest::Descriptor,
-    registry::{error::RegistryError, uploads::UploadSession},
+    registry::{error::RegistryError, rate::Lag, receiving::too_slow, uploads::UploadSession},
 };
 
 /// A destination that an attempt did not reach, and how far it came.
@@ -48,7 +48,7 @@ impl Upload {
         let mut reached = None;
         let sent = async {
             let part_bytes = part_bytes(blob.size_bytes, patience.part_bytes);
-            if blob.size_bytes <= 2 * patience.part_bytes {
+            if blob.size_bytes <= patience.part_bytes.saturating_mul(2) {
                 whole(&begun, session, blob, &outlet).await
             } else {
                 in_parts(&begun, session, (blob, part_bytes), &outlet, &mut reached).await
@@ -56,14 +56,18 @@ impl Upload {
         };
         let outcome = tokio::select! {
             sent = sent => sent,
-            after = stalled(ended, patience.stall, patience.commit) => {
+            lag = stalled(ended, patience.commit) => {
                 let action = registry.action("upload blob", blob.digest.as_str(), &begun.lane.place.repository);
-                Err(RegistryError::Stalled { action: Box::new(action), after })
+                Err(too_slow(action, lag))
             }
         };
         match outcome {
             Ok(()) => Ok(begun.sending),
             Err(error) => {
+                if let RegistryError::Moved { to, .. } = &error {
+                    let at = reached.as_ref().map_or(0, |(_, bytes)| *bytes);
+                    reached = Some((UploadSession::at(to), at));
+                }
                 let at = reached.as_ref().map_or(0, |(_, bytes)| *bytes);
                 begun.sending.back_to(at);
                 let failed = if at > begun.at_bytes { 1 } else { begun.failed + 1 };
@@ -83,7 +87,8 @@ const MOST_PARTS: u64 = 8;
 /// How large the parts of a blob are: a multiple of the distance between checkpoints.
 fn part_bytes(blob_bytes: u64, smallest: u64) -> u64 {
     let distance = (smallest / CHECKPOINTS_A_PART).max(1);
-    smallest.max(blob_bytes.div_ceil(MOST_PARTS).next_multiple_of(distance))
+    let part = blob_bytes.div_ceil(MOST_PARTS);
+    smallest.max(part.checked_next_multiple_of(distance).unwrap_or(part))
 }
 
 async fn whole(begun: &Begun, session: UploadSession, blob: &Descriptor, outlet: &Outlet) -> Result<(), RegistryError> {
@@ -102,7 +107,7 @@ async fn in_parts(
     let mut at = begun.at_bytes;
     *reached = Some((session.clone(), at));
     while at < blob.size_bytes {
-        let end = blob.size_bytes.min(at + part_bytes);
+        let end = blob.size_bytes.min(at.saturating_add(part_bytes));
         let body = outlet.body(end - at);
         session = place.registry.upload_part(&place.repository, session, &blob.digest, at..end, body).await?;
         at = end;
@@ -111,17 +116,17 @@ async fn in_parts(
     place.registry.commit_upload(&place.repository, session, &blob.digest).await
 }
 
-/// Ends when an upload has to be given up: it takes nothing, or was given all and does not come to an end, or its
-/// source failed. Says after how long.
-async fn stalled(ended: oneshot::Receiver<FeedEnd>, stall: Duration, commit: Duration) -> Duration {
+/// Ends when an upload has to be given up: it takes too little, or was given all and does not come to an end, or its
+/// source failed.
+async fn stalled(ended: oneshot::Receiver<FeedEnd>, commit: Duration) -> Lag {
     match ended.await {
         Ok(FeedEnd::Complete) => {
             tokio::time::sleep(commit).await;
-            commit
+            Lag { moved_bytes: 0, within: commit }
         }
-        Ok(FeedEnd::Stalled) => stall,
+        Ok(FeedEnd::Behind(lag)) => lag,
         // The reader is gone, and with it the rest of the body: what the upload says to that interests nobody.
-        Err(_) => Duration::ZERO,
+        Err(_) => Lag { moved_bytes: 0, within: Duration::ZERO },
     }
 }
 
@@ -136,6 +141,9 @@ mod tests {
         for (blob, part) in table {
             assert_eq!(part_bytes(blob, smallest), part, "{blob}");
         }
-        assert!(part_bytes(u64::MAX / 2, smallest) >= u64::MAX / 16);
+        for huge in [u64::MAX / 2, u64::MAX - 1, u64::MAX] {
+            assert!(part_bytes(huge, smallest) >= huge / 8, "{huge}");
+            assert!(part_bytes(huge, u64::MAX) >= huge / 8, "{huge}");
+        }
     }
 }

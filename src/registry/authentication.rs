@@ -1,0 +1,254 @@
+//! Who a request says it is from: nobody until the registry asks, then as its challenge says. What a registry has asked for once
+//! it is shown from then on.
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use reqwest::{
+    Method, StatusCode,
+    header::{HeaderMap, HeaderValue},
+};
+
+use super::{
+    authorization::Presented,
+    challenge::{Challenge, Offers},
+    client::Registry,
+    error::RegistryError,
+    request::Request,
+    token::Access,
+};
+
+/// What a request shows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Shown {
+    Nothing,
+    Basic(HeaderValue),
+    Token(HeaderValue),
+}
+
+impl Shown {
+    pub(super) fn header(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::Nothing => None,
+            Self::Basic(header) | Self::Token(header) => Some(header),
+        }
+    }
+}
+
+/// What a registry has asked for so far.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+enum Scheme {
+    #[default]
+    Unknown,
+    Basic,
+    Bearer(Challenge),
+}
+
+/// What is known of how a registry wants to be asked.
+#[derive(Default)]
+pub(super) struct Authentication {
+    scheme: Mutex<Scheme>,
+    /// It is known to take Basic, and is shown nothing else unless it asks for a token. ECR is such a registry.
+    is_preemptive: AtomicBool,
+    /// What `/v2/` offers, once it has been asked.
+    of_base: tokio::sync::OnceCell<Offers>,
+}
+
+impl Authentication {
+    fn scheme(&self) -> MutexGuard<'_, Scheme> {
+        self.scheme.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn expect_basic(&self) {
+        self.is_preemptive.store(true, Relaxed);
+        *self.scheme() = Scheme::Basic;
+    }
+
+    pub(super) fn is_preemptive(&self) -> bool {
+        self.is_preemptive.load(Relaxed)
+    }
+}
+
+/// What has been shown in vain for one request.
+#[derive(Default)]
+pub(super) struct Attempts {
+    offers: Offers,
+    showed_nothing: bool,
+    showed_basic: bool,
+    /// The scopes of the tokens that were fetched for it.
+    fetched: Vec<Vec<String>>,
+    /// The registry's base was asked for its challenge.
+    asked_base: bool,
+    /// Why no token could be had.
+    failure: Option<RegistryError>,
+}
+
+/// What may help a request that was refused.
+#[derive(PartialEq, Eq, Debug)]
+enum Next {
+    /// A token, as this challenge says, for these scopes.
+    Token(Challenge, Vec<String>),
+    Basic,
+    /// To be asked again without credentials: only so do some registries offer tokens.
+    Nothing,
+    /// The challenge of `/v2/`, since the request's own refusal has none.
+    AskBase,
+}
+
+/// What the client has, and may do.
+#[derive(Clone, Copy)]
+struct Means {
+    /// A user name and a password.
+    has_password: bool,
+    is_preemptive: bool,
+}
+
+impl Attempts {
+    /// Notes a refusal.
+    fn refused(&mut self, shown: &Shown, offers: Offers) {
+        match shown {
+            Shown::Nothing => self.showed_nothing = true,
+            Shown::Basic(_) => self.showed_basic = true,
+            Shown::Token(_) => {}
+        }
+        self.offers = offers.or(std::mem::take(&mut self.offers));
+    }
+
+    fn next(&self, access: &Access, means: Means) -> Option<Next> {
+        if let Some(challenge) = &self.offers.bearer {
+            let scope = challenge.scope.as_deref();
+            let wanted = [access.scopes(scope), access.scopes_and_those_of(scope)];
+            if let Some(scopes) = wanted.into_iter().find(|scopes| !self.fetched.contains(scopes)) {
+                return Some(Next::Token(challenge.clone(), scopes));
+            }
+        }
+        // A refusal without a challenge, from a registry that has none elsewhere, leaves nothing else to be meant.
+        let takes_basic = self.offers.basic || self.offers.is_empty() && (self.asked_base || means.is_preemptive);
+        if takes_basic && means.has_password && !self.showed_basic {
+            return Some(Next::Basic);
+        }
+        if means.is_preemptive {
+            return None;
+        }
+        if !self.showed_nothing && self.fetched.is_empty() {
+            return Some(Next::Nothing);
+        }
+        (self.offers.is_empty() && means.has_password && !self.asked_base).then_some(Next::AskBase)
+    }
+}
+
+impl Registry {
+    /// What the request shows: what its registry has asked for before, and nothing to anybody else.
+    ///
+    /// # Errors
+    /// Whatever keeps the token service from answering.
+    pub(super) async fn authorization_for(&self, request: &Request, access: &Access) -> Result<Shown, RegistryError> {
+        if !self.is_at(request.url()) {
+            return Ok(Shown::Nothing);
+        }
+        let scheme = self.authentication().scheme().clone();
+        match scheme {
+            Scheme::Unknown => Ok(Shown::Nothing),
+            Scheme::Basic => Ok(self.basic().map_or(Shown::Nothing, Shown::Basic)),
+            Scheme::Bearer(challenge) => {
+                let before_body = request.streams();
+                if let Some(token) = self.tokens().good(access, before_body) {
+                    return Ok(Shown::Token(token.header));
+                }
+                let scopes = self.tokens().scopes(access).unwrap_or_else(|| access.scopes(None));
+                let token = self.get_token(&challenge, access, scopes, None, before_body).await?;
+                Ok(Shown::Token(token))
+            }
+        }
+    }
+
+    /// After a refusal by the registry: what to show instead, or `None` if there is nothing that might help.
+    ///
+    /// # Errors
+    /// Why no token could be had, when nothing else is left.
+    pub(super) async fn authorization_after(
+        &self,
+        request: &Request,
+        (status, headers): (StatusCode, &HeaderMap),
+        shown: &Shown,
+        attempts: &mut Attempts,
+    ) -> Result<Option<Shown>, RegistryError> {
+        let offers = Offers::in_headers(headers);
+        let (access, may_hide) = (request.access(), self.may_hide(status, shown));
+        let is_challenge =
+            status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN && offers.bearer.is_some();
+        if !is_challenge && !may_hide {
+            return Ok(None);
+        }
+        attempts.refused(shown, offers);
+        if !is_challenge {
+            (attempts.asked_base, attempts.offers) = (true, self.offers_of_base().await);
+            if attempts.offers.is_empty() {
+                return Ok(None);
+            }
+        }
+        let refused = shown.header();
+        let means =
+            Means { has_password: self.basic().is_some(), is_preemptive: self.authentication().is_preemptive() };
+        loop {
+            match attempts.next(&access, means) {
+                Some(Next::Token(challenge, scopes)) => {
+                    attempts.fetched.push(scopes.clone());
+                    let before_body = request.streams();
+                    match self.get_token(&challenge, &access, scopes, refused, before_body).await {
+                        Ok(token) => {
+                            *self.authentication().scheme() = Scheme::Bearer(challenge);
+                            return Ok(Some(Shown::Token(token)));
+                        }
+                        Err(failure) => {
+                            attempts.failure.get_or_insert(failure);
+                        }
+                    }
+                }
+                Some(Next::Basic) => {
+                    *self.authentication().scheme() = Scheme::Basic;
+                    return Ok(self.basic().map(Shown::Basic));
+                }
+                Some(Next::Nothing) => return Ok(Some(Shown::Nothing)),
+                Some(Next::AskBase) => {
+                    attempts.asked_base = true;
+                    attempts.offers = self.offers_of_base().await;
+                }
+                None => return attempts.failure.take().map_or(Ok(None), Err),
+            }
+        }
+    }
+
+    /// Whether a registry that was asked by nobody may have hidden what it would show to us.
+    fn may_hide(&self, status: StatusCode, shown: &Shown) -> bool {
+        let hides = matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
+        let is_known = *self.authentication().scheme() != Scheme::Unknown;
+        hides && *shown == Shown::Nothing && !is_known && self.credential_store().presented() != Presented::Nothing
+    }
+
+    /// What the registry's base offers; asked once.
+    async fn offers_of_base(&self) -> Offers {
+        let ask = async {
+            let base = self.base();
+            self.count_request();
+            let sent = self.http_for(&base).request(Method::GET, base).send();
+            match tokio::time::timeout(self.patience().stall, sent).await {
+                Ok(Ok(response)) if response.status() == StatusCode::UNAUTHORIZED => {
+                    Offers::in_headers(response.headers())
+                }
+                Ok(_) | Err(_) => Offers::default(),
+            }
+        };
+        self.authentication().of_base.get_or_init(|| ask).await.clone()
+    }
+
+    /// The header with the user's name and password, if that is what the client has.
+    fn basic(&self) -> Option<HeaderValue> {
+        match self.credential_store().presented() {
+            Presented::Header(header) => Some(header),
+            Presented::Nothing | Presented::RefreshToken(_) => None,
+        }
+    }
+}
