@@ -36,7 +36,7 @@ impl fmt::Display for Answer {
 
 impl RegistryError {
     /// The same failure, saying that the registry asked for a longer wait than the longest there is, if it did.
-    pub(super) fn with_refused_wait(mut self, longest: Duration) -> Self {
+    pub(in crate::registry) fn with_refused_wait(mut self, longest: Duration) -> Self {
         if let Self::Refused { answer, .. } = &mut self
             && let Some(asked) = answer.retry_after.filter(|asked| *asked > longest)
         {
