@@ -151,7 +151,7 @@ fn image_of(manifest: &RawManifest) -> Option<Runnable> {
         Manifest::Image { config, layers } => Some(Runnable {
             manifest: manifest.digest.clone(),
             config: config.digest,
-            compressed_bytes: layers.iter().map(|layer| layer.size_bytes).sum(),
+            compressed_bytes: layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size_bytes)),
         }),
         Manifest::Index { .. } => None,
     }

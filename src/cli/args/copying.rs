@@ -27,7 +27,7 @@ pub struct CopyArgs {
     /// How long it may take in all [default: 1h]
     #[arg(long, value_name = "DURATION")]
     pub timeout: Option<String>,
-    /// A host that speaks HTTP without TLS, as loopback addresses do anyway
+    /// A host to connect to without TLS; loopback addresses may speak either
     #[arg(long, value_name = "HOST")]
     pub plain_http: Vec<String>,
     /// ECR: the role that may pull the image [default: the identity in the environment]

@@ -126,7 +126,8 @@ fn article(html: &mut Html, number: usize, destination: &str, copy: &Copy) {
 /// How much was there, how much came, how much did not.
 fn shares(html: &mut Html, number: usize, copy: &Copy) {
     let present = copy.bytes_present.min(copy.bytes);
-    let arrived = if copy.digest.is_some() { copy.bytes } else { (present + copy.bytes_done).min(copy.bytes) };
+    let arrived =
+        if copy.digest.is_some() { copy.bytes } else { present.saturating_add(copy.bytes_done).min(copy.bytes) };
     let told = format!(
         "{} of {} were there already, {} came in this run",
         size(present),
