@@ -154,18 +154,20 @@ mod tests {
 
     fn offers(headers: &[&str]) -> Offers {
         let mut offers = Offers::default();
-        headers.iter().for_each(|header| offers.add(header));
+        for header in headers {
+            offers.add(header);
+        }
         offers
     }
 
-    fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Option<Challenge> {
+    fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Challenge {
         let [service, scope] = [service, scope].map(|text| text.map(str::to_owned));
-        Some(Challenge { realm: realm.to_owned(), service, scope })
+        Challenge { realm: realm.to_owned(), service, scope }
     }
 
     #[test]
     fn bearer_challenges_in_all_their_spellings() {
-        let full = bearer("https://a.test/t?x=y", Some("r.test"), Some("repository:shop/api:pull,push"));
+        let full = Some(bearer("https://a.test/t?x=y", Some("r.test"), Some("repository:shop/api:pull,push")));
         for header in [
             r#"Bearer realm="https://a.test/t?x=y",service="r.test",scope="repository:shop/api:pull,push""#,
             r#"  bEARER   REALM = "https://a.test/t?x=y" , Service="r.test" , scope = "repository:shop/api:pull,push" "#,
@@ -178,17 +180,17 @@ mod tests {
         }
         assert_eq!(
             offers(&[r#"Bearer realm="http://a/t",service="a \"b\", c=d""#]).bearer,
-            bearer("http://a/t", Some(r#"a "b", c=d"#), None)
+            Some(bearer("http://a/t", Some(r#"a "b", c=d"#), None))
         );
         assert_eq!(
             offers(&[r#"Bearer realm="http://a/t",service="",scope=" ""#]).bearer,
-            bearer("http://a/t", None, None)
+            Some(bearer("http://a/t", None, None))
         );
     }
 
     #[test]
     fn several_challenges_in_one_header_or_several() {
-        let token = bearer("http://a/t", Some("r"), None);
+        let token = Some(bearer("http://a/t", Some("r"), None));
         let table: [(&[&str], bool); 9] = [
             (&[r#"Basic realm="registry", Bearer realm="http://a/t",service="r""#], true),
             (&[r#"Bearer realm="http://a/t",service="r", Basic realm="Bearer realm=x, y""#], true),

@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(pages.go_on(&url(1), None), Ok(None));
         assert!(pages.go_on(&url(1), Some(url(1))).is_err() && pages.go_on(&url(1), Some(url(0))).is_err());
         let mut pages = Pages::default();
-        let read = (0..).find(|n| pages.go_on(&url(*n), Some(url(n + 1))).is_err());
+        let read = (0..2 * MAX_PAGES).find(|n| pages.go_on(&url(*n), Some(url(n + 1))).is_err());
         assert_eq!(read, Some(MAX_PAGES - 1));
     }
 }

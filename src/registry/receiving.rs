@@ -28,7 +28,7 @@ pub(super) async fn next_chunk(
     };
     let Some(chunk) = received.map_err(|source| connection(action.clone(), source))? else { return Ok(None) };
     match watch.moved(began.elapsed(), chunk.len() as u64) {
-        Ok(_) => Ok(Some(chunk)),
+        Ok(()) => Ok(Some(chunk)),
         Err(lag) => Err(too_slow(action.clone(), lag)),
     }
 }
@@ -66,8 +66,7 @@ impl Registry {
     fn is_about_head(&self, error: &RegistryError) -> bool {
         let Some(answer) = error.answer() else { return false };
         match (answer.status, &answer.redirected_to) {
-            (400 | 405 | 406 | 415 | 501, _) => true,
-            (401 | 403, Some(_)) => true,
+            (400 | 405 | 406 | 415 | 501, _) | (401 | 403, Some(_)) => true,
             (403, None) => !self.authentication().is_preemptive(),
             _ => false,
         }

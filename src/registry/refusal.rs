@@ -86,13 +86,11 @@ impl Reason {
         if more > 0 {
             texts.push(format!("and {more} more"));
         }
-        match errors.into_iter().next() {
-            Some(error) => Self { code: error.code, message: texts.join("; "), first: error.message },
-            None => {
-                let text = redact::fit_to_show(&String::from_utf8_lossy(body));
-                Self { code: None, message: text.clone(), first: text }
-            }
+        if let Some(error) = errors.into_iter().next() {
+            return Self { code: error.code, message: texts.join("; "), first: error.message };
         }
+        let text = redact::fit_to_show(&String::from_utf8_lossy(body));
+        Self { code: None, message: text.clone(), first: text }
     }
 }
 

@@ -116,7 +116,7 @@ impl Registry {
             }
             if is_redirect(status, access.writes) {
                 redirects += 1;
-                self.redirect(&mut request, &response, redirects)?;
+                request.redirect(&response, redirects)?;
                 continue;
             }
             let after = if self.is_at(&request.url) {
@@ -143,20 +143,6 @@ impl Registry {
             self.renew_after(refusal, request.method == Method::HEAD, !request.streams, age).await?;
             (attempts, renewed) = (Attempts::default(), true);
         }
-    }
-
-    /// Turns the request to where the answer redirects to.
-    fn redirect(&self, request: &mut Request, response: &Response, redirects: usize) -> Result<(), RegistryError> {
-        if redirects > MAX_REDIRECTS {
-            return Err(bad_answer(request.action.clone(), format!("it redirects more than {MAX_REDIRECTS} times")));
-        }
-        let to = redirected(request, response)?;
-        if request.streams {
-            // The body is gone with this answer, and is read again for the new address.
-            return Err(RegistryError::Moved { action: Box::new(request.action.clone()), to: NewAddress(to) });
-        }
-        request.url = to;
-        Ok(())
     }
 
     /// Asks with TLS from now on if that is what the registry speaks.
@@ -233,6 +219,20 @@ impl Request {
     pub(super) fn access(&self) -> Access {
         let writes = !matches!(self.method, Method::GET | Method::HEAD);
         Access { repository: self.action.repository.clone(), writes }
+    }
+
+    /// Turns the request to where the answer redirects to.
+    fn redirect(&mut self, response: &Response, redirects: usize) -> Result<(), RegistryError> {
+        if redirects > MAX_REDIRECTS {
+            return Err(bad_answer(self.action.clone(), format!("it redirects more than {MAX_REDIRECTS} times")));
+        }
+        let to = redirected(self, response)?;
+        if self.streams {
+            // The body is gone with this answer, and is read again for the new address.
+            return Err(RegistryError::Moved { action: Box::new(self.action.clone()), to: NewAddress(to) });
+        }
+        self.url = to;
+        Ok(())
     }
 
     /// Whether it has a body that can be sent once.

@@ -72,9 +72,9 @@ impl Registry {
     }
 }
 
-fn with_query(list: &Url, last: Option<&str>) -> Url {
+fn with_query(list: &Url, after: Option<&str>) -> Url {
     let mut url = list.clone();
-    url.query_pairs_mut().append_pair("n", &TAGS_A_PAGE.to_string()).extend_pairs(last.map(|last| ("last", last)));
+    url.query_pairs_mut().append_pair("n", &TAGS_A_PAGE.to_string()).extend_pairs(after.map(|tag| ("last", tag)));
     url
 }
 

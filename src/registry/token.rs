@@ -214,7 +214,7 @@ mod tests {
         tokens.keep(&access(true), read(r#"{"token":"t","expires_in":100}"#).unwrap());
         let good = |before_body| tokens.good(&access(true), before_body).is_some();
         assert!(good(false) && good(true) && tokens.good(&access(false), false).is_none());
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
         assert!(good(false) && !good(true));
         tokio::time::advance(Duration::from_secs(21)).await;
         assert!(!good(false) && tokens.scopes(&access(true)).is_some());

@@ -40,9 +40,9 @@ impl RegistryError {
         if let Self::Refused { answer, .. } = &mut self
             && let Some(asked) = answer.retry_after.filter(|asked| *asked > longest)
         {
-            let separator = if answer.message.is_empty() { "" } else { "; " };
             let (asked, longest) = (asked.as_secs(), longest.as_secs());
-            answer.message += &format!("{separator}it asks to wait {asked} s, and shipgate waits {longest} s at most");
+            let wait = format!("it asks to wait {asked} s, and shipgate waits {longest} s at most");
+            answer.message = if answer.message.is_empty() { wait } else { format!("{}; {wait}", answer.message) };
         }
         self
     }

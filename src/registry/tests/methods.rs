@@ -119,9 +119,9 @@ async fn writes_that_are_redirected_in_a_circle_end() {
     let (from, to) = pair().await;
     let image = image(&[1000]);
     from.hold(&image);
-    (0..20).for_each(|_| {
-        to.fault("PUT /v2/shop/api/blobs/uploads/", Fault::Answer(307, "", vec![("location", String::new())]))
-    });
+    for _ in 0..20 {
+        to.fault("PUT /v2/shop/api/blobs/uploads/", Fault::Answer(307, "", vec![("location", String::new())]));
+    }
     let error = copy_over(&from, &to, &image.manifest.digest).await.unwrap_err();
     assert!(error.to_string().ends_with("the registry redirects it to 127.0.0.1"), "{error}");
     assert_eq!(to.manifests(), 0);

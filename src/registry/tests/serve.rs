@@ -49,7 +49,7 @@ pub(in crate::registry) fn serve_bytes(request: &Request, blob: &Bytes, fault: O
         Some(Fault::CutAfter(end)) => announced(response).body(Body::from_stream(part(end).chain(cut()))),
         Some(Fault::StallAfter(end)) => announced(response).body(Body::from_stream(part(end).chain(stream::pending()))),
         Some(Fault::DripAfter(end)) => {
-            let drops = stream::iter(rest.slice(end..).into_iter()).then(|byte| async move {
+            let drops = stream::iter(rest.slice(end..)).then(|byte| async move {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 Ok(Bytes::from(vec![byte]))
             });
