@@ -23,6 +23,21 @@ pub enum Cause {
     ContainerExit,
 }
 
+impl Cause {
+    /// The name in reports, stable.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Role => "role",
+            Self::Other => "other",
+            Self::Image => "image",
+            Self::HealthCheck => "health-check",
+            Self::ContainerExit => "container-exit",
+        }
+    }
+}
+
 /// What was found in the lines.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
@@ -35,27 +50,32 @@ pub struct Finding {
 }
 
 /// The most telling cause, and of equally telling lines the last; a container's end with its exit code before one
-/// without. A role line that comes after a rollback began is noise that App Runner is known to write, and is passed over.
+/// without, and a line that says what was seen before the bare closing line of the deployment, which comes later. A role line that
+/// comes after a rollback began is noise that App Runner is known to write, and is passed over.
 #[must_use]
 pub fn find<'a>(lines: impl IntoIterator<Item = &'a str>) -> Finding {
-    let mut best: Option<((Cause, bool), &str)> = None;
+    let mut best: Option<((Cause, bool, bool), &str)> = None;
     let mut rolling_back = false;
     for line in lines {
+        let line = super::without_prefix(line);
         let text = line.to_ascii_lowercase();
         rolling_back |= text.contains("rollback") || text.contains("rolling back");
         let Some(cause) = weigh(&text) else { continue };
-        let weight = (cause, exit_code(line).is_some());
+        let weight = (cause, exit_code(line).is_some(), !text.contains(CLOSING));
         let noise = cause == Cause::Role && rolling_back;
         if !noise && best.is_none_or(|(held, _)| weight >= held) {
             best = Some((weight, line));
         }
     }
-    best.map_or(Finding { cause: Cause::Unknown, said: None, exit_code: None }, |((cause, _), line)| Finding {
+    best.map_or(Finding { cause: Cause::Unknown, said: None, exit_code: None }, |((cause, _, _), line)| Finding {
         cause,
         said: Some(tidy(line)),
         exit_code: exit_code(line),
     })
 }
+
+/// What the last line of a failed deployment has before the reason, which is short: `Health check failed.`
+const CLOSING: &str = "failure reason :";
 
 fn weigh(text: &str) -> Option<Cause> {
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -173,6 +193,49 @@ mod tests {
         for (lines, cause, said) in table {
             let found = find(lines.iter().copied());
             assert_eq!((found.cause, found.said.as_deref()), (cause, said), "{lines:?}");
+        }
+    }
+
+    /// Lines of public logs begin with `[AppRunner] `, and the informative line comes before the bare one.
+    #[test]
+    fn informative_line_wins_over_closing_line() {
+        let seen = "[AppRunner] Health check failed on protocol `TCP` [Port: '3000']. Check your configured port number. For more \
+                    information, see the application logs.";
+        let said = "Health check failed on protocol `TCP` [Port: '3000']. Check your configured port number. For more \
+                    information, see the application logs";
+        let closing = format!("[AppRunner] {HEALTH}");
+        let (exit, stopped) = (format!("[AppRunner] {EXIT}"), format!("[AppRunner] {STOPPED}"));
+        let pull = "[AppRunner] Failed to pull your application image. The access role may not read the repository.";
+        let not_pulled =
+            "[AppRunner] Deployment with ID : 17fe failed. Failure reason : Failed to pull your application image.";
+        let table: [(&[&str], Cause, &str); 7] = [
+            (&[seen, &closing], Cause::HealthCheck, said),
+            (&[&closing, seen], Cause::HealthCheck, said),
+            (&[&closing], Cause::HealthCheck, "Health check failed"),
+            (
+                &["2026-11-30T18:00:00Z [AppRunner] Health check failed on port '80'."],
+                Cause::HealthCheck,
+                "Health check failed on port '80'",
+            ),
+            (
+                &[seen, &exit, &stopped],
+                Cause::ContainerExit,
+                "Your application stopped or failed to start. See logs for more information. Container exit code: 1",
+            ),
+            (
+                &[pull, not_pulled],
+                Cause::Image,
+                "Failed to pull your application image. The access role may not read the repository",
+            ),
+            (
+                &["[AppRunner] Deployment with ID : 17fe failed. Failure reason : Something else."],
+                Cause::Other,
+                "Something else",
+            ),
+        ];
+        for (lines, cause, said) in table {
+            let found = find(lines.iter().copied());
+            assert_eq!((found.cause, found.said.as_deref()), (cause, Some(said)), "{lines:?}");
         }
     }
 

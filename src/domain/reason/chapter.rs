@@ -37,7 +37,7 @@ mod tests {
     fn a_chapter_ends_where_another_deployment_begins() {
         let mut ours = Chapter::of(&OperationId::new("17FE9F55-7E91-4097-B243-FCABBB69A4CF"));
         let other = "Deployment with ID : 27fe9f557e914097b243fcabbb69a4cf started. Triggering event : SERVICE_DEPLOY";
-        let begins = "Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf started. Triggering event : SERVICE_DEPLOY";
+        let begins = "[AppRunner] Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf started. Triggering event : SERVICE_DEPLOY";
         let failed =
             "Deployment with ID : 17fe9f557e914097b243fcabbb69a4cf failed. Failure reason : Health check failed.";
         let table = [
@@ -45,7 +45,7 @@ mod tests {
             (begins, true),
             ("Your application stopped or failed to start.", true),
             (other, false),
-            ("Health check failed on protocol `TCP` [Port: '8080'].", false),
+            ("[AppRunner] Health check failed on protocol `TCP` [Port: '8080'].", false),
             (failed, true),
         ];
         for (line, belongs) in table {

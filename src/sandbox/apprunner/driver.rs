@@ -112,8 +112,9 @@ impl Run<'_> {
 
     /// What a scripted failure gives as its reason. A failure of the way back has had its reason before.
     fn reason_in(&self, phase: Phase) -> Option<Failure> {
-        let reason = self.job.script.reason.clone().unwrap_or_else(|| "Health check failed.".to_owned());
-        (phase != Phase::RollingBack).then_some(Failure::Scripted(reason))
+        let unhealthy = if self.job.basis.kind.only_stops() { Failure::Gone } else { Failure::Unhealthy };
+        let failure = self.job.script.reason.clone().map_or(unhealthy, Failure::Scripted);
+        (phase != Phase::RollingBack).then_some(failure)
     }
 
     async fn work(&mut self, phase: Phase) -> Result<(), Failure> {

@@ -22,12 +22,12 @@ impl Journal {
 
     /// To the stream `events` of the service's group.
     pub(super) fn event(&self, line: &str) {
-        self.put("service", "events", line);
+        self.put("service", "events", &of_app_runner(line));
     }
 
     /// To the stream of one deployment in the service's group.
     pub(super) fn deployment(&self, operation: &str, line: &str) {
-        self.put("service", &format!("deployment/{}", without_dashes(operation)), line);
+        self.put("service", &format!("deployment/{}", without_dashes(operation)), &of_app_runner(line));
     }
 
     /// To the stream of one instance in the application's group, which begins to exist with its first line.
@@ -38,6 +38,11 @@ impl Journal {
     fn put(&self, kind: &str, stream: &str, line: &str) {
         self.sink.put(&self.account, &self.region, &format!("{}/{kind}", self.prefix), stream, line);
     }
+}
+
+/// Every line of a real service log begins like this (public service logs).
+fn of_app_runner(line: &str) -> String {
+    if line.starts_with("[AppRunner]") { line.to_owned() } else { format!("[AppRunner] {line}") }
 }
 
 fn without_dashes(id: &str) -> String {

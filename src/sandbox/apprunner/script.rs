@@ -30,7 +30,7 @@ pub struct Script {
     pub at: Option<Moment>,
     /// How the operation ends, whatever its work would have come to.
     pub outcome: Option<Outcome>,
-    /// What the log gives as the reason of a failure, instead of `Health check failed.`
+    /// What the log gives as the reason of a failure, instead of a failed health check.
     pub reason: Option<String>,
     /// How many milliseconds longer it takes.
     pub hold_ms: u64,

@@ -218,7 +218,8 @@ impl<'a, L: LogReader> Story<'a, L> {
             self.told[stream as usize] += 1;
             self.outlook = self.outlook.max(reason::foretold(&line));
         }
-        if is_ours && !self.lines.contains(&line) {
+        let known = |other: &String| reason::without_prefix(other) == reason::without_prefix(&line);
+        if is_ours && !self.lines.iter().any(known) {
             self.events.emit(Event::LogLine { source: LogSource::Service, line: line.clone() });
             self.lines.push(line);
         }

@@ -65,12 +65,12 @@ async fn a_created_service_runs_as_configured_and_says_so() {
     assert_eq!(
         fixture.lines(&format!("/aws/apprunner/shop-api/{id}/service"), &format!("deployment/{operation}")),
         [
-            &format!("Deployment with ID : {operation} started. Triggering event : SERVICE_CREATE"),
-            "Successfully pulled your application image from ECR.",
-            "Provisioning instances and deploying image for publicly accessible service.",
-            "Performing health check on protocol `HTTP` [Path: '/health'], [Port: '3000'].",
-            "Health check is successful. Routing traffic to application.",
-            "Successfully routed incoming traffic to application.",
+            &format!("[AppRunner] Deployment with ID : {operation} started. Triggering event : SERVICE_CREATE"),
+            "[AppRunner] Successfully pulled your application image from ECR.",
+            "[AppRunner] Provisioning instances and deploying image for publicly accessible service.",
+            "[AppRunner] Performing health check on protocol `HTTP` [Path: '/health'], [Port: '3000'].",
+            "[AppRunner] Health check is successful. Routing traffic to application.",
+            "[AppRunner] Successfully routed incoming traffic to application.",
         ]
     );
     fixture.runner.shutdown().await;
@@ -134,7 +134,7 @@ async fn an_unhealthy_green_leaves_blue_and_its_configuration_as_they_were() {
     let lines = fixture.lines("/service", &format!("deployment/{id}"));
     assert_eq!(
         *lines.last().unwrap(),
-        format!("Deployment with ID : {id} failed. Failure reason : Health check failed.")
+        format!("[AppRunner] Deployment with ID : {id} failed. Failure reason : Health check failed.")
     );
     fixture.runner.shutdown().await;
 }
@@ -179,7 +179,7 @@ async fn a_failed_creation_holds_the_name_until_it_is_rebuilt_or_deleted() {
     let arn = fixture.create(service("shop-api")).await;
     assert_eq!(fixture.status(&arn).await, "CREATE_FAILED");
     assert_eq!(fixture.newest(&arn).await, pair("CREATE_SERVICE", "FAILED"));
-    let said = "Your application stopped or failed to start. See logs for more information.  Container exit code: 3";
+    let said = "[AppRunner] Your application stopped or failed to start. See logs for more information.  Container exit code: 3";
     let lines = fixture.lines("/service", "deployment/");
     assert!(lines.iter().any(|line| line == said), "{lines:?}");
     assert!(fixture.lines("/application", "instance/").contains(&"v1 begins".to_owned()));
@@ -248,7 +248,10 @@ async fn without_an_engine_the_deployment_fails_and_says_why() {
     let arn = fixture.create(service("shop-api")).await;
     assert_eq!(fixture.status(&arn).await, "CREATE_FAILED");
     let lines = fixture.lines("/service", "deployment/");
-    assert!(lines.iter().any(|line| line.starts_with("the sandbox can't reach a Docker engine")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("[AppRunner] the sandbox can't reach a Docker engine")),
+        "{lines:?}"
+    );
     fixture.on("DeleteService", &arn).await.unwrap();
     fixture.runner.settle().await;
     assert_eq!(fixture.status(&arn).await, "DELETED");

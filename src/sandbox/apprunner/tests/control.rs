@@ -102,9 +102,9 @@ async fn reasons_and_lines_of_the_log_can_be_chosen() {
     assert_eq!(
         fixture.lines("/service", &format!("deployment/{id}")),
         [
-            format!("Deployment with ID : {id} started. Triggering event : SERVICE_DEPLOY"),
-            line.to_owned(),
-            format!("Deployment with ID : {id} failed. Failure reason : Out of luck."),
+            format!("[AppRunner] Deployment with ID : {id} started. Triggering event : SERVICE_DEPLOY"),
+            format!("[AppRunner] {line}"),
+            format!("[AppRunner] Deployment with ID : {id} failed. Failure reason : Out of luck."),
         ]
     );
 }
