@@ -10,6 +10,9 @@ use super::{
 /// More lines than this of one group are not held in memory.
 pub const MOST_LINES: usize = 50_000;
 
+/// How many pages of lines are searched for the streams that they are in: 10,000 lines or 1 MiB each, or nothing at all.
+const MOST_PAGES: usize = 20;
+
 /// A line with its time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TimedLine {
@@ -66,5 +69,41 @@ impl Logs {
                 return Ok(Some(Lines { more: token.is_some(), lines }));
             }
         }
+    }
+
+    /// The streams whose names begin with `prefix` and that have lines in this window, the one written to last first.
+    ///
+    /// # Errors
+    /// [`AwsFault`] when CloudWatch Logs refuses.
+    pub(super) async fn streams_with_lines(
+        &self,
+        group: &str,
+        prefix: &str,
+        window: Window,
+    ) -> Result<Vec<String>, AwsFault> {
+        let (mut streams, mut token): (Vec<String>, _) = (Vec::new(), None);
+        for _ in 0..MOST_PAGES {
+            let answer = self
+                .client
+                .filter_log_events()
+                .log_group_name(group)
+                .log_stream_name_prefix(prefix)
+                .set_start_time(window.since.map(Timestamp::as_millisecond))
+                .set_end_time(window.until.map(|until| until.as_millisecond().saturating_sub(1)))
+                .set_next_token(token)
+                .send()
+                .await;
+            let Some(page) = unless_missing("logs:FilterLogEvents", answer)? else { break };
+            for stream in page.events().iter().filter_map(|event| event.log_stream_name()) {
+                streams.retain(|known| known != stream);
+                streams.push(stream.to_owned());
+            }
+            token = page.next_token().map(str::to_owned);
+            if token.is_none() {
+                break;
+            }
+        }
+        streams.reverse();
+        Ok(streams)
     }
 }

@@ -67,9 +67,22 @@ pub trait LogReader {
 
     /// The streams of a group, the one written to last first, at most fifty. None when there is no such group.
     fn streams(&self, group: &str) -> impl Future<Output = Result<Option<Vec<StreamFacts>>, AwsFault>> + Send;
+
+    /// The streams whose names begin with `prefix` and that have lines in this window, the one written to last first: as far as a
+    /// bounded search of the lines shows. Lists of streams know of new ones late, and the lines themselves do not.
+    fn written_to(
+        &self,
+        group: &str,
+        prefix: &str,
+        window: Window,
+    ) -> impl Future<Output = Result<Vec<String>, AwsFault>> + Send;
 }
 
 impl LogReader for Logs {
+    async fn written_to(&self, group: &str, prefix: &str, window: Window) -> Result<Vec<String>, AwsFault> {
+        self.streams_with_lines(group, prefix, window).await
+    }
+
     async fn page(&self, group: &str, stream: &str, window: Window, from: &Position) -> Result<Page, AwsFault> {
         let answer = self
             .client

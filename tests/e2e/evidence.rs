@@ -86,3 +86,47 @@ fn logs_that_fail_for_a_while_still_give_the_reason() {
     assert!(ran.stderr.contains("Container exit code: 1"), "{}", ran.stderr);
     assert!(ran.stderr.contains("cannot reach the database"), "{}", ran.stderr);
 }
+
+/// A service that is deployed often has many streams of instances, and those that still write come first in the list.
+#[test]
+fn last_lines_are_found_behind_many_old_streams() {
+    let world = World::with_seed(&format!("{}scripted: true\n", crate::world::SEED));
+    for version in ["v1", "v2"] {
+        world.push_image(version, &crate::images::image(version));
+    }
+    let ran = world.deploy("v1", &["--no-verify"]);
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    let (arn, _, _) = world.service().unwrap();
+    let group = format!("/aws/apprunner/shop-api/{}/application", arn.rsplit('/').next().unwrap());
+    let now = jiff::Timestamp::now().as_millisecond();
+    let put = |stream: &str, lines: &[(i64, &str)]| {
+        world.logs(async |client| {
+            client.create_log_group().log_group_name(&group).send().await.ok();
+            client.create_log_stream().log_group_name(&group).log_stream_name(stream).send().await.ok();
+            let events = lines.iter().map(|(at, line)| {
+                let event = aws_sdk_cloudwatchlogs::types::InputLogEvent::builder();
+                event.timestamp(*at).message(*line).build().unwrap()
+            });
+            let put = client.put_log_events().log_group_name(&group).log_stream_name(stream);
+            put.set_log_events(Some(events.collect())).send().await.unwrap();
+        });
+    };
+    for number in 0..65 {
+        put(&format!("instance/old{number}"), &[(now - 600_000, "began long ago"), (now + 600_000, "writes still")]);
+    }
+    world.control(Some(&serde_json::json!({
+        "kind": "script", "outcome": "ROLLBACK_SUCCEEDED", "at": "checking", "hold_ms": 3000,
+    })));
+    let mut deploying = world.shipgate();
+    let running = deploying.env("VERSION", "v2").args(["deploy", "--no-verify"]).stderr(std::process::Stdio::piped());
+    let running = running.stdout(std::process::Stdio::null()).spawn().unwrap();
+    while world.orders().len() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    put("instance/new", &[(jiff::Timestamp::now().as_millisecond(), "cannot reach the database")]);
+    let ran: crate::world::Ran = running.wait_with_output().unwrap().into();
+    assert_eq!(ran.code, 8, "{}", ran.said());
+    assert!(ran.stderr.contains("cannot reach the database"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("writes still") && !ran.stderr.contains("began long ago"), "{}", ran.stderr);
+}

@@ -1,6 +1,8 @@
 //! The last lines that the new version wrote. The old one writes too, and later ones did or will: only a stream that
 //! began while the operation ran, and only its lines from that time, can be the new version's.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -23,6 +25,13 @@ const INGESTION_SECONDS: i64 = 60;
 
 /// How many streams are looked into for a line.
 const STREAMS: usize = 5;
+
+/// And how many of those that the list of streams does not show, or shows without a time: with each it must be found out whether it began
+/// in the operation's time. Services run at most 25 instances.
+const UNLISTED_STREAMS: usize = 50;
+
+/// What the names of the streams of instances begin with.
+const INSTANCES: &str = "instance/";
 
 /// What is known of the new version's output.
 pub(super) enum Application {
@@ -47,10 +56,27 @@ pub(super) async fn read_application<L: LogReader>(
     let group = service.application_log_group();
     let read = async {
         let Some(streams) = logs.streams(&group).await? else { return Ok(Application::NoGroup) };
+        let masked = |lines: Vec<String>| Application::Read(lines.into_iter().map(|line| mask.apply(line)).collect());
+        let known: BTreeSet<String> =
+            streams.iter().filter(|stream| stream.began.is_some()).map(|stream| stream.name.clone()).collect();
         for stream in candidates(streams, window) {
             let lines = tail(logs, &group, &stream, window).await?;
             if !lines.is_empty() {
-                return Ok(Application::Read(lines.into_iter().map(|line| mask.apply(line)).collect()));
+                return Ok(masked(lines));
+            }
+        }
+        // The newest streams are listed last, or without their times: their lines are there before.
+        let written = match logs.written_to(&group, INSTANCES, window).await {
+            Ok(written) => written,
+            Err(fault) if fault.is_denied() => Vec::new(),
+            Err(fault) => return Err(fault),
+        };
+        for stream in written.into_iter().filter(|stream| !known.contains(stream)).take(UNLISTED_STREAMS) {
+            if !is_older(logs, &group, &stream, window).await? {
+                let lines = tail(logs, &group, &stream, window).await?;
+                if !lines.is_empty() {
+                    return Ok(masked(lines));
+                }
             }
         }
         Ok(Application::Read(Vec::new()))
@@ -76,6 +102,19 @@ fn candidates(streams: Vec<StreamFacts>, window: Window) -> Vec<String> {
         .collect();
     began.sort_by_key(|(began, _)| std::cmp::Reverse(*began));
     began.into_iter().take(STREAMS).map(|(_, name)| name).collect()
+}
+
+/// Whether a stream has lines from before the window: then it is an instance of the old version's. Pages may be empty and not the last.
+async fn is_older<L: LogReader>(logs: &L, group: &str, stream: &str, window: Window) -> Result<bool, AwsFault> {
+    let before = Window { since: None, until: window.since };
+    let mut position = Position::default();
+    loop {
+        let page = logs.page(group, stream, before, &position).await?;
+        if !page.lines.is_empty() || page.is_last {
+            return Ok(!page.lines.is_empty());
+        }
+        position = page.next;
+    }
 }
 
 async fn tail<L: LogReader>(logs: &L, group: &str, stream: &str, window: Window) -> Result<Vec<String>, AwsFault> {

@@ -228,3 +228,43 @@ fn evidence(end: GateEnd) -> (Option<String>, Vec<String>) {
     let GateEnd::Verdict { verdict: Verdict::RolledBack, evidence: Some(evidence) } = end else { panic!("{end:?}") };
     (evidence.found.said, evidence.last_lines)
 }
+
+/// A service that has been deployed often has many streams, and the list of them is late: the newest is missing, or has no time.
+#[tokio::test(start_paused = true)]
+async fn last_lines_are_found_among_many_streams() {
+    let clouds: [fn(&mut Cloud); 4] = [
+        |_| {},
+        |cloud| cloud.listed = 3,
+        |cloud| cloud.listed_without_times = true,
+        |cloud| (cloud.listed, cloud.listed_without_times) = (0, true),
+    ];
+    for (case, change) in clouds.into_iter().enumerate() {
+        let mut cloud = Cloud::answering([Ok(Some(ended("ROLLBACK_SUCCEEDED")))]);
+        for second in 0..70 {
+            cloud.write(&format!("instance/a{second:02}"), 100 + second, "old and gone");
+        }
+        // The old version goes on writing: it wrote before the operation, and last of all.
+        for second in [900, 1_010, 1_095] {
+            cloud.write(OLD, second, "old and serving");
+        }
+        cloud.write(NEW, 1_020, "starting");
+        cloud.write(NEW, 1_030, "cannot connect to the database");
+        change(&mut cloud);
+        let (_, lines) = evidence(cloud.follow(&RULES).await);
+        assert_eq!(lines, ["starting", "cannot connect to the database"], "case {case}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_version_is_never_quoted_and_a_denied_search_is_no_fault() {
+    let mut cloud = Cloud::answering([Ok(Some(ended("ROLLBACK_SUCCEEDED")))]);
+    for second in [900, 1_010] {
+        cloud.write(OLD, second, "old and serving");
+    }
+    cloud.listed_without_times = true;
+    assert_eq!(evidence(cloud.follow(&RULES).await).1, [""; 0]);
+    cloud.write(NEW, 1_020, "starting");
+    cloud.search_is_denied = true;
+    assert_eq!(evidence(cloud.follow(&RULES).await).1, [""; 0]);
+    assert!(cloud.warnings().is_empty(), "{:?}", cloud.warnings());
+}

@@ -83,6 +83,11 @@ pub(super) struct Cloud {
     begun: Instant,
     /// How long lines take to appear.
     pub(super) lag: Duration,
+    /// How many streams the list of streams shows at most, the first by name; and whether it tells their times.
+    pub(super) listed: usize,
+    pub(super) listed_without_times: bool,
+    /// Whether the search by lines is denied.
+    pub(super) search_is_denied: bool,
     /// Whether the logs never answer.
     pub(super) hangs: bool,
     pub(super) environment: Vec<(String, Secret)>,
@@ -98,6 +103,9 @@ impl Cloud {
             told: Arc::default(),
             begun: Instant::now(),
             lag: Duration::ZERO,
+            listed: usize::MAX,
+            listed_without_times: false,
+            search_is_denied: false,
             hangs: false,
             environment: Vec::new(),
         }
@@ -179,9 +187,29 @@ impl LogReader for Cloud {
         }
         let instances = self.streams.iter().filter(|(name, _)| name.starts_with("instance/") && self.has_arrived());
         let facts = instances
-            .map(|(name, lines)| StreamFacts { name: name.clone(), began: lines.first().map(|(at, _)| *at) })
+            .map(|(name, lines)| StreamFacts {
+                name: name.clone(),
+                began: lines.first().map(|(at, _)| *at).filter(|_| !self.listed_without_times),
+            })
             .collect::<Vec<_>>();
-        Ok((!facts.is_empty()).then_some(facts))
+        let is_there = !facts.is_empty();
+        Ok(is_there.then(|| facts.into_iter().take(self.listed).collect()))
+    }
+
+    async fn written_to(&self, _group: &str, prefix: &str, window: Window) -> Result<Vec<String>, AwsFault> {
+        if self.search_is_denied {
+            return Err(throttled("AccessDeniedException"));
+        }
+        let within =
+            |at: Timestamp| window.since.is_none_or(|since| at >= since) && window.until.is_none_or(|until| at < until);
+        let mut found: Vec<(Timestamp, String)> = self
+            .streams
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix) && self.has_arrived())
+            .filter_map(|(name, lines)| Some((lines.iter().rev().find(|(at, _)| within(*at))?.0, name.clone())))
+            .collect();
+        found.sort_by(|one, other| other.0.cmp(&one.0));
+        Ok(found.into_iter().map(|(_, name)| name).collect())
     }
 }
 

@@ -164,6 +164,10 @@ impl LogReader for Timeline {
     async fn streams(&self, _group: &str) -> Result<Option<Vec<StreamFacts>>, AwsFault> {
         Ok(None)
     }
+
+    async fn written_to(&self, _: &str, _: &str, _: Window) -> Result<Vec<String>, AwsFault> {
+        Ok(Vec::new())
+    }
 }
 
 impl DeployTarget for Timeline {
