@@ -65,7 +65,7 @@ impl RegistryLogin {
 /// An account's ECR in a region.
 #[derive(Clone, Debug)]
 pub struct Ecr {
-    client: Client,
+    pub(super) client: Client,
     account: AccountId,
 }
 

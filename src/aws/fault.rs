@@ -54,6 +54,12 @@ impl AwsFault {
         })
     }
 
+    /// Whether the caller is known, and lacks a permission.
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| code.starts_with("AccessDenied") || code == "UnauthorizedOperation")
+    }
+
     /// Whether the call was not taken because there were too many.
     #[must_use]
     pub fn is_throttling(&self) -> bool {

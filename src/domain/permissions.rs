@@ -4,6 +4,7 @@
 //! Actions and resources are those of the Service Authorization Reference. `docs/permissions.md` says what each is for, and
 //! where `*` cannot be avoided.
 
+mod calls;
 mod chain;
 mod derive;
 mod service_roles;
@@ -20,7 +21,10 @@ use super::{
     service_secret::SecretSource,
 };
 
-pub use self::derive::derive;
+pub use self::{
+    calls::{Arrival, PlannedCall, PlannedRun, calls},
+    derive::derive,
+};
 
 /// What a policy is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -213,8 +217,6 @@ pub struct Needs {
     pub keeps_logs: bool,
     /// Whether the local check fetches the values of the service's secrets.
     pub fetches_secrets: bool,
-    /// Whether the service may be changed: what it deploys from, or that it deploys by itself.
-    pub updates_service: bool,
     /// Whether a paused service is resumed.
     pub resumes: bool,
     /// Whether a service that never came up is deleted and created anew.

@@ -19,7 +19,6 @@ use crate::{
         event::Event,
         permissions::{CreateNeeds, Needs, Part, Permissions, Repository, derive},
         pull_through::Via,
-        release::{Naming, OnPush},
         service_secret::{SecretSource, SecretsWay},
     },
 };
@@ -86,7 +85,6 @@ fn needs(deployment: &Deployment) -> Needs {
         is_pulled_through: target.via == Via::PullThrough,
         keeps_logs: target.log_retention_days.is_some(),
         fetches_secrets: target.verify.secrets == SecretsWay::Fetch && !target.verify.skip,
-        updates_service: target.release.naming != Naming::AsLive || consent.on_push == OnPush::TurnOff,
         resumes: consent.resume,
         recreates: consent.recreate,
     }

@@ -74,6 +74,7 @@ impl Listeners {
                         account: id.account.to_string(),
                         caller: String::new(),
                         resource: format!("{}@{digest}", id.name),
+                        names_nothing: false,
                         status: 200,
                     });
                 }

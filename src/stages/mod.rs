@@ -8,6 +8,7 @@ mod fake;
 pub mod gate;
 pub mod history;
 pub mod observe;
+pub mod permissions;
 pub mod preflight;
 pub mod prepare;
 pub mod promote;

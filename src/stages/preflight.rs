@@ -107,7 +107,7 @@ impl Check {
         Self { name, detail: detail.into(), problem: None, skipped: false }
     }
 
-    fn skipped(name: &'static str, detail: impl Into<String>) -> Self {
+    pub(super) fn skipped(name: &'static str, detail: impl Into<String>) -> Self {
         Self { name, detail: detail.into(), problem: None, skipped: true }
     }
 

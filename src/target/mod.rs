@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
-    aws::fault::AwsFault,
+    aws::{fault::AwsFault, probe::Probed},
     domain::{
         arn::{RoleArn, ServiceArn},
         image::ImageReference,
@@ -45,6 +45,21 @@ pub struct UpdateOrder {
     pub turn_off_auto_deployments: bool,
     /// What it is to be like in all, as if it were created.
     pub like_new: Option<Box<CreateOrder>>,
+}
+
+/// An order that is not given: only whether the caller may give it is asked.
+#[derive(Clone, Copy, Debug)]
+pub enum OrderProbe<'a> {
+    /// Create a service.
+    Create(&'a CreateOrder),
+    /// Deploy a service.
+    Deploy(&'a ServiceArn),
+    /// Change a service.
+    Update(&'a UpdateOrder),
+    /// Resume a service.
+    Resume(&'a ServiceArn),
+    /// Delete a service.
+    Delete(&'a ServiceArn),
 }
 
 /// A deployment that has begun.
@@ -124,6 +139,11 @@ pub trait DeployTarget {
 
     /// Deletes a service. Never retried here either.
     fn delete(&self, service: &ServiceArn) -> impl Future<Output = Result<Option<Started>, TargetError>> + Send;
+
+    /// Whether the caller may give an order, as far as that can be found out without giving it.
+    fn probe(&self, _order: OrderProbe<'_>) -> impl Future<Output = Probed> + Send {
+        std::future::ready(Probed::Unknown)
+    }
 
     /// Where one operation of a service stands; `None` when none of its operations, all looked through, is this one
     /// (yet).

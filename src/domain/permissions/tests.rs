@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use super::{CreateNeeds, Needs, Part, Permissions, Principal, Repository, Statement, derive};
+use super::{
+    Arrival, CreateNeeds, Needs, Part, Permissions, PlannedCall, PlannedRun, Principal, Repository, Statement, calls,
+    derive,
+};
 use crate::domain::{access::Hop, arn::RoleArn, service_secret::SecretSource};
 
 const PULL: &str = "arn:aws:iam::111111111111:role/pull";
@@ -31,7 +34,6 @@ fn needs() -> Needs {
         is_pulled_through: false,
         keeps_logs: false,
         fetches_secrets: false,
-        updates_service: false,
         resumes: false,
         recreates: false,
     }
@@ -65,9 +67,9 @@ fn what_each_setting_adds_to_whom() {
     let nothing: fn(&mut Needs) = |_| {};
     for (action, change, without, within) in [
         ("logs:PutRetentionPolicy", (|n| n.keeps_logs = true) as fn(&mut Needs), [false, false], [true, true]),
-        ("apprunner:UpdateService", |n| n.updates_service = true, [false, true], [true, true]),
-        ("iam:PassRole", |n| n.updates_service = true, [false, true], [true, true]),
-        ("ecr:DescribeImages", |n| n.updates_service = true, [false, false], [true, true]),
+        ("apprunner:UpdateService", nothing, [true, true], [true, true]),
+        ("iam:PassRole", nothing, [true, true], [true, true]),
+        ("ecr:DescribeImages", nothing, [true, true], [true, true]),
         ("apprunner:ResumeService", |n| n.resumes = true, [false, false], [true, true]),
         ("apprunner:DeleteService", |n| n.recreates = true, [false, false], [false, true]),
         ("ecr:BatchImportUpstreamImage", |n| n.is_pulled_through = true, [false, false], [true, true]),
@@ -85,7 +87,7 @@ fn what_each_setting_adds_to_whom() {
 
 #[test]
 fn no_statement_reaches_further_than_it_must() {
-    let wide = Needs { create: Some(create(&[])), keeps_logs: true, updates_service: true, ..needs() };
+    let wide = Needs { create: Some(create(&[])), keeps_logs: true, ..needs() };
     let everything = ["ecr:GetAuthorizationToken", "apprunner:ListServices", "ecr:DescribePullThroughCacheRules"];
     for policy in derive(&wide).identities {
         for statement in policy.statements {
@@ -175,11 +177,12 @@ fn secrets_are_named_one_by_one() {
 #[test]
 fn what_the_configuration_does_not_tell_is_said() {
     let unknown = |needs: &Needs| derive(needs).unknown.len();
-    assert_eq!(unknown(&needs()), 0);
-    assert_eq!(unknown(&Needs { updates_service: true, ..needs() }), 1);
-    assert_eq!(unknown(&Needs { fetches_secrets: true, ..needs() }), 1);
+    assert_eq!(unknown(&needs()), 1, "the access role");
+    let named = || Needs { create: Some(create(&[])), ..needs() };
+    assert_eq!(unknown(&named()), 0);
+    assert_eq!(unknown(&Needs { fetches_secrets: true, ..needs() }), 2);
     let nameless = Repository { account: None, ..repository("222222222222") };
-    let open = derive(&Needs { repository: nameless, workload_hops: Vec::new(), ..needs() });
+    let open = derive(&Needs { repository: nameless, workload_hops: Vec::new(), ..named() });
     assert_eq!(open.unknown.len(), 1);
     let deploying = statements(&open, Part::WorkloadDeploy);
     assert!(deploying[1].resources[0].contains(":ap-northeast-1:*:repository/shop/api"), "{deploying:?}");
@@ -192,4 +195,95 @@ fn some_parts_alone() {
     assert_eq!((access.identities.len(), access.trusts.len()), (1, 1));
     let both = whole.of(&[Part::WorkloadCreate, Part::RegistryPull]);
     assert_eq!((both.identities.len(), both.trusts.len(), both.repositories.len()), (2, 2, 0));
+}
+
+/// Every call of every plan that a configuration can lead to is in the policy that `iam` prints for it.
+#[test]
+fn policies_cover_every_planned_call() {
+    use crate::domain::{
+        operation::OperationId,
+        release::{Course, Preparation, ReleaseVerb},
+    };
+    let firsts = [
+        None,
+        Some(Preparation::Wait),
+        Some(Preparation::Resume),
+        Some(Preparation::Delete),
+        Some(Preparation::TurnOffAutoDeployments),
+    ];
+    let verbs = [
+        ReleaseVerb::Nothing,
+        ReleaseVerb::Follow(OperationId::new("a")),
+        ReleaseVerb::CreateService,
+        ReleaseVerb::StartDeployment,
+        ReleaseVerb::UpdateService,
+        ReleaseVerb::Rebuild,
+        ReleaseVerb::FollowPush,
+    ];
+    let choices = [false, true];
+    let mut planned = 0;
+    for (first, verb) in firsts.into_iter().flat_map(|first| verbs.clone().map(|verb| (first, verb))) {
+        for (keeps_logs, creates_repository) in choices.into_iter().flat_map(|a| choices.map(|b| (a, b))) {
+            for (returns, arrival) in choices.into_iter().flat_map(|returns| {
+                [Arrival::Copied, Arrival::PulledThrough, Arrival::Present].map(|how| (returns, how))
+            }) {
+                let creates = verb == ReleaseVerb::CreateService;
+                let course = Course { first, verb: verb.clone() };
+                let run = PlannedRun {
+                    course: &course,
+                    arrival,
+                    creates_repository: creates_repository && creates,
+                    keeps_logs,
+                    returns,
+                };
+                let (resumes, recreates) = (first == Some(Preparation::Resume), first == Some(Preparation::Delete));
+                // Without `create` in the file nothing is created, deleted or built up again with its roles.
+                let needs_create = creates || recreates;
+                let needs = Needs {
+                    create: needs_create.then(|| create(&[])),
+                    is_pulled_through: arrival == Arrival::PulledThrough,
+                    keeps_logs,
+                    resumes,
+                    recreates,
+                    ..needs()
+                };
+                let part = if needs_create { Part::WorkloadCreate } else { Part::WorkloadDeploy };
+                let policies = derive(&needs);
+                for call in calls(&run) {
+                    for action in call.actions() {
+                        assert!(has(&policies, part, action), "{action} of {call:?}, {course:?} {arrival:?}");
+                        planned += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(planned > 1000, "{planned}");
+}
+
+#[test]
+fn only_what_the_plan_needs_is_tried() {
+    use crate::domain::release::{Course, Preparation, ReleaseVerb};
+    use PlannedCall::{
+        BatchGetImage, CompleteLayerUpload, CreateService, DeleteService, DescribeLogStreams, GetLogEvents,
+        InitiateLayerUpload, PutImage, Rebuild, ResumeService, StartDeployment, UpdateService, UploadLayerPart,
+    };
+    let of = |first, verb, arrival| {
+        let course = Course { first, verb };
+        calls(&PlannedRun { course: &course, arrival, creates_repository: false, keeps_logs: false, returns: false })
+    };
+    let pushes = [BatchGetImage, InitiateLayerUpload, UploadLayerPart, CompleteLayerUpload, PutImage];
+    let logs = [GetLogEvents, DescribeLogStreams];
+    let all = |middle: &[PlannedCall]| [&pushes[..], middle, &logs[..]].concat();
+    let copied = |first, verb| of(first, verb, Arrival::Copied);
+    assert_eq!(copied(None, ReleaseVerb::StartDeployment), all(&[StartDeployment]));
+    assert_eq!(copied(Some(Preparation::Wait), ReleaseVerb::UpdateService), all(&[UpdateService]));
+    assert_eq!(copied(Some(Preparation::Resume), ReleaseVerb::StartDeployment), all(&[ResumeService, StartDeployment]));
+    assert_eq!(copied(Some(Preparation::Delete), ReleaseVerb::CreateService), all(&[DeleteService, CreateService]));
+    assert_eq!(copied(Some(Preparation::TurnOffAutoDeployments), ReleaseVerb::UpdateService), all(&[UpdateService]));
+    assert_eq!(copied(None, ReleaseVerb::Rebuild), all(&[Rebuild]));
+    assert_eq!(copied(None, ReleaseVerb::FollowPush), all(&[]));
+    assert_eq!(copied(None, ReleaseVerb::Nothing), []);
+    let present = of(None, ReleaseVerb::StartDeployment, Arrival::Present);
+    assert_eq!(present, [BatchGetImage, PutImage, StartDeployment, GetLogEvents, DescribeLogStreams]);
 }

@@ -33,10 +33,8 @@ pub(super) fn deploy(needs: &Needs) -> Vec<Statement> {
         let rules = ["ecr:DescribePullThroughCacheRules"];
         statements.push(Statement::allow("ReadCacheRules", &rules, &["*".to_owned()]));
     }
-    if needs.updates_service {
-        let access = needs.create.as_ref().map(|create| create.access_role.to_string());
-        statements.push(pass("PassAccessRole", access.unwrap_or_else(|| needs.any_role()), BUILD));
-    }
+    let access = needs.create.as_ref().map(|create| create.access_role.to_string());
+    statements.push(pass("PassAccessRole", access.unwrap_or_else(|| needs.any_role()), BUILD));
     if needs.fetches_secrets {
         let secrets = needs.create.as_ref().map(|create| create.secrets.as_slice()).unwrap_or_default();
         statements.extend(read_secrets(needs, secrets));
@@ -47,17 +45,10 @@ pub(super) fn deploy(needs: &Needs) -> Vec<Statement> {
 /// What creating takes, besides `deploy`.
 pub(super) fn create(needs: &Needs, create: &CreateNeeds, mut statements: Vec<Statement>) -> Vec<Statement> {
     let mut actions = vec!["apprunner:CreateService"];
-    if !needs.updates_service {
-        // A service that never came up is rebuilt in place.
-        actions.push("apprunner:UpdateService");
-    }
     if needs.recreates {
         actions.push("apprunner:DeleteService");
     }
     statements.push(Statement::allow("CreateService", &actions, &[needs.service_arn()]));
-    if !needs.updates_service {
-        statements.push(pass("PassAccessRole", create.access_role.to_string(), BUILD));
-    }
     if let Some(role) = &create.instance_role {
         statements.push(pass("PassInstanceRole", role.to_string(), TASKS));
     }
@@ -82,7 +73,7 @@ pub(super) fn unknown(needs: &Needs) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if needs.create.is_none() && needs.updates_service {
+    if needs.create.is_none() {
         unknown.push(
             "the role that App Runner pulls the image with is not named: any role of the account may be passed to App \
              Runner for it; --access-role names it"
@@ -101,18 +92,21 @@ fn repository_actions(needs: &Needs) -> Vec<&'static str> {
     } else {
         actions.extend(UPLOAD);
     }
-    if needs.updates_service {
-        actions.push("ecr:DescribeImages");
-    }
+    // Where tags cannot be moved, an image that is rolled back to keeps its own.
+    actions.push("ecr:DescribeImages");
     actions.sort_unstable();
     actions
 }
 
+/// `UpdateService` is always among them: whether the identifier must change depends on the service and the repository (tags that cannot be
+/// moved, a service that is pinned to a digest, one that deploys from another account), and no configuration says what those are.
 fn service_actions(needs: &Needs) -> Vec<&'static str> {
-    let mut actions = vec!["apprunner:DescribeService", "apprunner:ListOperations", "apprunner:StartDeployment"];
-    if needs.updates_service {
-        actions.push("apprunner:UpdateService");
-    }
+    let mut actions = vec![
+        "apprunner:DescribeService",
+        "apprunner:ListOperations",
+        "apprunner:StartDeployment",
+        "apprunner:UpdateService",
+    ];
     if needs.resumes {
         actions.push("apprunner:ResumeService");
     }

@@ -102,6 +102,7 @@ pub(crate) async fn serve(cloud: &Cloud, request: Request) -> Response<Body> {
         account: String::new(),
         caller: String::new(),
         resource,
+        names_nothing: false,
         status: response.status().as_u16(),
     });
     trouble.end(response)

@@ -93,6 +93,7 @@ pub(crate) async fn serve(registry: Registry, request: Request) -> Response<Body
         account: registry.account.to_string(),
         caller: holder.map(|holder| holder.principal.arn).unwrap_or_default(),
         resource,
+        names_nothing: false,
         status: response.status().as_u16(),
     });
     trouble.end(response)

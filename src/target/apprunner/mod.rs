@@ -6,13 +6,14 @@ use aws_sdk_apprunner::{
     types::{OperationSummary, Service, ServiceStatus as SdkStatus},
 };
 
-use super::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError, UpdateOrder};
+use super::{CreateOrder, DeployTarget, ObservedOperation, OrderProbe, Started, TargetError, UpdateOrder};
 use crate::{
-    aws::{fault::AwsFault, session::Session},
+    aws::{fault::AwsFault, probe::Probed, session::Session},
     domain::{arn::ServiceArn, operation::OperationId, release::PastOperation, service::LiveService},
 };
 
 mod look;
+mod probe;
 mod read;
 mod write;
 
@@ -108,6 +109,10 @@ impl DeployTarget for AppRunner {
             .await
             .map_err(|error| AwsFault::new(ACTION, &error))?;
         started(ACTION, service.as_str(), answer.operation_id())
+    }
+
+    async fn probe(&self, order: OrderProbe<'_>) -> Probed {
+        self.probed(order).await
     }
 
     async fn operation(

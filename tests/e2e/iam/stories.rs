@@ -152,7 +152,14 @@ fn story(scene: Scene, steps: Vec<Step>) -> Story {
 fn a_service_that_exists() {
     let mut steps = vec![step(nothing, "v1", &["plan"], 0), step(nothing, "v1", UNCHECKED, 0)];
     steps.extend(on_a_service());
-    proven(&[story(deploying(CONFIGURATION, REPOSITORY), steps)]);
+    // Where tags cannot be moved, the identifier changes, and an image that is gone back to has a tag of its own.
+    let updates = vec![
+        step(nothing, "v1", UNCHECKED, 0),
+        step(nothing, "v2", UNCHECKED, 0),
+        step(nothing, "v2", &["rollback"], 0),
+    ];
+    let updated = story(deploying(CONFIGURATION, IMMUTABLE), updates);
+    proven(&[story(deploying(CONFIGURATION, REPOSITORY), steps), updated]);
 }
 
 #[test]
@@ -161,7 +168,41 @@ fn a_service_whose_image_is_named_anew_each_time() {
         CONFIGURATION.replace("    logs:", "    release: { identifier: tag, auto_deployments: off }\n    logs:");
     let mut steps = vec![step(nothing, "v1", UNCHECKED, 0)];
     steps.extend(on_a_service());
-    proven_besides(&[story(deploying(&configuration, IMMUTABLE), steps)], &deploying(CONFIGURATION, REPOSITORY));
+    let told = story(deploying(&configuration, IMMUTABLE), steps);
+    told.passes();
+    ["apprunner:UpdateService", "iam:PassRole", "ecr:DescribeImages"].iter().for_each(|action| told.tells_of(action));
+}
+
+const PINNED: &str = "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"";
+
+/// The identifier is to stay as it is, and must change all the same: the tag cannot be moved, the service is pinned to a digest, or it
+/// deploys from another account. What is missing for that is found before anything is copied.
+#[test]
+fn identifier_that_must_change_is_allowed_or_refused_first() {
+    let immutable = story(
+        deploying(CONFIGURATION, IMMUTABLE),
+        vec![step(nothing, "v1", UNCHECKED, 0), step(nothing, "v2", UNCHECKED, 0)],
+    );
+    let of = |identifier: &str| {
+        let mut scene = deploying(CONFIGURATION, REPOSITORY);
+        let own = "222222222222.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api:shop-api\"";
+        assert!(scene.rest.contains(own));
+        scene.rest = scene.rest.replace(own, identifier);
+        story(scene, vec![step(nothing, "v2", UNCHECKED, 0)])
+    };
+    let pinned = of(&format!("222222222222.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api{PINNED}"));
+    let of_another_account = of("111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api:live\"");
+    for told in [immutable, pinned, of_another_account] {
+        told.passes();
+        let untouched = |world: &World| {
+            let digest = images::image("v2").manifest.digest;
+            runs(world) && world.manifest(digest.as_str()).is_none() && world.tag("live").is_none()
+        };
+        let refused = Story { survives: untouched, ..told };
+        for action in ["apprunner:UpdateService", "iam:PassRole", "ecr:PutImage", "ecr:CompleteLayerUpload"] {
+            refused.is_refused_without(action, 3);
+        }
+    }
 }
 
 #[test]
