@@ -18,6 +18,12 @@ pub struct Forecast {
     pub verb: Option<&'static str>,
     /// The operation that would be followed, where an earlier run has ordered it.
     pub operation: Option<OperationId>,
+    /// What serves now, where that is on record.
+    pub serving: Option<Digest>,
+    /// Earlier deployments of the digest that failed or were rolled back, newest first.
+    pub failed_before: Vec<OperationId>,
+    /// Every tag that would be written, in order.
+    pub tags: Vec<TagWrite>,
     /// What would be done, in order; empty when nothing would.
     pub steps: Vec<Step>,
     /// What would be different afterwards.
@@ -35,6 +41,19 @@ pub struct Step {
     pub skipped: bool,
 }
 
+/// A tag that would be written in the workload repository.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TagWrite {
+    /// The tag; where it takes the id of an operation that has not begun, that is described in angle brackets.
+    pub tag: String,
+    /// What it is for: `deployment`, `record` or `note`.
+    pub kind: &'static str,
+    /// What it would point at.
+    pub digest: Digest,
+    /// The operation that it speaks of; absent for the service's creation and for the deployment's own tag.
+    pub operation: Option<OperationId>,
+}
+
 /// Something that would be different.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Change {
@@ -46,4 +65,18 @@ pub struct Change {
     pub from: Option<String>,
     /// What it would be; absent when it would be gone.
     pub to: Option<String>,
+}
+
+impl Forecast {
+    /// What serves now and what would: `sha256:… → sha256:…`; one alone where it stays.
+    #[must_use]
+    pub fn serving_line(&self) -> String {
+        let now = match (&self.serving, self.verb) {
+            (Some(digest), _) => digest.as_str(),
+            (None, Some("create-service")) => "nothing",
+            (None, _) => "not on record",
+        };
+        let stays = self.verb.is_none() || self.serving.as_ref() == Some(&self.digest);
+        if stays { now.to_owned() } else { format!("{now} → {}", self.digest) }
+    }
 }

@@ -74,8 +74,21 @@ pub struct Reason {
     pub probing: Option<Probing>,
     /// What serves now, where that is known.
     pub serving: Option<Serving>,
+    /// The command that points the service's tag back at what serves, where it still points at the image that failed.
+    pub restore: Option<String>,
     /// What to do.
     pub next: String,
+}
+
+/// A line of App Runner's without what it begins with in every real service log, `[AppRunner] `; exports of logs have a time before it.
+#[must_use]
+pub fn without_prefix(line: &str) -> &str {
+    const PREFIX: &str = "[AppRunner]";
+    let is_time = |c: char| c.is_ascii_digit() || " -/:.,+TZAPM".contains(c);
+    match line.split_once(PREFIX) {
+        Some((before, rest)) if before.chars().all(is_time) => rest.trim_start(),
+        Some(_) | None => line,
+    }
 }
 
 /// What it means that an application has no log group.
@@ -91,7 +104,7 @@ impl Reason {
     pub fn of(evidence: Evidence, probing: Option<Probing>, serving: Option<Serving>) -> Self {
         let Evidence { found: Finding { cause, said, exit_code }, output, last_lines } = evidence;
         let next = cause::next(cause, exit_code, probing.as_ref());
-        Self { cause, said, exit_code, application_log: output, last_lines, probing, serving, next }
+        Self { cause, said, exit_code, application_log: output, last_lines, probing, serving, restore: None, next }
     }
 
     /// What it was concluded from and what is so now, a line each: for whoever reads on.
@@ -109,6 +122,7 @@ impl Reason {
             let url = url.as_ref().map_or_else(String::new, |url| format!(", at {url}"));
             details.push(format!("what serves now: {digest}{url}"));
         }
+        details.extend(self.restore.iter().map(|command| format!("to point the tag back at what serves: {command}")));
         details
     }
 }

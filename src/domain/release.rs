@@ -11,7 +11,9 @@ mod standing;
 mod tests;
 
 pub use self::{
-    history::{History, PastDeployment, deployments, history},
+    history::{
+        Attempt, AttemptEnd, History, PastDeployment, WayBack, attempt, deployments, failed_deployments, history,
+    },
     identifier::{Choice, Identifier, Naming, identifier},
     record::{NOTE_PREFIX, PREFIX as RECORD_PREFIX, note as note_tag, tag as record_tag},
     refusal::Refusal,

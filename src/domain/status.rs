@@ -123,6 +123,9 @@ pub struct Drift {
     pub kind: &'static str,
     /// What is seen, next to what should be.
     pub detail: String,
+    /// The command that fixes it, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
 }
 
 /// What the configuration asks for, as far as drift is about it.
@@ -146,13 +149,14 @@ pub fn drift(seen: &StatusReport, wanted: Wanted<'_>) -> Vec<Drift> {
         found.push(Drift {
             kind: "auto-deployments",
             detail: "every push of the tag deploys by itself (AutoDeploymentsEnabled)".to_owned(),
+            command: None,
         });
     }
     for group in seen.log_groups.iter().filter(|group| group.exists == Some(true)) {
         if let Some(days) = wanted.log_retention_days.filter(|days| group.retention_days != Some(*days)) {
             let kept = group.retention_days.map_or_else(|| "for ever".to_owned(), |days| format!("{days} days"));
             let detail = format!("{} keeps its lines {kept}, and {days} days are configured", group.name);
-            found.push(Drift { kind: "log-retention", detail });
+            found.push(Drift { kind: "log-retention", detail, command: None });
         }
     }
     found
@@ -165,7 +169,7 @@ fn moved_tag(seen: &StatusReport) -> Option<Drift> {
         return None;
     }
     let detail = format!("its tag points at {}, and {} is deployed", points_at.short(), deployed.digest.short());
-    Some(Drift { kind: "tag", detail })
+    Some(Drift { kind: "tag", detail, command: None })
 }
 
 fn other_identifier(seen: &StatusReport, wanted: Wanted<'_>) -> Option<Drift> {
@@ -179,7 +183,8 @@ fn other_identifier(seen: &StatusReport, wanted: Wanted<'_>) -> Option<Drift> {
     }
     let repository = wanted.repository.unwrap_or_else(|| live.repository());
     let named = wanted.tag.map_or_else(|| repository.to_owned(), |tag| format!("{repository}:{tag}"));
-    Some(Drift { kind: "identifier", detail: format!("it deploys from {identifier}, and {named} is configured") })
+    let detail = format!("it deploys from {identifier}, and {named} is configured");
+    Some(Drift { kind: "identifier", detail, command: None })
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use super::{
     checking::{self, PullAccess, judged},
     failure::{Deployed, Failure},
     narrator::{Narrator, Told},
+    permitted,
     plan::{self, Plan},
     preparing::{self, Look, Ready},
     progress::Progress,
     releasing::{self, Release},
-    returning,
+    returning, rolled_back,
     wait::{self, Followed},
 };
 use crate::{
@@ -198,7 +199,10 @@ pub(super) async fn bring_up<T: DeployTarget>(
         rules: GateRules { timeout, unlisted_grace: timeout },
         log_retention_days: deployment.target.log_retention_days,
     };
-    wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await?;
+    let gated = wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await;
+    if let Err(failure) = gated {
+        return Err(rolled_back::explained(&release, failure).await);
+    }
     release.assert_tag(true).await?;
     run.progress.deployment_succeeded();
     Ok(())
@@ -227,41 +231,39 @@ pub(super) async fn resolve<T: DeployTarget>(
 pub(super) type Checked = (Course, BTreeMap<String, Secret>);
 
 /// Makes the checks that come before any change.
-pub(super) async fn check<T>(
+pub(super) async fn check<T: DeployTarget>(
     run: &Run,
     deployment: &Deployment,
     resolved: &Resolved<T>,
 ) -> Result<Told<Checked>, Failure> {
     let (adapters, Look { seen, plan }) = (&resolved.adapters, &resolved.look);
     let is_begun = plan.course.as_ref().is_ok_and(is_begun);
-    let mut checks = preflight::preflight(
-        &Subject {
-            image: &resolved.image,
-            service: deployment.target.service.as_str(),
-            live: seen.live.as_ref(),
-            course: &plan.course,
-            identifier: &plan.identifier,
-            repository: &seen.repository,
-            taken_by: plan.taken_by.as_ref(),
-            place: plan::place(&adapters.account, &deployment.target.access.region),
-            create_repository: deployment.target.create_repository,
-            pull_through: (deployment.target.via == Via::PullThrough && !is_begun).then(|| PullThrough {
-                passage: Passage::between(&resolved.image.reference, plan.identifier.reference()),
-                tag: plan.tag(),
-                source: &adapters.source,
-                ecr: Some(&adapters.ecr),
-            }),
-            engine: adapters.engine.as_ref().filter(|_| !is_begun).ok_or(
-                match (is_begun, deployment.target.verify.skip) {
-                    (true, _) => "an earlier run has had the image checked",
-                    (false, true) => "the local check is switched off",
-                    (false, false) => "the deployment would ask for it",
-                },
-            ),
-        },
-        run.events(),
-    )
-    .await;
+    let permitted = permitted::checks(run, deployment, adapters, &resolved.image, &resolved.look);
+    let subject = Subject {
+        image: &resolved.image,
+        service: deployment.target.service.as_str(),
+        live: seen.live.as_ref(),
+        course: &plan.course,
+        identifier: &plan.identifier,
+        repository: &seen.repository,
+        taken_by: plan.taken_by.as_ref(),
+        place: plan::place(&adapters.account, &deployment.target.access.region),
+        create_repository: deployment.target.create_repository,
+        pull_through: (deployment.target.via == Via::PullThrough && !is_begun).then(|| PullThrough {
+            passage: Passage::between(&resolved.image.reference, plan.identifier.reference()),
+            tag: plan.tag(),
+            source: &adapters.source,
+            ecr: Some(&adapters.ecr),
+        }),
+        engine: adapters.engine.as_ref().filter(|_| !is_begun).ok_or(match (is_begun, deployment.target.verify.skip) {
+            (true, _) => "an earlier run has had the image checked",
+            (false, true) => "the local check is switched off",
+            (false, false) => "the deployment would ask for it",
+        }),
+    };
+    let (mut checks, permitted) = tokio::join!(preflight::preflight(&subject, run.events()), permitted);
+    preflight::tell(&permitted, run.events());
+    checks.extend(permitted);
     // Nothing is given, and so nothing fetched, where no container is made.
     let makes_none = adapters.engine.is_none() || is_begun;
     let way = if makes_none { &SecretsWay::Skip } else { &deployment.target.verify.secrets };

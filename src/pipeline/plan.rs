@@ -2,6 +2,7 @@
 //! changed. Pure.
 
 pub mod forecast;
+mod tags;
 
 use crate::{
     config::deployment::Target,

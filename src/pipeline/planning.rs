@@ -4,9 +4,9 @@
 use std::future::Future;
 
 use super::{
-    deploy::{self, Adapters, Run},
+    deploy::{self, Adapters, Resolved, Run},
     failure::{Deployed, Failure},
-    plan::forecast,
+    plan::forecast::{self, Known},
 };
 use crate::{
     config::deployment::Deployment,
@@ -14,6 +14,8 @@ use crate::{
         event::{Event, Stage},
         release::{Course, ReleaseVerb},
     },
+    registry::RegistryError,
+    stages::history::{self, Archive},
     target::DeployTarget,
 };
 
@@ -30,10 +32,34 @@ pub async fn plan<T: DeployTarget>(
     let resolved = run.narrator.reading_stage(Stage::Resolve, resolving).await?;
     let course = run.narrator.reading_stage(Stage::Preflight, deploy::check(run, deployment, &resolved)).await;
     let digest = resolved.image.digest();
-    let forecast = forecast::forecast(&deployment.target, digest, &resolved.look.seen, &resolved.look.plan);
+    let (seen, plan) = (&resolved.look.seen, &resolved.look.plan);
+    let known = known(run, deployment, &resolved).await;
+    let forecast = forecast::forecast(&deployment.target, digest, seen, plan, known);
     run.events().emit(Event::Planned(Box::new(forecast)));
     let summary = summary(&course?.0, deployment.target.service.as_str(), digest.short());
     Ok(Deployed { digest: Some(digest.clone()), service_url: None, summary })
+}
+
+/// What the record says: what serves, and which deployments of this image have failed. What cannot be read is left out, with a warning.
+async fn known<T: DeployTarget>(run: &Run, deployment: &Deployment, resolved: &Resolved<T>) -> Known {
+    let (look, service) = (&resolved.look, deployment.target.service.as_str());
+    let Some(live) = &look.seen.live else { return Known::default() };
+    let (registry, repository) = (&resolved.adapters.destination, look.plan.repository());
+    let archive = Archive { registry, repository, service };
+    let operations = &look.seen.operations;
+    let reading = async {
+        let recorded = history::served_before(archive, operations).await?;
+        let history = history::read(archive, live, operations, None).await?;
+        let failed_before = history::failures_of(archive, operations, resolved.image.digest()).await?;
+        // As releasing does: what the identifier means now is noted, unless it is this image.
+        let meaning = history::meaning(archive, live).await?;
+        let note = meaning.filter(|meaning| recorded.is_none() && meaning != resolved.image.digest());
+        Ok::<_, RegistryError>(Known { serving: history.serving, failed_before, note })
+    };
+    reading.await.unwrap_or_else(|error| {
+        run.events().emit(Event::Warning { message: format!("cannot read what was deployed before: {error}") });
+        Known::default()
+    })
 }
 
 fn summary(course: &Course, service: &str, digest: &str) -> String {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
     domain::{
+        digest::Digest,
         manifest::RawManifest,
         operation::{OperationId, Verdict},
     },
@@ -195,6 +196,18 @@ impl Progress {
     /// The arguments after `shipgate wait OPERATION` that lead to the same service.
     pub fn is_led_to_by(&self, wait_arguments: String) {
         self.state().wait_arguments = wait_arguments;
+    }
+
+    /// The command that points the same service's tag back at a digest.
+    #[must_use]
+    pub fn rollback_line(&self, digest: &Digest) -> String {
+        format!("shipgate rollback --to {digest}{}", self.state().wait_arguments)
+    }
+
+    /// The same, where it is not known which digest serves: the command finds it.
+    #[must_use]
+    pub fn rollback_command(&self) -> String {
+        format!("shipgate rollback{}", self.state().wait_arguments)
     }
 
     /// How to go on following the operation, once there is one.

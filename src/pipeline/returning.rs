@@ -8,6 +8,8 @@ use super::{
     failure::{Deployed, Failure, Returned},
     narrator::Told,
     preparing::{self, Look, Ready},
+    releasing::Release,
+    rolled_back,
 };
 use crate::{
     config::deployment::{Deployment, Target},
@@ -18,7 +20,7 @@ use crate::{
         image::ImageReference,
         operation::{OperationId, Verdict},
         pull_through::Via,
-        release::{History, Refusal, ReleaseVerb},
+        release::{AttemptEnd, History, Refusal, ReleaseVerb, WayBack},
         service::{LiveService, ServiceStatus},
         smoke::{OnFailure, SmokeTest},
     },
@@ -53,6 +55,12 @@ pub async fn rollback<T: DeployTarget>(
     } else {
         preparing::make_ready(run, &deployment, &adapters, &image, &look.plan).await?
     };
+    let service = target.service.as_str();
+    let release = Release { run, adapters: &adapters, service, image: &image, ready: &ready };
+    // Looked at now, when nothing runs any more: a deployment that ran may have been rolled back meanwhile.
+    if !target.release.consent.force && rolled_back::serves_already(&release).await? {
+        return rolled_back::restore_tag(&release).await;
+    }
     deploy::conclude(run, &deployment, &adapters, &image, &ready, &given).await
 }
 
@@ -76,9 +84,7 @@ async fn find<T: DeployTarget>(
         (digest.clone(), format!("to {}, as ordered", digest.short()))
     } else {
         let history = read_history(&adapters, target, &live, None).await?;
-        let (serving, before) = both_of(target, &history)?;
-        tell(run, serving, before, &history.unknown);
-        (before.clone(), format!("from {} back to {}", serving.short(), before.short()))
+        way_back(run, target, &history)?
     };
     // Someone who goes back is not to be taken forth again by what went wrong before.
     let smoke_test = target.smoke_test.clone().map(|test| SmokeTest { on_failure: OnFailure::Report, ..test });
@@ -136,6 +142,32 @@ fn repository_of(target: &Target, live: &LiveService) -> String {
     target.repository.clone().or(of_live).unwrap_or_default()
 }
 
+/// Which version it is, and why, in one line.
+#[expect(clippy::result_large_err, reason = "made once in a run")]
+fn way_back(run: &Run, target: &Target, history: &History) -> Result<(Digest, String), Failure> {
+    let (serving, attempt) = match history.way_back() {
+        Some(WayBack::Serving(serving, attempt)) => (serving, attempt),
+        Some(WayBack::Previous { serving, before }) => {
+            tell(run, serving, before, &history.unknown);
+            return Ok((before.clone(), format!("from {} back to {}", serving.short(), before.short())));
+        }
+        None => return both_of(target, history).map(|(_, before)| (before.clone(), String::new())),
+    };
+    let operation = &attempt.operation;
+    let (state, detail) = match attempt.end {
+        AttemptEnd::RolledBack => ("was rolled back", format!("to {}, which serves", serving.short())),
+        AttemptEnd::Running => ("is running", format!("to {}, which serves until that ends", serving.short())),
+        AttemptEnd::Failed => ("failed", format!("to {}, which served before it", serving.short())),
+    };
+    let of = attempt.digest.as_ref().map(|digest| format!(" of {}", digest.short())).unwrap_or_default();
+    let before = history.before.as_ref();
+    let further = before.map(|before| format!("; to deploy the version before it: --to {before}")).unwrap_or_default();
+    run.events().emit(Event::Notice {
+        message: format!("the last deployment{of} {state}, so this goes back to {}{further}", serving.short()),
+    });
+    Ok((serving.clone(), format!("{detail}: operation {operation} {state}")))
+}
+
 #[expect(clippy::result_large_err, reason = "made once in a run")]
 fn both_of<'h>(target: &Target, history: &'h History) -> Result<(&'h Digest, &'h Digest), Failure> {
     let known = match (&history.serving, &history.before) {
@@ -147,7 +179,13 @@ fn both_of<'h>(target: &Target, history: &'h History) -> Result<(&'h Digest, &'h
             let before = &history.unknown[0];
             format!("{} serves, and it is not on record what operation {before} deployed before it", serving.short())
         }
-        (None, _) => "it is not on record what serves".to_owned(),
+        (None, _) => match &history.attempt {
+            Some(attempt) => format!(
+                "it is not on record what serves, and the last deployment, operation {}, did not succeed",
+                attempt.operation
+            ),
+            None => "it is not on record what serves".to_owned(),
+        },
     };
     Err(Failure::NothingBefore { service: target.service.to_string(), known })
 }
@@ -281,7 +319,11 @@ fn as_it_was(target: &Target) -> Target {
 
 /// Pure: what a return that failed leaves.
 fn not_returned(failure: &Failure) -> Returned {
-    let why = failure.causes().join(": ");
+    let mut why = failure.causes().join(": ");
+    if let Failure::Deployment { reason, .. } = failure {
+        let restore = reason.restore.iter().map(|command| format!("; to point the tag back at what serves: {command}"));
+        why.extend(restore);
+    }
     let rolled_back = matches!(failure, Failure::Deployment { verdict: Verdict::RolledBack, .. });
     let unclear = matches!(
         failure,

@@ -13,7 +13,7 @@ use crate::{
         digest::Digest,
         event::Event,
         image::{EcrHost, ImageReference},
-        release::{OperationKind, PastOperation, note_tag},
+        release::{self, AttemptEnd, OperationKind, PastOperation, note_tag},
         service::LiveService,
         status::{GroupFacts, Knowledge, OnRecord, RanOperation, StatusReport, Wanted, drift},
     },
@@ -92,6 +92,12 @@ async fn look(run: &Run, sources: Sources<'_>, wanted: &Target) -> Result<Status
             log_retention_days: wanted.log_retention_days,
         },
     );
+    // The tag was left at an image that failed: then it can be pointed back without a deployment.
+    let past: Vec<PastOperation> = report.operations.iter().map(past).collect();
+    let has_failed = release::attempt(service, &past).is_some_and(|(_, end, _)| end != AttemptEnd::Running);
+    let serving = report.deployed.as_ref().filter(|_| has_failed).map(|deployed| &deployed.digest);
+    let restore = serving.map(|digest| run.progress.rollback_line(digest));
+    report.drift.iter_mut().filter(|drift| drift.kind == "tag").for_each(|drift| drift.command.clone_from(&restore));
     Ok(report)
 }
 

@@ -185,12 +185,25 @@ pub async fn wait<T: DeployTarget>(
         log_retention_days: wanted.log_retention_days,
     };
     run.progress.deployment_started(&followed.started);
-    gate_and_aftercare(run, target, logs, &followed).await?;
+    let deploys_from_tag = live.image_identifier.as_deref().is_some_and(|identifier| !identifier.contains('@'));
+    let gated = gate_and_aftercare(run, target, logs, &followed).await;
+    gated.map_err(|failure| if deploys_from_tag { restorable(run, failure) } else { failure })?;
     run.progress.deployment_succeeded();
     let service_url = service_url(target, service, &run.narrator.events).await;
     let test = wanted.smoke_test.as_ref();
     smoke_test(run, test, service_url.as_deref()).await.map_err(|failure| deploys_nothing(failure, test))?;
     Ok(Deployed { digest: None, service_url, summary })
+}
+
+/// Which image served before is in the registry, and `wait` has no business there: `rollback` finds it.
+fn restorable(run: &Run, failure: Failure) -> Failure {
+    match failure {
+        Failure::Deployment { verdict: verdict @ Verdict::RolledBack, create_failed: false, mut reason } => {
+            reason.restore = Some(run.progress.rollback_command());
+            Failure::Deployment { verdict, create_failed: false, reason }
+        }
+        failure => failure,
+    }
 }
 
 /// Who waits has no image to deploy, and may have no right to: going back is an order of its own.

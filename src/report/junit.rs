@@ -11,9 +11,10 @@ use quick_xml::{
 
 use super::{Moment, untrusted::cleaned};
 use crate::domain::{
-    event::{Event, Outcome, Stage},
+    event::{Event, LogSource, Outcome, Stage},
     exit_code::ExitCode,
     finding::FindingReport,
+    reason::Reason,
 };
 
 /// What is known of a run.
@@ -26,6 +27,10 @@ pub(super) struct Junit {
     running: Vec<Stage>,
     finding: Option<FindingReport>,
     last_lines: Vec<String>,
+    /// The lines of the application that the gate found: where no reason comes with the end of the run, they are all there is.
+    application: Vec<String>,
+    /// The case of the last gate that failed.
+    failed_gate: Option<usize>,
 }
 
 /// A check, a stage, or the run itself.
@@ -78,7 +83,11 @@ impl Junit {
             Event::Verified { last_lines, finding, .. } => {
                 (self.last_lines, self.finding) = (last_lines.clone(), finding.clone());
             }
-            Event::RunFinished { exit_code, summary, causes, hint, .. } => {
+            Event::LogLine { source: LogSource::Application, line } => self.application.push(line.clone()),
+            Event::RunFinished { exit_code, summary, causes, hint, reason, .. } => {
+                if let Some(reason) = reason {
+                    self.explain_gate(reason);
+                }
                 self.end(*exit_code, summary, causes, hint.as_deref());
             }
             Event::IdentityAssumed { .. }
@@ -132,7 +141,27 @@ impl Junit {
                 trouble.lines.insert(0, format!("hint: {}", finding.hint));
             }
         }
+        if stage == Stage::Gate {
+            output = std::mem::take(&mut self.application);
+            self.failed_gate = matches!(end, End::Failed(_)).then_some(self.cases.len());
+        }
         self.cases.push(Case { class: "stage", name: stage.to_string(), took, end, output });
+    }
+
+    /// Why App Runner did not deploy is known when the run ends: the gate's case gets it, with the application's last lines.
+    fn explain_gate(&mut self, reason: &Reason) {
+        let Some(case) = self.failed_gate.and_then(|at| self.cases.get_mut(at)) else { return };
+        let End::Failed(trouble) = &mut case.end else { return };
+        trouble.lines.insert(0, format!("hint: {}", reason.next));
+        trouble.lines.extend(reason.details());
+        trouble.kind = reason.cause.name().to_owned();
+        if let Some(said) = &reason.said {
+            let verdict = std::mem::replace(&mut trouble.message, said.clone());
+            trouble.lines.push(verdict);
+        }
+        if !reason.last_lines.is_empty() {
+            case.output.clone_from(&reason.last_lines);
+        }
     }
 
     /// A failure that is no stage's and no check's is the run's own.
@@ -256,9 +285,11 @@ mod tests {
     use super::Junit;
     use crate::{
         domain::{
-            event::{Event, Outcome, Stage},
+            event::{Event, LogSource, Outcome, Stage},
             exit_code::ExitCode,
             finding::FindingReport,
+            health::HealthCheck,
+            reason::{Cause, Output, Probing, Reason, Serving},
         },
         report::samples,
     };
@@ -305,6 +336,38 @@ mod tests {
             samples::run_finished(ExitCode::Unhealthy, "nothing was changed", &["the image is unhealthy"], None),
         ];
         insta::assert_snapshot!(xml_of(&events));
+    }
+
+    #[test]
+    fn failed_gate_has_reason_and_last_lines() {
+        let mut finished =
+            samples::run_finished(ExitCode::RolledBack, "the old version serves", &["rolled back"], None);
+        let Event::RunFinished { reason, .. } = &mut finished else { unreachable!() };
+        *reason = Some(Box::new(Reason {
+            cause: Cause::HealthCheck,
+            said: Some("Health check failed on protocol `TCP` [Port: '3000']".to_owned()),
+            exit_code: None,
+            application_log: Output::Written,
+            last_lines: vec!["listening on 3001".to_owned(), "]]> \u{1b}[31mdone".to_owned()],
+            probing: Some(Probing { port: 3000, health_check: HealthCheck::default() }),
+            serving: Some(Serving { digest: None, url: Some("https://shop.example".to_owned()) }),
+            restore: Some("shipgate rollback --to sha256:ab".to_owned()),
+            next: "have the application take connections on port 3000".to_owned(),
+        }));
+        let line = Event::LogLine { source: LogSource::Application, line: "listening on 3001".to_owned() };
+        let gate = [
+            samples::run_started(),
+            samples::started(Stage::Gate),
+            line,
+            samples::finished(Stage::Gate, Outcome::Fail, "the deployment was rolled back", 900),
+            samples::started(Stage::Aftercare),
+            samples::finished(Stage::Aftercare, Outcome::Ok, "2 log groups", 10),
+            finished,
+        ];
+        insta::assert_snapshot!(xml_of(&gate));
+        // Without a reason, as after a smoke test whose return failed, the lines are there all the same.
+        let xml = xml_of(&gate[..4]);
+        assert!(xml.contains("<system-out>listening on 3001</system-out>"), "{xml}");
     }
 
     #[test]

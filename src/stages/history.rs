@@ -8,7 +8,10 @@ use crate::{
     domain::{
         digest::Digest,
         image::ImageReference,
-        release::{History, NOTE_PREFIX, PastOperation, RECORD_PREFIX, deployments, history},
+        operation::OperationId,
+        release::{
+            self, Attempt, AttemptEnd, History, NOTE_PREFIX, PastOperation, RECORD_PREFIX, deployments, history,
+        },
         service::LiveService,
     },
     registry::{Registry, RegistryError},
@@ -38,9 +41,19 @@ pub async fn read(
     serving: Option<&Digest>,
 ) -> Result<History, RegistryError> {
     let deployments = deployments(archive.service, operations);
+    let attempt = attempt_of(archive, operations).await?;
     let now = meaning(archive, live).await?;
     let is_pinned = configured(live).is_some_and(|image| image.digest().is_some());
-    let (pinned, assumed) = if is_pinned { (now.as_ref(), None) } else { (None, now.as_ref()) };
+    let (pinned, assumed) = match &attempt {
+        None if is_pinned => (now.as_ref(), None),
+        None => (None, now.as_ref()),
+        // App Runner puts the identifier back that the service had. If it names the failed image all the same, it says nothing, and
+        // neither does a tag, which nobody moved back.
+        Some(attempt) => {
+            let is_restored = is_pinned && attempt.end == AttemptEnd::RolledBack && attempt.digest.is_some();
+            (None, now.as_ref().filter(|now| is_restored && attempt.digest.as_ref() != Some(*now)))
+        }
+    };
     let mut record = BTreeMap::new();
     for deployment in &deployments {
         for tag in &deployment.tags {
@@ -51,10 +64,54 @@ pub async fn read(
         }
         let known = history(&deployments, &record, serving.or(pinned), assumed);
         if known.before.is_some() {
-            return Ok(known);
+            return Ok(History { attempt, ..known });
         }
     }
-    Ok(history(&deployments, &record, serving.or(pinned), assumed))
+    Ok(History { attempt, ..history(&deployments, &record, serving.or(pinned), assumed) })
+}
+
+async fn attempt_of(archive: Archive<'_>, operations: &[PastOperation]) -> Result<Option<Attempt>, RegistryError> {
+    let Some((operation, end, tag)) = release::attempt(archive.service, operations) else { return Ok(None) };
+    let digest = match tag {
+        Some(tag) => promote::points_at(archive.place(&tag)).await?,
+        None => None,
+    };
+    Ok(Some(Attempt { operation, end, digest }))
+}
+
+/// What served before a deployment, by the record and then by the notes. `operations` are those from before it.
+///
+/// # Errors
+/// What keeps the registry from telling.
+pub async fn served_before(
+    archive: Archive<'_>,
+    operations: &[PastOperation],
+) -> Result<Option<Digest>, RegistryError> {
+    let deployments = deployments(archive.service, operations);
+    for tag in deployments.first().iter().flat_map(|newest| &newest.tags) {
+        if let Some(digest) = promote::points_at(archive.place(tag)).await? {
+            return Ok(Some(digest));
+        }
+    }
+    Ok(None)
+}
+
+/// The failed deployments that were of this image, newest first.
+///
+/// # Errors
+/// What keeps the registry from telling.
+pub async fn failures_of(
+    archive: Archive<'_>,
+    operations: &[PastOperation],
+    digest: &Digest,
+) -> Result<Vec<OperationId>, RegistryError> {
+    let mut failures = Vec::new();
+    for (operation, tag) in release::failed_deployments(archive.service, operations) {
+        if promote::points_at(archive.place(&tag)).await?.as_ref() == Some(digest) {
+            failures.push(operation);
+        }
+    }
+    Ok(failures)
 }
 
 /// What the service's identifier means now: its digest, or what its tag points at. `None` where it deploys from elsewhere.

@@ -41,7 +41,12 @@ fn replacement(word: &str) -> String {
         }
     }
     let bare: String = word.chars().filter(|c| *c != '-').collect();
-    if hex(&bare, 32) { "ID".to_owned() } else { word.to_owned() }
+    match word.rsplit_once('-') {
+        _ if hex(&bare, 32) => "ID".to_owned(),
+        // A tag of the record.
+        Some((before, id)) if hex(id, 32) => format!("{before}-ID"),
+        Some(_) | None => word.to_owned(),
+    }
 }
 
 /// `1.2 s` and `3 m 05 s` become `TIME`, `2.1 MiB/s` becomes `RATE`.

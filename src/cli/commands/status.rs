@@ -1,6 +1,6 @@
 //! `shipgate status`: how a service stands.
 
-use super::deploy::overrides;
+use super::deploy::{overrides, wait_arguments};
 use crate::{
     cli::{
         args::{ReleaseArgs, StatusArgs},
@@ -31,7 +31,8 @@ pub async fn run(args: StatusArgs) -> ExitCode {
     });
     console
         .finish_with(async {
-            let run = console.run(String::new());
+            let arguments = target.as_ref().map(|target| wait_arguments(&args.target, target)).unwrap_or_default();
+            let run = console.run(arguments);
             run.progress.only_reads();
             let target = target.map_err(Failure::Configuration)?;
             let (workload, registry) = wire::connect_workload_and_registry(&target, run.events()).await?;

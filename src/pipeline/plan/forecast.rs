@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::Plan;
+use super::{Plan, tags};
 use crate::{
     config::deployment::Target,
     domain::{
         digest::Digest,
         event::Stage,
         forecast::{Change, Forecast, Step},
+        operation::OperationId,
         release::{Course, Preparation, ReleaseVerb},
         secret::Secret,
         service::{LiveService, RunSettings},
@@ -18,11 +19,26 @@ use crate::{
     target::CreateOrder,
 };
 
+/// What the record in the repository says besides what was observed.
+#[derive(Clone, Default, Debug)]
+pub struct Known {
+    /// What serves.
+    pub serving: Option<Digest>,
+    /// Earlier deployments of the digest that failed, newest first.
+    pub failed_before: Vec<OperationId>,
+    /// What would be noted of the operation that serves, where nothing is on record of it.
+    pub note: Option<Digest>,
+}
+
 /// Puts it into words.
 #[must_use]
-pub fn forecast(target: &Target, digest: &Digest, seen: &Observation, plan: &Plan) -> Forecast {
+pub fn forecast(target: &Target, digest: &Digest, seen: &Observation, plan: &Plan, known: Known) -> Forecast {
     let course = plan.course.as_ref().ok();
+    let tags = course.map(|course| tags::writes(target.service.as_str(), digest, seen, plan, course, &known));
     Forecast {
+        serving: known.serving,
+        failed_before: known.failed_before,
+        tags: tags.unwrap_or_default(),
         service: target.service.to_string(),
         identifier: plan.identifier.reference().to_string(),
         digest: digest.clone(),

@@ -47,6 +47,11 @@ fn plan(html: &mut Html, plan: &Forecast) {
         facts(html, "about", |html| {
             code_fact(html, "Deploys from", &plan.identifier);
             code_fact(html, "Digest", plan.digest.as_str());
+            code_fact(html, "Serving", &plan.serving_line());
+            plan.failed_before.iter().for_each(|operation| code_fact(html, "Failed before in", operation.as_str()));
+            plan.tags.iter().for_each(|write| {
+                code_fact(html, "Writes tag", &format!("{} → {} ({})", write.tag, write.digest.short(), write.kind));
+            });
             plan.operation.iter().for_each(|operation| code_fact(html, "Operation", operation.as_str()));
         });
         if !plan.steps.is_empty() {

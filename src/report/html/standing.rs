@@ -19,7 +19,11 @@ pub(super) fn section(html: &mut Html, document: &Document) {
         if !status.drift.is_empty() {
             html.leaf("h3", &[], "What is not as it should be");
             html.element("ul", &[("class", "drift")], |html| {
-                status.drift.iter().for_each(|drift| said(html, "li", "", &drift.detail));
+                status.drift.iter().for_each(|drift| {
+                    let command = drift.command.iter().map(|command| format!("; fix it with: {command}"));
+                    let detail = [drift.detail.clone()].into_iter().chain(command).collect::<String>();
+                    said(html, "li", "", &detail);
+                });
             });
         }
         facts(html, "about", |html| about(html, status));

@@ -6,7 +6,7 @@ use crate::domain::{
     diagnosis::Diagnosis,
     digest::Digest,
     event::{Event, LogSource, Stage},
-    forecast::{Change, Forecast, Step},
+    forecast::{Change, Forecast, Step, TagWrite},
     log_group::LogGroup,
     operation::{OperationId, OperationStatus},
     service::ServiceStatus,
@@ -55,7 +55,11 @@ pub(in crate::report) fn status() -> StatusReport {
             },
         ],
         log_groups: vec![group("service", true, Some(30)), group("application", false, None)],
-        drift: vec![Drift { kind: "tag", detail: "its tag points elsewhere".to_owned() }],
+        drift: vec![Drift {
+            kind: "tag",
+            detail: "its tag points elsewhere".to_owned(),
+            command: Some(format!("shipgate rollback --to {}", super::digest())),
+        }],
     }
 }
 
@@ -77,6 +81,8 @@ pub(in crate::report) fn orphan() -> LogGroup {
 }
 
 pub(in crate::report) fn planned() -> Forecast {
+    let written =
+        |tag: &str, kind, operation| TagWrite { tag: tag.to_owned(), kind, digest: super::digest(), operation };
     let step = |stage, action: &str, skipped| Step { stage, action: action.to_owned(), skipped };
     let change = |of, what: &str, from: Option<&str>, to: Option<&str>| Change {
         of,
@@ -90,6 +96,13 @@ pub(in crate::report) fn planned() -> Forecast {
         digest: super::digest(),
         verb: Some("update-service"),
         operation: None,
+        serving: Some(Digest::of(b"older")),
+        failed_before: vec![OperationId::new("27fe9f557e914097b243fcabbb69a4cf")],
+        tags: vec![
+            written("shipgate-was-shop-api-17fe", "note", Some(super::operation())),
+            written("shop-api", "deployment", None),
+            written("shipgate-next-shop-api-17fe", "record", Some(super::operation())),
+        ],
         steps: vec![
             step(Stage::Copy, "the image to shop/api, by its digest", false),
             step(Stage::Verify, "the local check is switched off", true),

@@ -108,6 +108,7 @@ fn rolled_back_end() -> Event {
                 digest: Some(super::digest()),
                 url: Some("https://abc.eu-west-1.awsapprunner.com".to_owned()),
             }),
+            restore: Some(format!("shipgate rollback --to {}", super::digest())),
             next: "mend it".to_owned(),
         }));
     }

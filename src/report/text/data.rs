@@ -80,9 +80,11 @@ fn status(report: &StatusReport) -> Vec<Line> {
     lines.push(fact("auto deploy", if report.auto_deployments { "on" } else { "off" }));
     lines.extend(report.log_groups.iter().map(log_group));
     lines.extend(report.operations.iter().take(5).enumerate().map(|(at, one)| operation(at, one)));
-    lines.extend(report.drift.iter().map(|drift| {
+    lines.extend(report.drift.iter().flat_map(|drift| {
         let name = if drift == &report.drift[0] { "drift" } else { "" };
-        Line::data().say(gap("", 2)).with(Role::Odd, name).say(gap(name, NAME_WIDTH)).with(Role::Odd, &drift.detail)
+        let line = Line::data().say(gap("", 2)).with(Role::Odd, name).say(gap(name, NAME_WIDTH));
+        let command = drift.command.iter().map(|command| fact("", &format!("fix it with: {command}")));
+        [line.with(Role::Odd, &drift.detail)].into_iter().chain(command)
     }));
     lines
 }

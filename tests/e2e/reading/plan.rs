@@ -138,3 +138,40 @@ fn no_docker_engine_is_needed() {
     assert_eq!(ran.code, 0, "{}", ran.said());
     assert!(ran.stderr.contains("docker-engine: the deployment would ask for it"), "{}", ran.stderr);
 }
+
+/// `plan` lists every tag that `deploy` writes, says what serves, and that this digest failed before.
+#[test]
+fn tags_serving_version_and_earlier_failures_are_listed() {
+    let (world, _, _) = with_service();
+    let digests = ["v1", "v2"].map(|version| world.push_image(version, &crate::images::image(version)));
+    let tags = |world: &World| -> Vec<String> {
+        world.ecr(ROLE, async |client| {
+            let listed = client.list_images().repository_name("shop/api").send().await.unwrap();
+            listed.image_ids().iter().filter_map(|id| id.image_tag().map(str::to_owned)).collect()
+        })
+    };
+    let mut known = tags(&world);
+    for (version, code) in [("v1", 0), ("v2", 8), ("v2", 0)] {
+        let (ended, planned) = planned(&world, version, &["--no-verify"]);
+        assert_eq!(ended, 0, "{planned}");
+        if code == 8 {
+            let script = serde_json::json!({ "kind": "script", "outcome": "ROLLBACK_SUCCEEDED", "at": "checking" });
+            world.control(Some(&script));
+        }
+        let deployed = world.deploy(version, &["--no-verify"]);
+        assert_eq!(deployed.code, code, "{}", deployed.said());
+        let listed: Vec<&str> =
+            planned["tags"].as_array().unwrap().iter().map(|write| write["tag"].as_str().unwrap()).collect();
+        let now = tags(&world);
+        let new: Vec<&String> = now.iter().filter(|tag| !known.contains(tag)).collect();
+        assert!(new.iter().all(|tag| listed.contains(&tag.as_str())), "{new:?} {planned:#}");
+        for tag in &listed {
+            assert!(now.iter().any(|known| known == tag), "{tag} was not written: {now:?}");
+        }
+        known = now;
+    }
+    let failed = plan(&world, "v1", &["--no-verify"]);
+    let text = plan(&world, "v2", &["--force"]);
+    assert!(failed.stdout.contains(&format!("{} → {}", digests[1], digests[0])), "{}", failed.stdout);
+    assert!(text.stdout.contains("this digest was rolled back or failed before, in operation"), "{}", text.stdout);
+}

@@ -77,9 +77,24 @@ fn a_deployment_that_failed_is_no_version() {
     world.push("v3", &[("DEMO_FAIL_WITH_SECRET", "DATABASE_URL")]);
     world.deploy_well("v2");
     assert_eq!(world.deploy("v3", &[]).code, 8);
-    let ran = rollback(&world, &[]);
+    let ran = rollback(&world, &["--to", old.as_str()]);
     assert_eq!(ran.code, 0, "{}", ran.said());
     assert_eq!((world.answer().as_str(), world.tag(LIVE)), ("200 v1", Some(old)));
+}
+
+/// App Runner went back to v2 by itself: `rollback` means that version, and must not go on to v1.
+#[test]
+fn rollback_after_rollback_restores_the_tag() {
+    let (world, _, new) = serving();
+    let failed = world.push("v3", &[("DEMO_FAIL_WITH_SECRET", "DATABASE_URL")]);
+    world.deploy_well("v2");
+    assert_eq!(world.deploy("v3", &[]).code, 8);
+    assert_eq!(world.tag(LIVE), Some(failed));
+    let orders = world.orders();
+    let ran = rollback(&world, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    assert_eq!((world.answer().as_str(), world.tag(LIVE)), ("200 v2", Some(new)));
+    assert_eq!(world.orders(), orders, "nothing was deployed");
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Digest, History, OperationId, OperationKind, OperationStatus, PastOperation, deployments, history};
+use super::{
+    Attempt, AttemptEnd, Digest, History, OperationId, OperationKind, OperationStatus, PastOperation, WayBack, attempt,
+    deployments, failed_deployments, history,
+};
 
 /// `KIND:STATUS` of operations, newest first: their ids count down to 1.
 fn operations(words: &[&str]) -> Vec<PastOperation> {
@@ -131,4 +134,109 @@ fn what_is_certain_counts_most_and_what_is_assumed_least() {
     assert_eq!(said(&history(&[], &both, Some(&third), None)), "v3 -");
     // Where nothing ever succeeded, what a tag points at says nothing.
     assert_eq!(said(&history(&[], &both, None, Some(&third))), "- -");
+}
+
+/// The whole history, as it is read from tags: the last attempt with what the record says of it.
+fn whole(listed: &[&str], recorded: &[&str]) -> History {
+    let (operations, record) = (operations(listed), record(recorded));
+    let attempt = attempt("shop", &operations).map(|(operation, end, tag)| Attempt {
+        operation,
+        end,
+        digest: tag.and_then(|tag| record.get(&tag).cloned()),
+    });
+    History { attempt, ..history(&deployments("shop", &operations), &record, None, None) }
+}
+
+#[test]
+fn rollback_goes_back_one_step() {
+    const RECORD: &[&str] = &["next-create=v1", "next-1=v2", "next-2=v3", "next-3=v4"];
+    let back: &[(&[&str], &[&str], &str)] = &[
+        (&["start:SUCCEEDED", "create:SUCCEEDED"], RECORD, "v2 to v1"),
+        (&["create:SUCCEEDED"], RECORD, "nowhere"),
+        // App Runner went back: the way back leads to what serves, once and again.
+        (&["start:ROLLBACK_SUCCEEDED", "start:SUCCEEDED", "create:SUCCEEDED"], RECORD, "v2, which serves"),
+        (&["update:ROLLBACK_SUCCEEDED", "start:SUCCEEDED", "create:SUCCEEDED"], RECORD, "v2, which serves"),
+        (
+            &["start:ROLLBACK_SUCCEEDED", "start:ROLLBACK_SUCCEEDED", "start:SUCCEEDED", "create:SUCCEEDED"],
+            RECORD,
+            "v2, which serves",
+        ),
+        (&["start:ROLLBACK_SUCCEEDED", "create:SUCCEEDED"], RECORD, "v1, which serves"),
+        (
+            &["resume:SUCCEEDED", "pause:SUCCEEDED", "start:ROLLBACK_SUCCEEDED", "start:SUCCEEDED", "create:SUCCEEDED"],
+            &["next-create=v1", "next-1=v2", "next-2=v3"],
+            "v2, which serves",
+        ),
+        // Once something has succeeded again, that serves.
+        (&["start:SUCCEEDED", "start:ROLLBACK_SUCCEEDED", "start:SUCCEEDED", "create:SUCCEEDED"], RECORD, "v4 to v2"),
+        (
+            &["start:SUCCEEDED", "start:ROLLBACK_SUCCEEDED", "create:SUCCEEDED"],
+            &["next-create=v1", "next-1=v2", "next-2=v1"],
+            "nowhere",
+        ),
+        // What serves is not certain then, and it is still the way back.
+        (&["start:ROLLBACK_FAILED", "start:SUCCEEDED", "create:SUCCEEDED"], RECORD, "v2, which served"),
+        (&["start:FAILED", "start:SUCCEEDED", "create:SUCCEEDED"], RECORD, "v2, which served"),
+        (&["start:NEW_WORD", "start:SUCCEEDED", "create:SUCCEEDED"], RECORD, "v2, which served"),
+        // A deployment that runs may end either way, and the way back is the same; one of our own is resumed.
+        (&["start:IN_PROGRESS", "start:SUCCEEDED", "create:SUCCEEDED"], RECORD, "v2, which serves, while 3 runs"),
+        (
+            &["start:ROLLBACK_IN_PROGRESS", "start:SUCCEEDED", "create:SUCCEEDED"],
+            RECORD,
+            "v2, which serves, while 3 runs",
+        ),
+        (
+            &["start:IN_PROGRESS", "start:SUCCEEDED", "create:SUCCEEDED"],
+            &["next-create=v1", "next-1=v2"],
+            "v2, which serves, while 3 runs",
+        ),
+        (
+            &["start:IN_PROGRESS", "start:SUCCEEDED", "create:SUCCEEDED"],
+            &["next-create=v1", "next-1=v2", "next-2=v1"],
+            "v2 to v1",
+        ),
+        (
+            &["start:PENDING", "start:SUCCEEDED", "create:SUCCEEDED"],
+            &["next-create=v1", "next-1=v2", "next-2=v2"],
+            "v2 to v1",
+        ),
+        // The record is gone, or was never there.
+        (
+            &["start:ROLLBACK_SUCCEEDED", "start:SUCCEEDED", "create:SUCCEEDED"],
+            &["next-create=v1", "next-2=v3"],
+            "nowhere",
+        ),
+        (&["start:ROLLBACK_SUCCEEDED", "start:SUCCEEDED", "create:SUCCEEDED"], &["was-2=v2"], "v2, which serves"),
+        (&["start:ROLLBACK_SUCCEEDED", "create:SUCCEEDED"], &[], "nowhere"),
+        (&["create:FAILED"], &["next-create=v1"], "nowhere"),
+        (&[], &[], "nowhere"),
+    ];
+    for (listed, recorded, expected) in back {
+        let history = whole(listed, recorded);
+        let name =
+            |digest: &Digest| ["v1", "v2", "v3", "v4"].into_iter().find(|name| version_of(name) == *digest).unwrap();
+        let said = match history.way_back() {
+            None => "nowhere".to_owned(),
+            Some(WayBack::Previous { serving, before }) => format!("{} to {}", name(serving), name(before)),
+            Some(WayBack::Serving(serving, attempt)) => match attempt.end {
+                AttemptEnd::RolledBack => format!("{}, which serves", name(serving)),
+                AttemptEnd::Failed => format!("{}, which served", name(serving)),
+                AttemptEnd::Running => format!("{}, which serves, while {} runs", name(serving), attempt.operation),
+            },
+        };
+        assert_eq!(said, *expected, "{listed:?} {recorded:?}");
+        let serves_by_rollback = history.was_rolled_back_to(&version_of("v2"));
+        assert_eq!(serves_by_rollback, *expected == "v2, which serves", "{listed:?} {recorded:?}");
+    }
+}
+
+#[test]
+fn failed_deployments_have_their_records() {
+    let listed =
+        operations(&["start:ROLLBACK_SUCCEEDED", "start:SUCCEEDED", "update:FAILED", "resume:FAILED", "create:FAILED"]);
+    let failed: Vec<String> =
+        failed_deployments("shop", &listed).iter().map(|(id, tag)| format!("{id} {tag}")).collect();
+    assert_eq!(failed, ["5 shipgate-next-shop-4", "3 shipgate-next-shop-2", "1 shipgate-next-shop-create"]);
+    let cut_off = operations(&["start:FAILED", "start:FAILED"]);
+    assert_eq!(failed_deployments("shop", &cut_off).len(), 1, "of the oldest nothing is known");
 }

@@ -11,11 +11,15 @@ use crate::{
         service::LiveService,
         smoke::{OnFailure, SmokeTest},
     },
-    pipeline::plan::forecast::forecast,
+    pipeline::plan::forecast::{Known, forecast},
 };
 
 fn told(target: &Target, seen: &Observation) -> Forecast {
-    forecast(target, &wanted(), seen, &planned(target, seen))
+    told_knowing(target, seen, Known::default())
+}
+
+fn told_knowing(target: &Target, seen: &Observation, known: Known) -> Forecast {
+    forecast(target, &wanted(), seen, &planned(target, seen), known)
 }
 
 /// `of what: from > to`, with the digests by their names.

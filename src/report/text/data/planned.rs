@@ -2,7 +2,7 @@
 
 use super::{NAME_WIDTH, fact, gap};
 use crate::{
-    domain::forecast::{Change, Forecast, Step},
+    domain::forecast::{Change, Forecast, Step, TagWrite},
     report::text::line::{Line, Role},
 };
 
@@ -17,12 +17,31 @@ pub(super) fn lines(plan: &Forecast) -> Vec<Line> {
     let mut lines = vec![head.with(role, verb)];
     lines.push(fact("image", &plan.identifier));
     lines.push(fact("digest", plan.digest.as_str()));
+    lines.push(fact("serving", &plan.serving_line()));
+    if !plan.failed_before.is_empty() {
+        let operations: Vec<&str> = plan.failed_before.iter().map(|operation| operation.as_str()).collect();
+        let text = format!("this digest was rolled back or failed before, in operation {}", operations.join(", "));
+        lines.push(Line::data().say(gap("", 2)).with(Role::Odd, "warning").say(gap("warning", NAME_WIDTH)).say(text));
+    }
     lines.extend(plan.steps.iter().map(step));
+    lines.extend(plan.tags.iter().enumerate().map(|(at, write)| tag(at, write)));
     if plan.verb.is_some() && plan.changes.is_empty() {
         lines.push(fact("changes", "none, of the tag and of the service"));
     }
     lines.extend(plan.changes.iter().map(change));
     lines
+}
+
+/// A tag that is written, with the operation that it speaks of.
+fn tag(at: usize, write: &TagWrite) -> Line {
+    let name = if at == 0 { "writes tags" } else { "" };
+    let of = match (write.kind, &write.operation) {
+        ("deployment", _) => "the service deploys from it".to_owned(),
+        ("note", Some(operation)) => format!("note: what operation {operation} deployed, as far as is known"),
+        (_, Some(operation)) => format!("record of the operation after {operation}"),
+        (_, None) => "record of the service's next operation".to_owned(),
+    };
+    fact(name, &format!("{} → {} ({of})", write.tag, write.digest.short()))
 }
 
 fn step(step: &Step) -> Line {
