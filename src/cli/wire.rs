@@ -264,6 +264,15 @@ pub async fn login_of(image: &ImageReference, environment: &Environment) -> Resu
     Opener::new(environment, BTreeSet::new(), Start::default()).login_of(image.host(), image.repository()).await
 }
 
+/// An image's registry, asked as whoever has logged in to it here.
+///
+/// # Errors
+/// [`Failure::Credentials`] when what is kept cannot be read.
+pub async fn open_as_logged_in(image: &ImageReference, environment: &Environment) -> Result<Registry, Failure> {
+    let opener = Opener::new(environment, BTreeSet::new(), Start::default());
+    Ok(opener.open_other(image.host(), image.repository()).await?.registry)
+}
+
 /// What the environment says about where a Docker engine is.
 #[must_use]
 pub fn docker_environment(environment: &Environment) -> DockerEnvironment {

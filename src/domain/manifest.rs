@@ -1,17 +1,37 @@
 //! Image manifests and indexes, read from their raw bytes. The bytes themselves are what is copied: writing a
-//! manifest out again would change its digest.
+//! manifest out again would change its digest. Only the fields that a copy or a deployment needs are read.
 
-use oci_spec::image::{Arch, Descriptor as OciDescriptor, ImageIndex, ImageManifest, Os};
+mod document;
+mod platform;
+#[cfg(test)]
+mod tests;
 
+pub use platform::{is_platform, platform_of_config};
+
+use self::document::Document;
 use super::digest::Digest;
 
-/// The media types a manifest request accepts, in the order of preference: OCI and Docker schema 2, images and lists.
-pub const ACCEPTED_MEDIA_TYPES: [&str; 4] = [
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-];
+/// The media types a manifest request accepts, in the order of preference: OCI and Docker schema 2, images and lists;
+/// then whatever the registry has, which is copied as it is or refused by name.
+pub const ACCEPTED_MEDIA_TYPES: [&str; 5] = [OCI_INDEX, OCI_IMAGE, DOCKER_LIST, DOCKER_IMAGE, "*/*"];
+
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const OCI_IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
+const ORAS_ARTIFACT: &str = "application/vnd.cncf.oras.artifact.manifest.v1+json";
+const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const DOCKER_IMAGE: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// Docker's schema 1, signed and unsigned: `…v1+json`, `…v1+prettyjws`.
+const DOCKER_SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+";
+
+/// The configurations of images.
+const IMAGE_CONFIGS: [&str; 2] =
+    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+/// The configuration of a cache that BuildKit exports (`--cache-to type=registry`): a member of an index whose other members
+/// are layers, or, with `image-manifest=true`, the configuration of an image manifest.
+const BUILDKIT_CACHE: &str = "application/vnd.buildkit.cacheconfig.v0";
+/// What a descriptor's media type contains if it describes a blob and not a manifest.
+const BLOBS: [&str; 5] = [".layer.", ".rootfs.", ".config.", ".container.image.", ".cacheconfig."];
 
 /// The most bytes a manifest may have: ECR's limit (Amazon ECR service quotas).
 pub const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
@@ -19,7 +39,7 @@ pub const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 /// A piece of content: its type, digest and size in bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Descriptor {
-    /// The media type.
+    /// The media type; empty where none is given.
     pub media_type: String,
     /// The content's digest.
     pub digest: Digest,
@@ -30,20 +50,37 @@ pub struct Descriptor {
 /// A member of an index: an image for a platform, or something attached to one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IndexMember {
-    /// The member's manifest.
-    pub descriptor: Descriptor,
+    /// The media type; empty where the index names none.
+    pub media_type: String,
+    /// The member's digest.
+    pub digest: Digest,
+    /// Its size in bytes, where the index names one.
+    pub size_bytes: Option<u64>,
     /// `os/architecture`, where the index names one.
     pub platform: Option<String>,
     /// The architecture's variant, such as `v7`, where the index names one.
     pub variant: Option<String>,
-    /// Whether it is for linux/amd64, the only platform App Runner runs.
-    pub runs_on_app_runner: bool,
+    /// Whether it describes another member (BuildKit's attestations, of platform `unknown/unknown`) instead of being an image.
+    pub is_attestation: bool,
+}
+
+/// What kind of content a member of an index is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MemberKind {
+    /// Another index.
+    Index,
+    /// A manifest that is no index.
+    Image,
+    /// A blob: BuildKit lists the layers of a cache so.
+    Blob,
+    /// Its media type is missing or not known: it is a manifest if the registry has it as one.
+    Unknown,
 }
 
 /// A manifest as fetched: type and raw bytes. The digest is computed from the bytes, never believed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RawManifest {
-    /// The media type the registry named.
+    /// The media type, without parameters where it was received from a registry.
     pub media_type: String,
     /// The digest of the bytes.
     pub digest: Digest,
@@ -54,10 +91,10 @@ pub struct RawManifest {
 /// What a manifest says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Manifest {
-    /// One image: its configuration and its layers, bottom layer first.
+    /// One image or artifact: its configuration and its layers, bottom layer first.
     Image {
-        /// The configuration blob.
-        config: Descriptor,
+        /// The configuration blob; artifacts need not have one.
+        config: Option<Descriptor>,
         /// The layer blobs, bottom first.
         layers: Vec<Descriptor>,
     },
@@ -71,7 +108,15 @@ pub enum Manifest {
 /// Why a manifest cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// Docker's old format, which has no digests to hold on to.
+    /// Docker's old format, whose layers cannot be verified.
+    #[error("manifest {digest} is in Docker's schema 1 format ({media_type}), which is not supported")]
+    Schema1 {
+        /// The manifest.
+        digest: Digest,
+        /// What the registry calls it.
+        media_type: String,
+    },
+    /// A type that is not known, of content that looks like neither an image nor an index.
     #[error("manifest {digest} has media type `{media_type}`, which is not supported")]
     UnsupportedMediaType {
         /// The manifest.
@@ -89,6 +134,19 @@ pub enum ManifestError {
     },
 }
 
+impl ManifestError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Schema1 { .. } | Self::UnsupportedMediaType { .. } => {
+                Some("build and push the image with a current Docker or BuildKit (OCI or Docker schema 2)")
+            }
+            Self::Malformed { .. } => None,
+        }
+    }
+}
+
 impl IndexMember {
     /// Whether it is for this platform: `os/architecture` or `os/architecture/variant`.
     #[must_use]
@@ -99,24 +157,38 @@ impl IndexMember {
             None => is_platform(own, platform),
         }
     }
-}
 
-/// Whether a platform is the one wanted; a variant counts only where one is wanted.
-#[must_use]
-pub fn is_platform(own: &str, wanted: &str) -> bool {
-    own == wanted || own.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/') && wanted.contains('/'))
-}
-
-/// `os/architecture` of an image configuration (OCI image specification, "Image Configuration").
-#[must_use]
-pub fn platform_of_config(bytes: &[u8]) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Platform {
-        os: String,
-        architecture: String,
+    /// What kind of content it is, by its media type.
+    #[must_use]
+    pub fn kind(&self) -> MemberKind {
+        let media_type = without_parameters(&self.media_type);
+        match media_type.as_str() {
+            OCI_INDEX | DOCKER_LIST => MemberKind::Index,
+            OCI_IMAGE | DOCKER_IMAGE | OCI_ARTIFACT | ORAS_ARTIFACT => MemberKind::Image,
+            other if BLOBS.iter().any(|part| other.contains(part)) => MemberKind::Blob,
+            _ => MemberKind::Unknown,
+        }
     }
-    let platform: Platform = serde_json::from_slice(bytes).ok()?;
-    Some(format!("{}/{}", platform.os, platform.architecture))
+}
+
+impl Manifest {
+    /// What it is instead of an image, as far as the media types say: `a BuildKit cache`.
+    #[must_use]
+    pub fn other_than_image(&self) -> Option<String> {
+        match self {
+            Self::Index { members } => {
+                let is_cache = members.iter().any(|member| without_parameters(&member.media_type) == BUILDKIT_CACHE);
+                is_cache.then(|| "a BuildKit cache".to_owned())
+            }
+            Self::Image { config: None, .. } => Some("an artifact without a configuration".to_owned()),
+            Self::Image { config: Some(config), .. } => match without_parameters(&config.media_type).as_str() {
+                BUILDKIT_CACHE => Some("a BuildKit cache".to_owned()),
+                "" => None,
+                known if IMAGE_CONFIGS.contains(&known) => None,
+                other => Some(format!("an artifact (its configuration has media type {other})")),
+            },
+        }
+    }
 }
 
 impl RawManifest {
@@ -126,133 +198,64 @@ impl RawManifest {
         Self { media_type: media_type.into(), digest: Digest::of(&bytes), bytes }
     }
 
+    /// As a registry answered it. The manifest's own `mediaType` counts, then the header of the answer; where that is missing or
+    /// says nothing, the structure of the content (OCI distribution specification, "Pushing Manifests": the header must be
+    /// the manifest's own type).
+    #[must_use]
+    pub fn received(content_type: &str, bytes: bytes::Bytes) -> Self {
+        let header = without_parameters(content_type);
+        let document = Document::read(&bytes).ok();
+        let own = document.as_ref().and_then(Document::media_type);
+        let said = own.or_else(|| header.contains("/vnd.").then(|| header.clone()));
+        let media_type = said.or_else(|| document.as_ref().and_then(Document::looks_like)).unwrap_or(header);
+        Self::new(media_type, bytes)
+    }
+
     /// Reads the manifest.
     ///
     /// # Errors
-    /// [`ManifestError`] when the media type is not one of [`ACCEPTED_MEDIA_TYPES`] or the bytes do not fit it.
+    /// [`ManifestError`] when it is Docker's schema 1, when neither its media type nor its content is that of an image or
+    /// an index, and when the two contradict each other (CVE-2021-41190) or what it describes cannot be read.
     pub fn parse(&self) -> Result<Manifest, ManifestError> {
         let malformed = |reason: String| ManifestError::Malformed { digest: self.digest.clone(), reason };
-        match self.media_type.split(';').next().unwrap_or_default().trim() {
-            "application/vnd.oci.image.index.v1+json" | "application/vnd.docker.distribution.manifest.list.v2+json" => {
-                let index: ImageIndex =
-                    serde_json::from_slice(&self.bytes).map_err(|error| malformed(error.to_string()))?;
-                let members = index.manifests().iter().map(member).collect::<Result<_, _>>().map_err(malformed)?;
-                Ok(Manifest::Index { members })
+        let declared = without_parameters(&self.media_type);
+        let (digest, media_type) = (self.digest.clone(), self.media_type.clone());
+        if declared.starts_with(DOCKER_SCHEMA_1) {
+            return Err(ManifestError::Schema1 { digest, media_type });
+        }
+        let document = match Document::read(&self.bytes) {
+            Ok(document) => document,
+            Err(reason) if is_known(&declared) => return Err(malformed(reason)),
+            Err(_) => return Err(ManifestError::UnsupportedMediaType { digest, media_type }),
+        };
+        if document.is_schema_1() {
+            return Err(ManifestError::Schema1 { digest, media_type });
+        }
+        let is_index = matches!(declared.as_str(), OCI_INDEX | DOCKER_LIST);
+        match (document.lists_manifests(), document.lists_blobs()) {
+            (true, true) => Err(malformed("it is ambiguous: it lists manifests, and a configuration or layers".into())),
+            (true, false) if is_known(&declared) && !is_index => {
+                Err(malformed(format!("its media type is {declared}, and it lists manifests")))
             }
-            "application/vnd.oci.image.manifest.v1+json" | "application/vnd.docker.distribution.manifest.v2+json" => {
-                let image: ImageManifest =
-                    serde_json::from_slice(&self.bytes).map_err(|error| malformed(error.to_string()))?;
-                let config = descriptor(image.config()).map_err(malformed)?;
-                let layers = image.layers().iter().map(descriptor).collect::<Result<_, _>>().map_err(malformed)?;
-                Ok(Manifest::Image { config, layers })
+            (false, true) if is_index => {
+                Err(malformed(format!("its media type is {declared}, and it lists a configuration or layers")))
             }
-            _ => Err(ManifestError::UnsupportedMediaType {
-                digest: self.digest.clone(),
-                media_type: self.media_type.clone(),
-            }),
+            (true, false) => document.index().map_err(malformed),
+            (false, true) => document.image().map_err(malformed),
+            (false, false) if is_index => Ok(Manifest::Index { members: Vec::new() }),
+            (false, false) if is_known(&declared) => {
+                Err(malformed("it has neither a configuration nor layers".to_owned()))
+            }
+            (false, false) => Err(ManifestError::UnsupportedMediaType { digest, media_type }),
         }
     }
 }
 
-fn descriptor(oci: &OciDescriptor) -> Result<Descriptor, String> {
-    Ok(Descriptor {
-        media_type: oci.media_type().to_string(),
-        digest: oci.digest().to_string().parse().map_err(|error| format!("{error}"))?,
-        size_bytes: oci.size(),
-    })
+fn is_known(media_type: &str) -> bool {
+    [OCI_INDEX, OCI_IMAGE, OCI_ARTIFACT, ORAS_ARTIFACT, DOCKER_LIST, DOCKER_IMAGE].contains(&media_type)
 }
 
-fn member(oci: &OciDescriptor) -> Result<IndexMember, String> {
-    let platform = oci.platform().as_ref();
-    Ok(IndexMember {
-        descriptor: descriptor(oci)?,
-        variant: platform.and_then(|platform| platform.variant().clone()),
-        platform: platform.map(|platform| format!("{}/{}", platform.os(), platform.architecture())),
-        runs_on_app_runner: platform.is_some_and(|p| *p.os() == Os::Linux && *p.architecture() == Arch::Amd64),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Manifest, ManifestError, RawManifest};
-
-    const A: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-    fn raw(media_type: &str, json: &str) -> RawManifest {
-        RawManifest::new(media_type, json.as_bytes().to_vec().into())
-    }
-
-    #[test]
-    fn both_dialects_of_an_image() {
-        for (image, config, layer) in [
-            (
-                "application/vnd.oci.image.manifest.v1+json",
-                "application/vnd.oci.image.config.v1+json",
-                "application/vnd.oci.image.layer.v1.tar+gzip",
-            ),
-            (
-                "application/vnd.docker.distribution.manifest.v2+json",
-                "application/vnd.docker.container.image.v1+json",
-                "application/vnd.docker.image.rootfs.diff.tar.gzip",
-            ),
-        ] {
-            let json = format!(
-                r#"{{"schemaVersion":2,"mediaType":"{image}","config":{{"mediaType":"{config}","digest":"{A}","size":7}},
-                "layers":[{{"mediaType":"{layer}","digest":"{A}","size":9}}]}}"#
-            );
-            let Manifest::Image { config, layers } = raw(image, &json).parse().unwrap() else { panic!("{image}") };
-            assert_eq!((config.size_bytes, layers[0].size_bytes, layers[0].media_type.as_str()), (7, 9, layer));
-        }
-    }
-
-    #[test]
-    fn an_index_says_which_member_app_runner_runs() {
-        let media_type = "application/vnd.oci.image.index.v1+json";
-        let child = "application/vnd.oci.image.manifest.v1+json";
-        let json = format!(
-            r#"{{"schemaVersion":2,"manifests":[
-            {{"mediaType":"{child}","digest":"{A}","size":1,"platform":{{"os":"linux","architecture":"arm64"}}}},
-            {{"mediaType":"{child}","digest":"{A}","size":2,"platform":{{"os":"linux","architecture":"amd64"}}}},
-            {{"mediaType":"{child}","digest":"{A}","size":3,"platform":{{"os":"unknown","architecture":"unknown"}}}},
-            {{"mediaType":"{child}","digest":"{A}","size":4}}]}}"#
-        );
-        let Manifest::Index { members } = raw(media_type, &json).parse().unwrap() else { panic!() };
-        let runs: Vec<bool> = members.iter().map(|member| member.runs_on_app_runner).collect();
-        assert_eq!(runs, [false, true, false, false]);
-        assert_eq!(members[0].platform.as_deref(), Some("linux/arm64"));
-    }
-
-    #[test]
-    fn a_variant_counts_only_where_it_is_asked_for() {
-        let table = [
-            ("linux/arm/v7", "linux/arm", true),
-            ("linux/arm/v7", "linux/arm/v7", true),
-            ("linux/arm/v7", "linux/arm/v6", false),
-            ("linux/arm64", "linux/arm", false),
-            ("linux/arm", "linux/arm/v7", false),
-            ("linux/amd64", "linux", false),
-        ];
-        for (own, wanted, is) in table {
-            assert_eq!(super::is_platform(own, wanted), is, "{own} {wanted}");
-        }
-    }
-
-    #[test]
-    fn a_configuration_names_its_platform() {
-        let config = br#"{"architecture":"arm64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
-        assert_eq!(super::platform_of_config(config).as_deref(), Some("linux/arm64"));
-        assert_eq!(super::platform_of_config(b"{}"), None);
-    }
-
-    #[test]
-    fn anything_else_is_refused_by_name() {
-        let schema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
-        assert!(matches!(raw(schema1, "{}").parse(), Err(ManifestError::UnsupportedMediaType { .. })));
-        let image = "application/vnd.oci.image.manifest.v1+json";
-        for bad in
-            ["", "[]", "{}", r#"{"schemaVersion":2,"config":{"mediaType":"x","digest":"md5:1","size":1},"layers":[]}"#]
-        {
-            assert!(matches!(raw(image, bad).parse(), Err(ManifestError::Malformed { .. })), "{bad}");
-        }
-    }
+/// A media type in lower case, without `; charset=utf-8` and the like.
+fn without_parameters(media_type: &str) -> String {
+    media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long the source's registry may take to tell which image of an index it is, and how large.
-const LOOK_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const LOOK_LIMIT: Duration = Duration::from_secs(10);
 
 /// A registry that images are read from, by this program and by an engine.
 #[derive(Clone, Debug)]
@@ -46,11 +46,11 @@ pub(super) fn pulled_from(
     runnable: Option<&Runnable>,
     always: bool,
 ) -> VerifyImage {
-    let (host, repository, digest) = (&pull.host, image.reference.repository(), image.digest());
+    let (host, repository, pulled) = (&pull.host, image.reference.repository(), image.pulled_as());
     VerifyImage::Pull {
-        reference: format!("{host}/{repository}@{digest}"),
+        reference: format!("{host}/{repository}@{pulled}"),
         credentials: pull.credentials.clone(),
-        known_as: runnable.map(|runnable| runnable.known_as(digest)).unwrap_or_default(),
+        known_as: runnable.map(|runnable| runnable.known_as(image.digest())).unwrap_or_default(),
         always,
     }
 }

@@ -20,13 +20,16 @@ use crate::{
     domain::{
         credentials::Credentials,
         engine_image::{EngineImage, PullPolicy},
-        event::Stage,
+        event::{Emitter, Stage},
         image::ImageReference,
         secret::Secret,
         service::{RunSettings, ServiceStatus},
     },
+    registry::Registry,
     stages::{
-        preflight, resolve, secrets,
+        preflight,
+        resolve::{self, ResolveError},
+        secrets,
         verify::{self, VerifyError, VerifyImage, VerifyRequest},
     },
     target::DeployTarget,
@@ -70,6 +73,24 @@ pub async fn verify(
     };
     let found = run.narrator.reading_stage(Stage::Resolve, looking).await?;
     conclude(run, named, manner, found).await
+}
+
+/// Whether the engine has not pulled the image, or found nothing in it for the platform.
+#[must_use]
+pub fn is_about_the_pull(failure: &Failure) -> bool {
+    matches!(failure, Failure::Unverifiable(VerifyError::Engine(EngineError::Pull { .. })))
+        || matches!(failure, Failure::Unhealthy { reason, .. } if reason.contains("for other platforms"))
+}
+
+/// The failure of an image that is none, if its registry says so before long.
+pub async fn what_it_is_instead(registry: Option<Registry>, image: &ImageReference) -> Option<Failure> {
+    let registry = registry?;
+    let events = Emitter::silent();
+    let resolving = resolve::resolve_image(&registry, image, &events);
+    match tokio::time::timeout(checking::LOOK_LIMIT, resolving).await {
+        Ok(Err(error @ ResolveError::NotAnImage { .. })) => Some(error.into()),
+        Ok(_) | Err(_) => None,
+    }
 }
 
 /// Verifies under the settings of a target's service, as they are; of what it would be created with, if there is none.

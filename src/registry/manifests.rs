@@ -5,7 +5,6 @@ use reqwest::{
     Method,
     header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue},
 };
-use serde::Deserialize;
 
 use super::{
     client::Registry,
@@ -164,7 +163,7 @@ impl Registry {
 
     async fn read_manifest(&self, mut reply: Reply, action: &Action) -> Result<RawManifest, RegistryError> {
         let bytes = self.read_whole(&mut reply, action, MAX_MANIFEST_BYTES).await?;
-        let manifest = RawManifest::new(media_type(&reply, &bytes), bytes);
+        let manifest = RawManifest::received(reply.header(&CONTENT_TYPE).unwrap_or_default(), bytes);
         if let Ok(expected) = action.subject.parse::<Digest>() {
             must_be(&expected, &manifest.digest, action)?;
         }
@@ -242,18 +241,4 @@ fn must_be(expected: &Digest, actual: &Digest, action: &Action) -> Result<(), Re
         expected: expected.clone(),
         actual: actual.clone(),
     })
-}
-
-/// The media type in the header; some registries leave it out or make it plain JSON, and then the manifest's own counts.
-fn media_type(reply: &Reply, bytes: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Typed {
-        #[serde(rename = "mediaType")]
-        media_type: String,
-    }
-    let header = reply.header(&CONTENT_TYPE).unwrap_or_default();
-    if !matches!(header.split(';').next().unwrap_or_default().trim(), "" | "application/json" | "text/plain") {
-        return header.to_owned();
-    }
-    serde_json::from_slice::<Typed>(bytes).map_or_else(|_| header.to_owned(), |typed| typed.media_type)
 }

@@ -26,6 +26,7 @@ mod refusal;
 mod renewal;
 mod request;
 mod retry;
+mod selection;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -38,4 +39,5 @@ pub use client::{BatchCheck, BatchRefusal, Registry};
 pub use error::{Action, Answer, RegistryError};
 pub use location::NewAddress;
 pub use renewal::Renewal;
+pub use selection::{SelectedImage, Selection, SelectionError};
 pub use uploads::{Mount, UploadSession};

@@ -5,9 +5,9 @@ use crate::{
         digest::Digest,
         event::{Emitter, Event},
         image::ImageReference,
-        manifest::{Manifest, ManifestError, RawManifest, platform_of_config},
+        manifest::{Manifest, ManifestError, RawManifest},
     },
-    registry::{Registry, RegistryError},
+    registry::{Registry, RegistryError, SelectedImage, Selection, SelectionError},
 };
 
 /// The platform App Runner runs, and the only one.
@@ -20,8 +20,10 @@ pub struct ResolvedImage {
     pub reference: ImageReference,
     /// What it points at: an image or an index.
     pub manifest: RawManifest,
-    /// The platforms it offers, `os/architecture`.
+    /// The platforms it offers where [`PLATFORM`] is not among them: `os/architecture[/variant]`.
     pub platforms: Vec<String>,
+    /// The image in it that App Runner runs, if there is one.
+    pub runs: Option<SelectedImage>,
 }
 
 impl ResolvedImage {
@@ -31,10 +33,20 @@ impl ResolvedImage {
         &self.manifest.digest
     }
 
+    /// The digest that an engine pulls. Not every engine searches indexes within indexes, or members that name no platform:
+    /// then it is that of the image itself.
+    #[must_use]
+    pub fn pulled_as(&self) -> &Digest {
+        match &self.runs {
+            Some(image) if !image.is_obvious => &image.digest,
+            Some(_) | None => self.digest(),
+        }
+    }
+
     /// Whether App Runner can run it.
     #[must_use]
     pub fn runs_on_app_runner(&self) -> bool {
-        self.platforms.iter().any(|platform| platform == PLATFORM)
+        self.runs.is_some()
     }
 }
 
@@ -56,7 +68,15 @@ pub enum ResolveError {
         /// The image.
         reference: ImageReference,
     },
-    /// What is there is not an image.
+    /// What is there is an artifact, such as a build cache.
+    #[error("{reference} is {what}, not an image")]
+    NotAnImage {
+        /// What was named.
+        reference: ImageReference,
+        /// What it is.
+        what: String,
+    },
+    /// The manifest cannot be read.
     #[error("{reference} cannot be used")]
     Manifest {
         /// The image.
@@ -77,7 +97,8 @@ impl ResolveError {
                 Some(_) => "check the digest: it must be one of this repository's manifests".to_owned(),
                 None => "check the tag, and that the job that pushes it has run before this one".to_owned(),
             }),
-            Self::Manifest { .. } => None,
+            Self::NotAnImage { .. } => Some("name the tag of an image that can be run".to_owned()),
+            Self::Manifest { source, .. } => source.hint().map(str::to_owned),
         }
     }
 }
@@ -103,14 +124,21 @@ pub async fn resolve_image(
         digest: manifest.digest.clone(),
         media_type: manifest.media_type.clone(),
     });
-    let platforms = match manifest.parse().map_err(unusable)? {
-        Manifest::Index { members } => members.into_iter().filter_map(|member| member.platform).collect(),
-        Manifest::Image { config, .. } => {
-            let bytes = registry.blob_bytes(image.repository(), &config).await.map_err(failed)?;
-            platform_of_config(&bytes).into_iter().collect()
+    let selection = registry.select(image.repository(), &manifest, PLATFORM).await.map_err(|error| match error {
+        SelectionError::Registry(source) => failed(source),
+        SelectionError::Manifest(source) => unusable(source),
+    })?;
+    match selection {
+        Selection::Image(runs) => {
+            Ok(ResolvedImage { reference: image.clone(), manifest, platforms: Vec::new(), runs: Some(runs) })
         }
-    };
-    Ok(ResolvedImage { reference: image.clone(), manifest, platforms })
+        Selection::Nothing { instead: Some(what), .. } => {
+            Err(ResolveError::NotAnImage { reference: image.clone(), what })
+        }
+        Selection::Nothing { offered, instead: None } => {
+            Ok(ResolvedImage { reference: image.clone(), manifest, platforms: offered, runs: None })
+        }
+    }
 }
 
 /// The image that App Runner runs: what is resolved, or its member for the platform.
@@ -137,20 +165,19 @@ impl Runnable {
 /// What App Runner runs of an image; of an index, its registry is asked for the member. `None` when it cannot be told: no
 /// verdict should wait for that.
 pub async fn runnable(registry: &Registry, image: &ResolvedImage) -> Option<Runnable> {
-    if let Some(itself) = image_of(&image.manifest) {
-        return Some(itself);
-    }
-    let Manifest::Index { members } = image.manifest.parse().ok()? else { return None };
-    let member = members.into_iter().find(|member| member.runs_on_app_runner)?;
-    let digest = member.descriptor.digest;
-    image_of(&registry.manifest(image.reference.repository(), digest.as_str()).await.ok()??)
+    let selected = image.runs.as_ref()?;
+    let read = match &selected.manifest {
+        Some(manifest) => manifest.clone(),
+        None => registry.manifest(image.reference.repository(), selected.digest.as_str()).await.ok()??,
+    };
+    image_of(&read)
 }
 
 fn image_of(manifest: &RawManifest) -> Option<Runnable> {
     match manifest.parse().ok()? {
         Manifest::Image { config, layers } => Some(Runnable {
             manifest: manifest.digest.clone(),
-            config: config.digest,
+            config: config?.digest,
             compressed_bytes: layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size_bytes)),
         }),
         Manifest::Index { .. } => None,

@@ -190,9 +190,7 @@ impl CopyError {
                 Some("run the same command again: the registry may still be fetching them; or copy it with `via: copy`".to_owned())
             }
             Self::DeadlinePassed { .. } => Some("run the same command again, or give it more time with --timeout: what has been copied is kept and will be skipped".to_owned()),
-            Self::Manifest { .. } => {
-                Some("build and push the image with a current Docker or BuildKit (OCI or Docker schema 2)".to_owned())
-            }
+            Self::Manifest { source, .. } => source.hint().map(str::to_owned),
             Self::ForeignLayer { .. } => Some(
                 "build the image with its base layers included, or from a base that may be redistributed".to_owned(),
             ),

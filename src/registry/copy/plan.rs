@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{error::CopyError, place::Place, survey::Level};
-use crate::domain::{
-    digest::Digest,
-    manifest::{Descriptor, Manifest},
-};
+use crate::domain::{digest::Digest, manifest::Descriptor};
 
 /// A blob, and the destinations that (may) lack it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,8 +24,7 @@ pub(super) struct Amount {
 pub(super) fn wanted_blobs(levels: &[Level], source: &Place) -> Result<Vec<PlannedBlob>, CopyError> {
     let mut wanted: BTreeMap<Digest, PlannedBlob> = BTreeMap::new();
     for surveyed in levels.iter().flatten() {
-        let Manifest::Image { config, layers } = &surveyed.manifest else { continue };
-        for blob in std::iter::once(config).chain(layers) {
+        for blob in &surveyed.blobs {
             refuse_foreign(blob, &surveyed.raw.digest, source)?;
             let planned = wanted
                 .entry(blob.digest.clone())

@@ -13,8 +13,16 @@ use super::{
     subject::{self, Subject},
 };
 use crate::{
-    domain::{digest::Digest, event::Event, manifest::RawManifest, referrers::ReferrersPolicy},
-    registry::referrers::{Referrer, tag_of},
+    domain::{
+        digest::Digest,
+        event::Event,
+        manifest::{Manifest, MemberKind, RawManifest},
+        referrers::ReferrersPolicy,
+    },
+    registry::{
+        referrers::{Referrer, tag_of},
+        request::bad_answer,
+    },
 };
 
 /// What cosign appends to the tag of an image's digest: signatures, attestations, SBOMs.
@@ -22,6 +30,9 @@ const TAG_ENDINGS: [&str; 3] = [".sig", ".att", ".sbom"];
 
 /// As deep as referrers of referrers are followed: the signature of an attestation of an image.
 const MAX_DEPTH: usize = 2;
+
+/// As deep as indexes within indexes are followed: as deep as they are copied.
+const MAX_INDEX_DEPTH: usize = 4;
 
 /// Brings everything that refers to the image, or to a member of it, to the destinations that have it.
 pub(super) async fn follow(run: &Run, image: &Subject, policy: ReferrersPolicy) -> Result<(), CopyError> {
@@ -60,60 +71,110 @@ fn give_up(run: &Run, subject: &Digest, policy: ReferrersPolicy, error: CopyErro
     Ok(())
 }
 
-/// The members of an index: each may have referrers of its own.
+/// The members of an index, and of indexes in it: each may have referrers of its own.
 async fn members(run: &Run, image: &Subject) -> Result<Vec<Digest>, CopyError> {
     let raw = match &image.raw {
         Some(raw) => raw.clone(),
         None => run.source.must_have(image.digest.as_str()).await?,
     };
-    Ok(match run.source.parse(&raw)? {
-        crate::domain::manifest::Manifest::Index { members } => {
-            members.into_iter().map(|member| member.descriptor.digest).collect()
+    let Manifest::Index { members } = run.source.parse(&raw)? else { return Ok(Vec::new()) };
+    let (mut all, mut level) = (Vec::new(), members);
+    for _ in 0..MAX_INDEX_DEPTH {
+        let mut next = Vec::new();
+        for member in level.into_iter().filter(|member| member.kind() != MemberKind::Blob) {
+            all.push(member.digest.clone());
+            if matches!(member.kind(), MemberKind::Index | MemberKind::Unknown) {
+                let inner = run.source.registry.manifest(&run.source.repository, member.digest.as_str()).await?;
+                if let Some(Ok(Manifest::Index { members })) = inner.map(|raw| raw.parse()) {
+                    next.extend(members);
+                }
+            }
         }
-        crate::domain::manifest::Manifest::Image { .. } => Vec::new(),
-    })
+        level = next;
+    }
+    Ok(all)
 }
+
+/// A referrer, and the destinations that have it.
+type Attached = (Referrer, BTreeSet<usize>);
 
 /// Everything that refers to one manifest, to every destination; what it was.
 async fn attach(run: &Run, subject: &Digest, policy: ReferrersPolicy) -> Result<Vec<Digest>, CopyError> {
     let (registry, repository) = (&run.source.registry, run.source.repository.as_str());
     let listed = registry.referrers(repository, subject).await?;
-    for referrer in &listed {
-        bring(run, subject, (&referrer.digest, None), Under::Digest, policy).await?;
+    for reason in listed.unusable {
+        let action = registry.action("copy referrers", subject.as_str(), repository);
+        give_up(run, subject, policy, bad_answer(action, format!("its list: {reason}")).into())?;
     }
-    if !listed.is_empty() {
-        keep_account(run, subject, &listed, policy).await;
+    let mut attached: Vec<Attached> = Vec::new();
+    for referrer in listed.all {
+        match one(run, subject, &referrer, policy).await {
+            Ok(Some(there)) => attached.push((referrer, there)),
+            Ok(None) => {}
+            Err(error) => give_up(run, subject, policy, error)?,
+        }
+    }
+    if !attached.is_empty() {
+        keep_account(run, subject, &attached, policy).await;
     }
     for ending in TAG_ENDINGS {
         let tag = format!("{}{ending}", tag_of(subject));
-        if let Some(raw) = registry.manifest(repository, &tag).await? {
+        if let Some(raw) = registry.tagged(repository, &tag).await? {
             let digest = raw.digest.clone();
-            bring(run, subject, (&digest, Some(raw)), Under::Tag(&tag), policy).await?;
+            if let Err(error) = bring(run, subject, (&digest, Some(raw)), Under::Tag(&tag), policy).await {
+                give_up(run, subject, policy, error)?;
+            }
         }
     }
-    Ok(listed.into_iter().map(|referrer| referrer.digest).collect())
+    Ok(attached.into_iter().map(|(referrer, _)| referrer.digest).collect())
 }
 
-/// Brings one referrer. That a destination does not take it is, by the policy, its failure or a warning.
+/// Brings one entry of a list; to which destinations. `None` when there is no such referrer: lists outlive what they name, and
+/// may name what refers to something else.
+async fn one(
+    run: &Run,
+    subject: &Digest,
+    referrer: &Referrer,
+    policy: ReferrersPolicy,
+) -> Result<Option<BTreeSet<usize>>, CopyError> {
+    let (source, digest) = (&run.source, &referrer.digest);
+    let passed_over = |why: &str| {
+        let message = format!("{digest}, which {source} lists as a referrer of {subject}, is not copied: {why}");
+        run.events.emit(Event::Warning { message });
+    };
+    let Some(raw) = source.registry.manifest(&source.repository, digest.as_str()).await? else {
+        passed_over("it does not exist");
+        return Ok(None);
+    };
+    if !referrer.is_of(subject, &raw) {
+        passed_over("its manifest has another subject");
+        return Ok(None);
+    }
+    bring(run, subject, (digest, Some(raw)), Under::Digest, policy).await.map(Some)
+}
+
+/// Brings one referrer; the destinations that have it then. That a destination does not take it is, by the policy, its
+/// failure or a warning.
 async fn bring(
     run: &Run,
     subject: &Digest,
     (digest, raw): (&Digest, Option<RawManifest>),
     under: Under<'_>,
     policy: ReferrersPolicy,
-) -> Result<(), CopyError> {
-    let taking_part: Vec<usize> = lane::open(&run.lanes).map(|(index, _)| index).collect();
+) -> Result<BTreeSet<usize>, CopyError> {
+    let mut there: BTreeSet<usize> = lane::open(&run.lanes).map(|(index, _)| index).collect();
     let reference = if let Under::Tag(tag) = under { tag } else { digest.as_str() };
     let lacking = subject::lacking(&run.lanes, reference, digest).await;
     let brought = run.bring(&Subject { digest: digest.clone(), raw, lacking }, under).await;
-    for index in taking_part {
-        match run.lanes[index].take_failure() {
-            Some(failure) => left_out(run, index, subject, policy, failure),
-            None if brought.is_ok() => run.lanes[index].tally.referrer_copied(),
-            None => {}
+    for index in there.clone() {
+        if let Some(failure) = run.lanes[index].take_failure() {
+            there.remove(&index);
+            left_out(run, index, subject, policy, failure);
+        } else if brought.is_ok() {
+            run.lanes[index].tally.referrer_copied();
         }
     }
-    brought
+    brought.map(|()| there)
 }
 
 fn left_out(run: &Run, index: usize, subject: &Digest, policy: ReferrersPolicy, failure: CopyError) {
@@ -127,12 +188,17 @@ fn left_out(run: &Run, index: usize, subject: &Digest, policy: ReferrersPolicy, 
 }
 
 /// Where the registry does not list referrers by itself, the tag that lists them is kept up.
-async fn keep_account(run: &Run, subject: &Digest, listed: &[Referrer], policy: ReferrersPolicy) {
+async fn keep_account(run: &Run, subject: &Digest, attached: &[Attached], policy: ReferrersPolicy) {
     let kept = join_all(lane::open(&run.lanes).map(|(index, lane)| async move {
         let (registry, repository) = (&lane.place.registry, lane.place.repository.as_str());
+        let here = attached.iter().filter(|(_, there)| there.contains(&index));
+        let here: Vec<Referrer> = here.map(|(referrer, _)| referrer.clone()).collect();
+        if here.is_empty() {
+            return (index, Ok(()));
+        }
         let kept = match registry.listed_referrers(repository, subject).await {
             Ok(Some(_)) => Ok(()),
-            Ok(None) => registry.add_tagged_referrers(repository, subject, listed).await,
+            Ok(None) => registry.add_tagged_referrers(repository, subject, &here).await,
             Err(error) => Err(error),
         };
         (index, kept)

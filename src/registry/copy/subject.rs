@@ -10,9 +10,9 @@ use super::{
     place::Place,
     request::CopyImage,
 };
-use crate::domain::{
-    digest::Digest,
-    manifest::{Manifest, RawManifest, is_platform, platform_of_config},
+use crate::{
+    domain::{digest::Digest, manifest::RawManifest},
+    registry::{Selection, SelectionError},
 };
 
 /// The image to copy.
@@ -99,28 +99,20 @@ pub(super) async fn read(
     }
 }
 
-/// The member of the index that is for this platform; a single image only if it is for it itself.
+/// The image of the index that is for this platform; a single image only if it is for it itself.
 async fn for_platform(
     source: &Place,
     raw: RawManifest,
     platform: &str,
 ) -> Result<(Digest, Option<RawManifest>), CopyError> {
-    let offered = match source.parse(&raw)? {
-        Manifest::Index { members } => {
-            if let Some(member) = members.iter().find(|member| member.is_for(platform)) {
-                return Ok((member.descriptor.digest.clone(), None));
-            }
-            members.into_iter().filter_map(|member| member.platform).collect()
+    match source.registry.select(&source.repository, &raw, platform).await {
+        Ok(Selection::Image(image)) => Ok((image.digest, image.manifest)),
+        Ok(Selection::Nothing { offered, .. }) => {
+            Err(CopyError::NoSuchPlatform { repository: source.to_string(), platform: platform.to_owned(), offered })
         }
-        Manifest::Image { config, .. } => {
-            let bytes = source.registry.blob_bytes(&source.repository, &config).await?;
-            match platform_of_config(&bytes) {
-                Some(own) if is_platform(&own, platform) => {
-                    return Ok((raw.digest.clone(), Some(raw)));
-                }
-                own => own.into_iter().collect::<Vec<_>>(),
-            }
+        Err(SelectionError::Registry(source)) => Err(source.into()),
+        Err(SelectionError::Manifest(error)) => {
+            Err(CopyError::Manifest { repository: source.to_string(), source: error })
         }
-    };
-    Err(CopyError::NoSuchPlatform { repository: source.to_string(), platform: platform.to_owned(), offered })
+    }
 }

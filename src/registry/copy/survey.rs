@@ -1,4 +1,5 @@
-//! Finds the manifests that destinations lack, level by level: the image or index itself, then what an index names.
+//! Finds the manifests that destinations lack, level by level: the image or index itself, then what an index names. An index
+//! may name blobs too, as BuildKit's caches do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::domain::{
     digest::Digest,
-    manifest::{Manifest, RawManifest},
+    manifest::{Descriptor, IndexMember, Manifest, ManifestError, MemberKind, RawManifest},
 };
 
 /// As deep as indexes within indexes are followed. Nothing in use goes beyond two.
@@ -29,7 +30,10 @@ const MANIFESTS_IN_FLIGHT: usize = 16;
 #[derive(Debug)]
 pub(super) struct Surveyed {
     pub(super) raw: RawManifest,
-    pub(super) manifest: Manifest,
+    /// The blobs it names: configuration and layers; of an index, members that are blobs.
+    pub(super) blobs: Vec<Descriptor>,
+    /// The manifests it names, and what may be one.
+    members: Vec<IndexMember>,
     /// The destinations that do not have it.
     pub(super) lacking: BTreeSet<usize>,
 }
@@ -40,7 +44,10 @@ pub(super) type Level = Vec<Surveyed>;
 /// What is known of a manifest before it is asked for.
 struct Wanted {
     digest: Digest,
-    said_bytes: Option<u64>,
+    /// What the indexes that name it say of its size.
+    said_bytes: BTreeSet<u64>,
+    /// The index that names it, where its media type does not say that it is a manifest.
+    perhaps_blob_of: Option<(Digest, IndexMember)>,
     /// Its content, if it has been read already.
     raw: Option<RawManifest>,
     /// The destinations that lack the index that names it: the others have it too.
@@ -51,8 +58,7 @@ struct Wanted {
 /// asked further; a manifest that every destination has is not read.
 pub(super) async fn survey(source: &Place, lanes: &Lanes, subject: &Subject) -> Result<Vec<Level>, CopyError> {
     let Subject { digest, raw, lacking } = subject;
-    let root = Wanted { digest: digest.clone(), said_bytes: None, raw: raw.clone(), lacking: lacking.clone() };
-    walk(source, root, Some(lanes)).await
+    walk(source, Wanted::outermost(digest, raw.clone(), lacking.clone()), Some(lanes)).await
 }
 
 /// All manifests of an image, outermost level first, whoever has them. Nobody but the source is asked.
@@ -61,20 +67,26 @@ pub(super) async fn whole(
     raw: &RawManifest,
     lacking: BTreeSet<usize>,
 ) -> Result<Vec<Level>, CopyError> {
-    let root = Wanted { digest: raw.digest.clone(), said_bytes: None, raw: Some(raw.clone()), lacking };
-    walk(source, root, None).await
+    walk(source, Wanted::outermost(&raw.digest, Some(raw.clone()), lacking), None).await
 }
 
 /// Level by level, without what the destinations have where these are given.
 async fn walk(source: &Place, root: Wanted, lanes: Option<&Lanes>) -> Result<Vec<Level>, CopyError> {
-    let (mut levels, digest) = (Vec::new(), root.digest.clone());
+    let (mut levels, digest) = (Vec::<Level>::new(), root.digest.clone());
     let mut wanted = if root.lacking.is_empty() { Vec::new() } else { vec![root] };
     while !wanted.is_empty() {
         if levels.len() == MAX_DEPTH {
             return Err(CopyError::TooDeep { repository: source.to_string(), digest, limit: MAX_DEPTH });
         }
-        let level: Vec<Surveyed> =
+        let read: Vec<Content> =
             stream::iter(wanted).map(|wanted| read(source, wanted)).buffered(MANIFESTS_IN_FLIGHT).try_collect().await?;
+        let mut level = Level::new();
+        for content in read {
+            match content {
+                Content::Manifest(surveyed) => level.push(*surveyed),
+                Content::Blob { index, blob } => add_blob(&mut levels, &index, &blob),
+            }
+        }
         wanted = members(&level);
         if let Some(lanes) = lanes {
             wanted = without_present(wanted, lanes).await;
@@ -88,19 +100,17 @@ async fn walk(source: &Place, root: Wanted, lanes: Option<&Lanes>) -> Result<Vec
 fn members(level: &[Surveyed]) -> Vec<Wanted> {
     let mut wanted: BTreeMap<&Digest, Wanted> = BTreeMap::new();
     for surveyed in level {
-        let Manifest::Index { members } = &surveyed.manifest else { continue };
-        for member in members {
-            let descriptor = &member.descriptor;
-            wanted
-                .entry(&descriptor.digest)
-                .or_insert_with(|| Wanted {
-                    digest: descriptor.digest.clone(),
-                    said_bytes: Some(descriptor.size_bytes),
-                    raw: None,
-                    lacking: BTreeSet::new(),
-                })
-                .lacking
-                .extend(&surveyed.lacking);
+        for member in &surveyed.members {
+            let is_unknown = member.kind() == MemberKind::Unknown;
+            let entry = wanted.entry(&member.digest).or_insert_with(|| Wanted {
+                digest: member.digest.clone(),
+                said_bytes: BTreeSet::new(),
+                perhaps_blob_of: is_unknown.then(|| (surveyed.raw.digest.clone(), member.clone())),
+                raw: None,
+                lacking: BTreeSet::new(),
+            });
+            entry.said_bytes.extend(member.size_bytes);
+            entry.lacking.extend(&surveyed.lacking);
         }
     }
     wanted.into_values().collect()
@@ -135,14 +145,60 @@ async fn still_lacking(lanes: &Lanes, wanted: &Wanted) -> BTreeSet<usize> {
     answers.await.into_iter().flatten().collect()
 }
 
-async fn read(source: &Place, wanted: Wanted) -> Result<Surveyed, CopyError> {
-    let raw = match wanted.raw {
-        Some(raw) => raw,
-        None => source.must_have(wanted.digest.as_str()).await?,
+/// What a digest turned out to be.
+enum Content {
+    Manifest(Box<Surveyed>),
+    /// A blob that this index names.
+    Blob {
+        index: Digest,
+        blob: Descriptor,
+    },
+}
+
+async fn read(source: &Place, wanted: Wanted) -> Result<Content, CopyError> {
+    let reference = wanted.digest.as_str();
+    let raw = match (wanted.raw, wanted.perhaps_blob_of) {
+        (Some(raw), _) => raw,
+        (None, None) => source.must_have(reference).await?,
+        (None, Some((index, member))) => match source.registry.manifest(&source.repository, reference).await? {
+            Some(raw) => raw,
+            None => return Ok(Content::Blob { blob: as_blob(source, &index, member)?, index }),
+        },
     };
     let actual = raw.bytes.len() as u64;
-    if let Some(said) = wanted.said_bytes.filter(|said| *said != actual) {
+    if let Some(said) = wanted.said_bytes.into_iter().find(|said| *said != actual) {
         return Err(CopyError::SizeConflict { repository: source.to_string(), digest: wanted.digest, said, actual });
     }
-    Ok(Surveyed { manifest: source.parse(&raw)?, raw, lacking: wanted.lacking })
+    let (blobs, members) = match source.parse(&raw)? {
+        Manifest::Image { config, layers } => (config.into_iter().chain(layers).collect(), Vec::new()),
+        Manifest::Index { members } => {
+            let (blobs, manifests): (Vec<_>, Vec<_>) =
+                members.into_iter().partition(|member| member.kind() == MemberKind::Blob);
+            let blobs = blobs.into_iter().map(|member| as_blob(source, &raw.digest, member));
+            (blobs.collect::<Result<_, _>>()?, manifests)
+        }
+    };
+    Ok(Content::Manifest(Box::new(Surveyed { raw, blobs, members, lacking: wanted.lacking })))
+}
+
+fn as_blob(source: &Place, index: &Digest, member: IndexMember) -> Result<Descriptor, CopyError> {
+    let IndexMember { media_type, digest, size_bytes, .. } = member;
+    let size_bytes = size_bytes.ok_or_else(|| CopyError::Manifest {
+        repository: source.to_string(),
+        source: ManifestError::Malformed { digest: index.clone(), reason: format!("its member {digest} has no size") },
+    })?;
+    Ok(Descriptor { media_type, digest, size_bytes })
+}
+
+/// Every index of this digest has the same members, wherever it is named.
+fn add_blob(levels: &mut [Level], index: &Digest, blob: &Descriptor) {
+    for surveyed in levels.iter_mut().flatten().filter(|surveyed| surveyed.raw.digest == *index) {
+        surveyed.blobs.push(blob.clone());
+    }
+}
+
+impl Wanted {
+    fn outermost(digest: &Digest, raw: Option<RawManifest>, lacking: BTreeSet<usize>) -> Self {
+        Self { digest: digest.clone(), said_bytes: BTreeSet::new(), perhaps_blob_of: None, raw, lacking }
+    }
 }

@@ -370,10 +370,11 @@ async fn write_manifest(
     let Some(held) = contents.repositories.get_mut(repository) else { return refuse(404, "NAME_UNKNOWN") };
     let complete = match manifest.parse().unwrap() {
         Manifest::Image { config, layers } => {
-            layers.iter().chain([&config]).all(|blob| held.blobs.contains_key(blob.digest.as_str()))
+            layers.iter().chain(&config).all(|blob| held.blobs.contains_key(blob.digest.as_str()))
         }
         Manifest::Index { members } => {
-            members.iter().all(|member| held.manifests.contains_key(member.descriptor.digest.as_str()))
+            let holds = |digest: &str| held.manifests.contains_key(digest) || held.blobs.contains_key(digest);
+            members.iter().all(|member| holds(member.digest.as_str()))
         }
     };
     if immutable && !reference.starts_with("sha256:") && held.manifests.contains_key(reference) {

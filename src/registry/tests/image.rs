@@ -19,7 +19,7 @@ pub(in crate::registry) fn random_bytes(size: usize) -> Bytes {
     bytes.into()
 }
 
-fn described(media_type: &str, bytes: &[u8]) -> String {
+pub(in crate::registry) fn described(media_type: &str, bytes: &[u8]) -> String {
     format!(r#"{{"mediaType":"{media_type}","digest":"{}","size":{}}}"#, Digest::of(bytes), bytes.len())
 }
 

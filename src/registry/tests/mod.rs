@@ -12,6 +12,7 @@ mod methods;
 pub(super) mod relay;
 mod renewal;
 pub(super) mod scripted;
+mod selection;
 pub(super) mod serve;
 pub(super) mod sessions;
 pub(super) mod store;

@@ -4,8 +4,10 @@ mod broken;
 mod fetch;
 mod floor;
 mod images;
+mod odd;
 pub(in crate::registry) mod parts;
 mod referrers;
+mod referrers_odd;
 mod tags;
 
 use tokio_util::sync::CancellationToken;

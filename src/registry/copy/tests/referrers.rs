@@ -77,7 +77,7 @@ async fn where_registries_keep_no_account_the_tag_is_read_and_kept() {
     assert!(to.has(&image) && to.has(&sbom));
     let destination = client(to.address());
     let listed = destination.tagged_referrers("shop/api", &image.manifest.digest).await.unwrap();
-    let digests: Vec<_> = listed.iter().map(|referrer| &referrer.digest).collect();
+    let digests: Vec<_> = listed.all.iter().map(|referrer| &referrer.digest).collect();
     assert_eq!(digests, [&other.manifest.digest, &sbom.manifest.digest]);
     to.assert_content();
 }
