@@ -17,10 +17,23 @@ pub(crate) struct Contents {
     pub(crate) layers: Vec<Layer>,
     /// The manifests an index lists.
     pub(crate) members: Vec<Digest>,
-    /// Which of them is for linux/amd64.
-    pub(crate) linux_amd64: Option<Digest>,
+    /// Which of them may be, or hold, the image for linux/amd64: those that say so first.
+    pub(crate) candidates: Vec<Candidate>,
+    /// The first member whose media type is no manifest's, if one is named.
+    pub(crate) not_a_manifest: Option<Digest>,
+    /// Fields that neither an image manifest nor an index has.
+    pub(crate) unknown_fields: Vec<String>,
     /// The manifest this one is about.
     pub(crate) subject: Option<Digest>,
+}
+
+/// A member of an index that App Runner may pull.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Candidate {
+    /// Its manifest.
+    pub(crate) digest: Digest,
+    /// Whether the index says that it is for linux/amd64. If not, its configuration has to.
+    pub(crate) says_so: bool,
 }
 
 /// A layer.
@@ -31,6 +44,10 @@ pub(crate) struct Layer {
     /// Its digest.
     pub(crate) digest: Digest,
 }
+
+/// The fields of an image manifest and of an index (OCI image specification 1.1).
+const FIELDS: [&str; 8] =
+    ["schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject", "annotations"];
 
 impl Contents {
     /// Reads a manifest or an index.
@@ -45,13 +62,20 @@ impl Contents {
             artifact_type: text(&document["artifactType"]).or_else(|| text(&document["config"]["mediaType"])),
             ..Self::default()
         };
-        if document.get("subject").is_some() {
+        let fields = document.as_object().into_iter().flat_map(|fields| fields.keys());
+        contents.unknown_fields = fields.filter(|name| !FIELDS.contains(&name.as_str())).cloned().collect();
+        if document.get("subject").is_some_and(|subject| !subject.is_null()) {
             contents.subject = Some(digest(&document["subject"])?);
         }
         if let Some(members) = document["manifests"].as_array() {
             contents.members = members.iter().map(digest).collect::<Result<_, _>>()?;
-            let runs = members.iter().position(is_linux_amd64);
-            contents.linux_amd64 = runs.and_then(|at| contents.members.get(at).cloned());
+            let all = members.iter().zip(&contents.members);
+            let may_be = all.clone().filter_map(|(member, digest)| candidate(member, digest));
+            contents.candidates = may_be.collect();
+            contents.candidates.sort_by_key(|candidate| !candidate.says_so);
+            let is_other = |member: &Value| member["mediaType"].as_str().is_some_and(|kind| !is_manifest(kind));
+            let other = all.into_iter().find(|(member, _)| is_other(member));
+            contents.not_a_manifest = other.map(|(_, digest)| digest.clone());
             return Ok(contents);
         }
         contents.config = Some(digest(&document["config"])?);
@@ -79,8 +103,20 @@ fn layer(descriptor: &Value) -> Result<Layer, String> {
     })
 }
 
-fn is_linux_amd64(descriptor: &Value) -> bool {
-    descriptor["platform"]["os"] == "linux" && descriptor["platform"]["architecture"] == "amd64"
+/// A member without a platform may be for any; BuildKit's attestations name one that does not exist.
+fn candidate(descriptor: &Value, digest: &Digest) -> Option<Candidate> {
+    let named = |name: &str| descriptor["platform"][name].as_str().filter(|text| !text.is_empty());
+    let says_so = match (named("os"), named("architecture")) {
+        (Some("linux"), Some("amd64")) => true,
+        (Some(_), Some(_)) => return None,
+        _ => false,
+    };
+    let is_attestation = descriptor["annotations"]["vnd.docker.reference.type"] == "attestation-manifest";
+    (!is_attestation).then(|| Candidate { digest: digest.clone(), says_so })
+}
+
+fn is_manifest(media_type: &str) -> bool {
+    media_type.contains(".manifest.") || media_type.contains(".image.index.")
 }
 
 #[cfg(test)]

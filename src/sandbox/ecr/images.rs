@@ -232,9 +232,10 @@ fn not_pushed(id: &RepositoryId, not_pushed: NotPushed) -> ApiError {
     match not_pushed {
         NotPushed::TooFast => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
         NotPushed::NoRepository(missing) => no_repository(&missing),
-        NotPushed::Refused(PushRefused::Malformed(why)) => invalid(format!(
-            "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax' ({why})"
-        )),
+        NotPushed::Refused(PushRefused::Malformed(why)) => invalid(invalid_json(&why)),
+        NotPushed::Refused(PushRefused::NotAManifest(digest)) => {
+            invalid(invalid_json(&format!("{digest} is no manifest")))
+        }
         NotPushed::Refused(PushRefused::LayersMissing(layers)) => {
             let message = format!(
                 "One or more layers referenced by the image manifest do not exist in the repository with name '{}' in \
@@ -259,6 +260,11 @@ fn not_pushed(id: &RepositoryId, not_pushed: NotPushed) -> ApiError {
             ApiError::new(400, "ImageTagAlreadyExistsException", immutable_message(&id.name, &tag))
         }
     }
+}
+
+/// As ECR words it, on both of its faces; why, it does not say.
+pub(crate) fn invalid_json(why: &str) -> String {
+    format!("Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax' ({why})")
 }
 
 /// As ECR words it, on both of its faces.

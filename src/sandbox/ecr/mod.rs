@@ -19,7 +19,7 @@ pub mod store;
 pub(crate) mod tokens;
 pub(crate) mod upload;
 
-pub(crate) use images::immutable_message;
+pub(crate) use images::{immutable_message, invalid_json};
 pub(crate) use layer_upload::MISMATCH;
 pub(crate) use push::{NotPushed, push};
 

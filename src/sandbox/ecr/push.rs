@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
+    contents::Contents,
     repository::{Push, PushRefused, Pushed, RepositoryId},
     store::NoRepository,
 };
@@ -24,6 +25,9 @@ pub(crate) fn push(cloud: &Cloud, id: &RepositoryId, push: Push) -> Result<Pushe
     if cloud.ecr_manners && !cloud.rate.admits(id, Timestamp::now()) {
         return Err(NotPushed::TooFast);
     }
+    if cloud.ecr_manners {
+        refuse_unsupported(&push).map_err(NotPushed::Refused)?;
+    }
     let pushed = cloud
         .images
         .with(id, |repository| repository.push(push, Timestamp::now()))
@@ -33,4 +37,14 @@ pub(crate) fn push(cloud: &Cloud, id: &RepositoryId, push: Push) -> Result<Pushe
         cloud.app_runner.image_pushed(&id.account, &id.region, &id.name, &tag);
     }
     Ok(pushed)
+}
+
+/// What ECR does not take though the specification has it: fields that it does not know (reported of public tools that write
+/// them: apko, kaniko, BuildKit with `oci-artifact=true`), and indexes of anything but manifests, such as BuildKit's caches.
+fn refuse_unsupported(push: &Push) -> Result<(), PushRefused> {
+    let contents = Contents::read(&push.bytes).map_err(PushRefused::Malformed)?;
+    if let Some(field) = contents.unknown_fields.first() {
+        return Err(PushRefused::Malformed(format!("unknown field {field}")));
+    }
+    contents.not_a_manifest.map_or(Ok(()), |digest| Err(PushRefused::NotAManifest(digest)))
 }

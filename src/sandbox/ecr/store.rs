@@ -9,8 +9,10 @@ use std::{
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
+    contents::Contents,
     kept::{self, Kept},
     mutability::Mutability,
     repository::{Repository, RepositoryId},
@@ -28,6 +30,9 @@ use crate::{
         state::{self, Keeper, life::Life},
     },
 };
+
+/// As deep as indexes within indexes are searched for an image.
+const DEEPEST_INDEX: usize = 4;
 
 /// The images of all accounts.
 pub struct Store {
@@ -264,13 +269,9 @@ impl Store {
     /// What the reference names, with the digest of the configuration still to be read.
     fn image_in(&self, repository: &Repository, reference: &str) -> Option<Result<Found, PullFailure>> {
         let (digest, image) = repository.find(reference)?;
-        let mut contents = &image.contents;
-        if contents.config.is_none() {
-            let Some(member) = &contents.linux_amd64 else {
-                return Some(Err(PullFailure::NoLinuxAmd64 { digest: digest.clone() }));
-            };
-            contents = &repository.images.get(member)?.contents;
-        }
+        let Some(contents) = self.for_linux_amd64(repository, &image.contents, DEEPEST_INDEX) else {
+            return Some(Err(PullFailure::NoLinuxAmd64 { digest: digest.clone() }));
+        };
         let layers = contents.layers.iter().map(|layer| StoredLayer {
             media_type: layer.media_type.clone(),
             digest: layer.digest.clone(),
@@ -278,6 +279,29 @@ impl Store {
             path: self.blob_path(&layer.digest),
         });
         Some(Ok(Found { digest: digest.clone(), config: contents.config.clone()?, layers: layers.collect() }))
+    }
+
+    /// The image itself, or the one in an index, or in an index in that, that is for the platform.
+    fn for_linux_amd64<'a>(
+        &self,
+        repository: &'a Repository,
+        contents: &'a Contents,
+        depth: usize,
+    ) -> Option<&'a Contents> {
+        if contents.config.is_some() {
+            return Some(contents);
+        }
+        contents.candidates.iter().find_map(|candidate| {
+            let member = &repository.images.get(&candidate.digest)?.contents;
+            let found = self.for_linux_amd64(repository, member, depth.checked_sub(1)?)?;
+            (candidate.says_so || self.says_linux_amd64(found)).then_some(found)
+        })
+    }
+
+    fn says_linux_amd64(&self, contents: &Contents) -> bool {
+        let read = contents.config.as_ref().and_then(|config| fs::read(self.blob_path(config)).ok());
+        let config: Value = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        config["os"] == "linux" && config["architecture"] == "amd64"
     }
 
     fn read_config(&self, found: Found) -> Result<StoredImage, PullFailure> {

@@ -11,7 +11,7 @@ use crate::{
     sandbox::{
         budget::{NotRead, Sender},
         ecr::{
-            self, NotPushed, immutable_message,
+            self, NotPushed, immutable_message, invalid_json,
             repository::{Push, PushRefused, Pushed, RepositoryId},
         },
     },
@@ -67,7 +67,8 @@ pub(crate) async fn put(
     let tag = read_reference(reference, &bytes)?;
     let same_digest_is_fine = !registry.cloud.ecr_manners;
     let push = Push { media_type, bytes, tag, same_digest_is_fine };
-    let pushed = ecr::push(&registry.cloud, id, push).map_err(|refused| not_pushed(id, refused))?;
+    let as_ecr = registry.cloud.ecr_manners;
+    let pushed = ecr::push(&registry.cloud, id, push).map_err(|refused| not_pushed(id, refused, as_ecr))?;
     Ok(created(registry, id, &pushed))
 }
 
@@ -102,11 +103,17 @@ fn created(registry: &Registry, id: &RepositoryId, pushed: &Pushed) -> Response<
     empty(StatusCode::CREATED, &headers)
 }
 
-fn not_pushed(id: &RepositoryId, not_pushed: NotPushed) -> Refusal {
+fn not_pushed(id: &RepositoryId, not_pushed: NotPushed, as_ecr: bool) -> Refusal {
     let bad = |code, message: &str| Refusal::new(StatusCode::BAD_REQUEST, code, message);
     match not_pushed {
         NotPushed::TooFast => Refusal::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", "Rate exceeded"),
         NotPushed::NoRepository(missing) => Refusal::no_repository(&missing),
+        NotPushed::Refused(PushRefused::Malformed(why)) if as_ecr => {
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", &invalid_json(&why))
+        }
+        NotPushed::Refused(PushRefused::NotAManifest(digest)) => {
+            bad("UNSUPPORTED", &invalid_json(&format!("{digest} is no manifest")))
+        }
         NotPushed::Refused(PushRefused::Malformed(why)) => bad("MANIFEST_INVALID", &format!("manifest invalid: {why}")),
         NotPushed::Refused(PushRefused::LayersMissing(layers)) => {
             Refusal::new(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", &format!("blob unknown to registry: {}", list(&layers)))

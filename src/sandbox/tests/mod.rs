@@ -5,6 +5,7 @@ mod ecr;
 mod faults;
 mod iam;
 mod logs;
+mod manifests;
 mod page;
 mod protection;
 mod regions;
