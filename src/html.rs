@@ -1,5 +1,7 @@
 //! HTML that is written, never pasted: markup comes from literals alone, and everything else is escaped on its way in.
 
+use crate::characters::is_invisible;
+
 /// HTML under construction.
 #[derive(Default)]
 pub(crate) struct Html(String);
@@ -56,8 +58,8 @@ impl Html {
         self.0
     }
 
-    /// Safe in text and in quoted attributes. Control characters become their pictures (U+2400…), and those that turn
-    /// the direction of the text around become U+FFFD: what is shown is what is there.
+    /// Safe in text and in quoted attributes. Control characters become their pictures (U+2400…), and those that
+    /// nobody sees become U+FFFD: what is shown is what is there.
     fn escaped(&mut self, c: char) {
         match c {
             '&' => self.0.push_str("&amp;"),
@@ -68,9 +70,8 @@ impl Html {
             '\t' | '\n' => self.0.push(c),
             '\u{0}'..='\u{1f}' => self.0.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
             '\u{7f}' => self.0.push('\u{2421}'),
-            '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                self.0.push('\u{fffd}');
-            }
+            '\u{80}'..='\u{9f}' => self.0.push('\u{fffd}'),
+            c if is_invisible(c) => self.0.push('\u{fffd}'),
             c => self.0.push(c),
         }
     }
@@ -95,6 +96,7 @@ mod tests {
             ("</main><!-- ]]>", "&lt;/main&gt;&lt;!-- ]]&gt;"),
             ("a\0b\u{1b}[31m\r", "a␀b␛[31m␍"),
             ("live\u{202e}gpj", "live\u{fffd}gpj"),
+            ("a\u{ad}b\u{e0061}c", "a\u{fffd}b\u{fffd}c"),
             ("tab\tline\nend", "tab\tline\nend"),
         ] {
             assert_eq!(written(|html| html.text(text)), escaped);

@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
 pub mod aws;
+mod characters;
 pub mod cli;
 pub mod config;
 pub mod credentials;
@@ -18,3 +19,4 @@ pub mod report;
 pub mod sandbox;
 pub mod stages;
 pub mod target;
+mod whole_file;

@@ -13,7 +13,7 @@ use std::{
 use self::marker::Marker;
 use super::{
     args::OutputArgs,
-    console::{print_warning, say},
+    console::{print_warning, say, warn},
 };
 use crate::{
     config::environment::Environment,
@@ -156,6 +156,6 @@ fn nonces() -> Option<Nonces> {
 async fn pin(card: &Card) {
     let arguments = ["annotate", "--style", card.style, "--context", &card.context];
     if let Err(why) = programs::run("buildkite-agent", &arguments, Some(&card.markdown), PATIENCE).await {
-        say(&format!("warning: the build is not annotated: {why}"));
+        warn(&format!("the build is not annotated: {why}"));
     }
 }

@@ -30,7 +30,7 @@ use crate::{
         progress::Progress,
     },
     report::{
-        Fanout, Moment, ReportError, Reporter,
+        Fanout, Moment, ReportError, Reporter, harmless,
         json::JsonLines,
         report_file::ReportFile,
         text::{Style, Terminal},
@@ -223,7 +223,7 @@ fn place_of(location: &Location) -> Option<WrittenAt> {
 
 /// Says what could not be told to a CI system.
 pub(super) fn print_warning(error: &ReportError) {
-    say(&format!("warning: {error}{}", source_of(error)));
+    warn(&format!("{error}{}", source_of(error)));
 }
 
 fn source_of(error: &dyn std::error::Error) -> String {
@@ -280,9 +280,14 @@ pub(super) fn say(text: &str) {
     writeln!(io::stderr().lock(), "{text}").ok();
 }
 
+/// Warns where no renderer is there to do it.
+pub(super) fn warn(text: &str) {
+    say(&harmless(&format!("warning: {text}")));
+}
+
 /// Says what went wrong where no renderer is there to say it.
 pub(super) fn complain(text: &str) -> ExitCode {
-    say(&format!("error: {text}"));
+    say(&harmless(&format!("error: {text}")));
     ExitCode::Internal
 }
 

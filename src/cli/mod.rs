@@ -7,12 +7,16 @@ mod console;
 mod signals;
 pub mod wire;
 
-use std::{ffi::OsString, process::ExitCode as ProcessExitCode};
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    process::ExitCode as ProcessExitCode,
+};
 
 use clap::Parser;
 
 use self::args::{Cli, Command};
-use crate::domain::exit_code::ExitCode;
+use crate::{domain::exit_code::ExitCode, report};
 
 /// Runs the program with these arguments (the first is its own name) and gives the exit code.
 #[must_use]
@@ -22,13 +26,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ProcessExitCode {
         Err(error) => {
             // clap calls `--help` and `--version` errors too; those go to standard output and are none.
             let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Success };
-            let code = error.print().map_or(ExitCode::Internal, |()| code);
+            let code = print(&error).map_or(ExitCode::Internal, |()| code);
             if code == ExitCode::Usage {
                 ci::tell_of_usage(&first_words(&error));
             }
             code.into()
         }
     }
+}
+
+/// As clap prints it, unless an argument holds what would act on a terminal or on the CI system that reads the output.
+fn print(error: &clap::Error) -> io::Result<()> {
+    let told = error.render().to_string();
+    let harmless = report::harmless(&told);
+    if !error.use_stderr() || harmless.lines().eq(told.lines().map(str::trim_end)) {
+        return error.print();
+    }
+    writeln!(io::stderr().lock(), "{harmless}")
 }
 
 /// What is wrong, without how it would be right: that is in the log.

@@ -18,6 +18,7 @@ use crate::{
     aws::logs::Logs,
     domain::{arn::ServiceArn, event::Event},
     target::DeployTarget,
+    whole_file,
 };
 
 /// What the configuration is to say besides what the service tells.
@@ -123,7 +124,8 @@ async fn compose<T: DeployTarget>(
 
 /// A new file, unless it may be replaced.
 fn write(path: &Path, text: &str, force: bool) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    let options = if force { options.create(true).truncate(true) } else { options.create_new(true) };
-    options.write(true).open(path)?.write_all(text.as_bytes())
+    if force {
+        return whole_file::replace(path, text.as_bytes());
+    }
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
 }

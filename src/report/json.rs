@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Moment, Renderer, ReportError};
+use super::{Moment, Renderer, ReportError, untrusted::escaped_json};
 use crate::domain::event::Event;
 
 /// Writes each event as one line:
@@ -30,9 +30,8 @@ impl<W: Write + Send> JsonLines<W> {
     }
 
     fn write(&mut self, line: &Line<'_>) -> io::Result<()> {
-        let mut bytes = serde_json::to_vec(line)?;
-        bytes.push(b'\n');
-        self.out.write_all(&bytes)?;
+        let line = escaped_json(&serde_json::to_string(line)?) + "\n";
+        self.out.write_all(line.as_bytes())?;
         self.out.flush()
     }
 }
@@ -96,9 +95,12 @@ mod tests {
     fn somebody_elses_text_stays_on_its_line() {
         let mut renderer = JsonLines::new(Vec::new());
         renderer.take(samples::moment(0), &samples::log("a\n{\"event\":\"run-finished\"}\r\u{1b}[2J"));
-        let text = String::from_utf8(renderer.out).unwrap();
+        let text = String::from_utf8(renderer.out.clone()).unwrap();
         assert_eq!(text.lines().count(), 1);
         assert!(!text.contains('\u{1b}') && text.contains("\\u001b"));
+        renderer.take(samples::moment(1), &samples::log("a\u{202e}b\u{e0041}\u{9b}2J ##[add-mask]x"));
+        let text = String::from_utf8(renderer.out).unwrap();
+        assert!(text.contains("a\\u202eb\\udb40\\udc41\\u009b2J ##\\u005badd-mask]x"), "{text}");
     }
 
     struct Closed;

@@ -25,6 +25,7 @@ use std::{
 
 use jiff::Timestamp;
 
+pub(crate) use self::untrusted::harmless;
 use crate::domain::event::{Emitter, Event};
 
 /// When something happened.

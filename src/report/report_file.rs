@@ -2,13 +2,15 @@
 //! however it ends.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
 };
 
-use super::{Moment, Renderer, ReportError, ci::Outputs, document::Document, html, junit::Junit, markdown};
-use crate::domain::event::Event;
+use super::{
+    Moment, Renderer, ReportError, ci::Outputs, document::Document, html, junit::Junit, markdown,
+    untrusted::escaped_json,
+};
+use crate::{domain::event::Event, whole_file};
 
 /// A file has more room than a CI system's page, and is to be read all the same.
 const MAX_MARKDOWN_BYTES: usize = 4 * 1024 * 1024;
@@ -42,7 +44,7 @@ impl Content {
 
     fn bytes(&self) -> io::Result<Vec<u8>> {
         match self {
-            Self::Json(document) => Ok(serde_json::to_vec_pretty(document)?),
+            Self::Json(document) => Ok(escaped_json(&serde_json::to_string_pretty(document)?).into_bytes()),
             Self::Junit(junit) => junit.to_xml(),
             Self::Markdown(document) => Ok(markdown::of(document, MAX_MARKDOWN_BYTES).into_bytes()),
             Self::Html(document) => Ok(html::page(document).into_bytes()),
@@ -73,43 +75,16 @@ impl ReportFile {
     }
 
     fn in_place(self) -> Result<Self, ReportError> {
-        self.try_place().map_err(|source| self.failure(source))?;
+        whole_file::check(&self.path).map_err(|source| self.failure(source))?;
         Ok(self)
     }
 
-    fn try_place(&self) -> io::Result<()> {
-        if self.path.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        let temporary = self.temporary()?;
-        File::create(&temporary)?;
-        fs::remove_file(temporary)
-    }
-
-    /// Beside the report: a rename is atomic only within a file system. Two runs may share a folder.
-    fn temporary(&self) -> io::Result<PathBuf> {
-        let name = self.path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
-        Ok(self.path.with_file_name(format!(".{name}.{}.tmp", std::process::id())))
-    }
-
     fn write(&self) -> io::Result<()> {
-        let temporary = self.temporary()?;
-        let written = self.write_to(&temporary).and_then(|()| fs::rename(&temporary, &self.path));
-        if written.is_err() {
-            // The failure to write is the news; what could be left behind is an empty or half file of ours.
-            drop(fs::remove_file(&temporary));
-        }
-        written
-    }
-
-    fn write_to(&self, temporary: &Path) -> io::Result<()> {
         let mut bytes = self.content.bytes()?;
         if bytes.last().is_some_and(|last| *last != b'\n') {
             bytes.push(b'\n');
         }
-        let mut file = File::create(temporary)?;
-        file.write_all(&bytes)?;
-        file.sync_all()
+        whole_file::replace(&self.path, &bytes)
     }
 
     fn failure(&self, source: io::Error) -> ReportError {
@@ -244,9 +219,11 @@ mod tests {
         fs::write(&path, "old").unwrap();
         let mut report = ReportFile::create(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
-        // A folder where the temporary file would be: nothing can be created there, whoever asks.
-        fs::create_dir(report.temporary().unwrap()).unwrap();
+        // Nothing can be created in a folder that has another name now, whoever asks.
+        let elsewhere = folder.path().with_extension("elsewhere");
+        fs::rename(folder.path(), &elsewhere).unwrap();
         assert!(report.finish().is_err());
-        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(fs::read_to_string(elsewhere.join("report.json")).unwrap(), "old");
+        fs::remove_dir_all(elsewhere).unwrap();
     }
 }

@@ -1,7 +1,9 @@
 //! Text that somebody else wrote, made safe to print: it must not move the cursor, colour the screen, reorder what
 //! is read, or speak to the CI system that reads the output.
 
-use std::{iter::Peekable, str::Chars};
+use std::{fmt::Write as _, iter::Peekable, str::Chars};
+
+use crate::characters::is_invisible;
 
 /// More of one line than this helps nobody.
 const MAX_CHARS: usize = 2000;
@@ -36,7 +38,7 @@ fn shown(next: char, rest: &mut Peekable<Chars<'_>>) -> Option<char> {
             skip_control_sequence(rest);
             None
         }
-        '\t' | '\n' => Some(' '),
+        '\t' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some(' '),
         _ if next.is_control() || is_invisible(next) => None,
         _ => Some(next),
     }
@@ -71,14 +73,36 @@ fn skip_string(rest: &mut Peekable<Chars<'_>>) {
     }
 }
 
-/// Marks that reorder or hide text (Unicode: bidirectional controls, zero-width characters, byte order mark).
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
+/// Lines of this program's own that have foreign text in them. None of them does anything, not even one that foreign text
+/// has begun: GitHub's runner obeys a line that begins with `::`.
+pub(crate) fn harmless(text: &str) -> String {
+    let harmless = |line: &str| {
+        let clean = cleaned(line);
+        if clean.trim_start().starts_with("::") { format!("| {clean}") } else { clean }
+    };
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
+}
+
+/// JSON that means the same, in which everything invisible is written as an escape: also what JSON would let stand, and what GitHub's
+/// runner obeys anywhere in a line.
+pub(super) fn escaped_json(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.replace("##[", r"##\u005b").chars() {
+        if is_invisible(c) || matches!(c, '\u{7f}'..='\u{9f}') {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _infallible = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_CHARS, cleaned};
+    use super::{MAX_CHARS, cleaned, escaped_json, harmless};
 
     #[test]
     fn nothing_that_acts_comes_through() {
@@ -97,6 +121,13 @@ mod tests {
             ("bell\u{7}\u{8}\u{0}\u{7f}", "bell"),
             ("tab\tline\nfeed", "tab line feed"),
             ("abc\u{202e}txt.exe", "abctxt.exe"),
+            ("admin\u{ad}istrator", "administrator"),
+            ("a\u{200b}b\u{200d}c\u{2060}d\u{feff}e", "abcde"),
+            ("ignore\u{e0069}\u{e0067}\u{e006e}\u{e007f}d", "ignored"),
+            ("\u{2067}left\u{2069}", "left"),
+            ("x\u{fe0f}y\u{e0101}z\u{3164}", "xyz"),
+            ("one\u{2028}two\u{2029}three\u{85}four", "one two three four"),
+            ("x #\u{200b}#\u{ad}[add-mask]secret", "x # #[add-mask]secret"),
             ("x ##[add-mask]secret", "x # #[add-mask]secret"),
             ("#\u{0}#[add-mask]secret", "# #[add-mask]secret"),
             ("", ""),
@@ -112,5 +143,28 @@ mod tests {
         assert_eq!(clean.chars().count(), MAX_CHARS + 1);
         assert!(clean.ends_with('…'));
         assert!(!cleaned(&"x".repeat(MAX_CHARS)).ends_with('…'));
+    }
+
+    #[test]
+    fn no_line_begins_a_command() {
+        let table = [
+            ("cannot write a\n::error::b.json\nhint: x", "cannot write a\n| ::error::b.json\nhint: x"),
+            ("  ::add-mask::x", "|   ::add-mask::x"),
+            ("\u{1b}[0m::group::x\r\n\u{200b}::group::y", "| ::group::x\n| ::group::y"),
+            ("a::b ##[group]c", "a::b # #[group]c"),
+            ("Usage: shipgate\n\n  --file", "Usage: shipgate\n\n  --file"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(harmless(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn json_means_the_same_and_shows_everything() {
+        let hostile = "a\u{9b}31m\u{7f}\u{202e}\u{ad}\u{2028}\u{e0041}##[add-mask]✓😀";
+        let json = serde_json::to_string(hostile).unwrap();
+        let escaped = escaped_json(&json);
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), hostile);
+        assert_eq!(escaped, r#""a\u009b31m\u007f\u202e\u00ad\u2028\udb40\udc41##\u005badd-mask]✓😀""#);
     }
 }

@@ -13,7 +13,9 @@ use scanner::Source;
 /// Who may import whom. A module may always import itself; `cli`, `lib` and `main` may import all.
 const EDGES: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("html", &[]),
+    ("characters", &[]),
+    ("whole_file", &[]),
+    ("html", &["characters"]),
     ("config", &["domain"]),
     ("registry", &["domain"]),
     ("credentials", &["domain"]),
@@ -22,9 +24,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("oidc", &["domain"]),
     ("target", &["aws", "domain"]),
     ("stages", &["config", "registry", "docker", "packing", "aws", "target", "domain"]),
-    ("pipeline", &["stages", "config", "registry", "credentials", "docker", "aws", "oidc", "target", "domain"]),
-    ("report", &["html", "domain"]),
-    ("sandbox", &["html", "domain"]),
+    (
+        "pipeline",
+        &["stages", "config", "registry", "credentials", "docker", "aws", "oidc", "target", "domain", "whole_file"],
+    ),
+    ("report", &["html", "domain", "characters", "whole_file"]),
+    ("sandbox", &["html", "domain", "whole_file"]),
     ("packing", &["domain"]),
     ("demo", &["domain"]),
 ];

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{super::console::say, programs};
+use super::{super::console::warn, programs};
 use crate::{
     cli::args::CiArgs,
     config::environment::Environment,
@@ -84,7 +84,7 @@ impl Marker {
         }
         let (status, reason) = status(code);
         if let Err(why) = self.circleci(&update(&self.name, status, reason), patience).await {
-            say(&format!("warning: the deploy marker is not updated: {why}"));
+            warn(&format!("the deploy marker is not updated: {why}"));
         }
     }
 

@@ -27,7 +27,7 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{SandboxError, locking::lock};
-use crate::domain::digest::Digest;
+use crate::{domain::digest::Digest, whole_file};
 
 /// The folders of documents.
 const ROOMS: [&str; 8] =
@@ -47,7 +47,8 @@ impl Keeper {
     pub(crate) fn open(directory: &Path) -> Result<Self, SandboxError> {
         for room in ROOMS {
             let path = directory.join(room);
-            fs::create_dir_all(&path).map_err(|source| SandboxError::State { path, source })?;
+            fs::create_dir_all(&path).map_err(|source| SandboxError::State { path: path.clone(), source })?;
+            remove_leftovers(&path);
         }
         Ok(Self { directory: directory.to_owned(), written: Mutex::default(), failure: OnceLock::new() })
     }
@@ -161,16 +162,18 @@ pub(crate) fn document(room: &str, id: &str) -> String {
     format!("{room}/{}.json", &Digest::of(id.as_bytes()).hex()[..32])
 }
 
+/// What a killed process was about to write.
+fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if whole_file::is_temporary(&entry.file_name().to_string_lossy()) {
+            // What cannot be removed is not read either.
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
+    whole_file::replace_private(path, bytes)?;
     synchronise_folder(path)
 }
 

@@ -38,9 +38,7 @@ async fn app_runner_searches_indexes_within_indexes_and_members_without_a_platfo
     let sandbox = sandbox(|seed| seed.ecr_manners = false).await;
     let plain = Plain::login(&sandbox, DEPLOY, WORKLOAD).await;
     let (arm, intel) = (image(&plain, "linux", "arm64").await, image(&plain, "linux", "amd64").await);
-    let platform = |digest: &Digest, os: &str, architecture: &str| {
-        json!({"digest": digest, "size": 1, "platform": {"os": os, "architecture": architecture}})
-    };
+    let platform = |digest: &Digest, os: &str, architecture: &str| json!({"digest": digest, "size": 1, "platform": {"os": os, "architecture": architecture}});
     let bare = |digest: &Digest| json!({"digest": digest, "size": 1, "platform": {}});
     let both = index(&plain, &[platform(&arm, "linux", "arm64"), platform(&intel, "linux", "amd64")]).await;
     let nested = index(&plain, &[bare(&both)]).await;
