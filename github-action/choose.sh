@@ -1,6 +1,6 @@
 #!/bin/sh
 # Decides what the action runs: a release whose checksum is pinned here, or this checkout as cargo builds it. Writes the step's
-# outputs: `from` (release, source), `version`, `directory` and, of a source, `key`, by which its build is cached.
+# outputs: `from` (release, source), `version`, `directory` and, of a source, `cache`: where this runner keeps its build.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -34,6 +34,11 @@ release() {
     exit
 }
 
+# Text of others in a workflow command: on one line, and with the runner's own escapes (actions/runner, `ActionCommand`).
+escaped() {
+    printf '%s' "$*" | LC_ALL=C tr '\n\t' '  ' | LC_ALL=C tr -d '\000-\037\177' | sed -e 's/%/%25/g' -e 's/##\[/# #[/g'
+}
+
 # The same files are the same program, whatever commit they are of.
 digest_of_source() {
     sum='sha256sum'
@@ -49,8 +54,8 @@ source_code() {
     {
         echo 'from=source'
         echo "version=$own_version"
-        echo "directory=${RUNNER_TOOL_CACHE:-$RUNNER_TEMP}/shipgate/$digest"
-        echo "key=shipgate-$(uname -s)-$(uname -m)-$digest"
+        echo "directory=$RUNNER_TEMP/shipgate"
+        echo "cache=${RUNNER_TOOL_CACHE:+$RUNNER_TOOL_CACHE/shipgate/$digest}"
     } >>"$GITHUB_OUTPUT"
     exit
 }
@@ -73,5 +78,6 @@ source) source_code 'asked for by version: source' ;;
     ;;
 esac
 known=$(pinned_versions | tr '\n' ' ')
-echo "::error title=shipgate::version $wanted has no checksum in this commit of the action, which knows: ${known}source"
+told="version $wanted has no checksum in this commit of the action, which knows: ${known}source"
+echo "::error title=shipgate::$(escaped "$told")"
 exit 1

@@ -12,7 +12,10 @@
 # `sh install.sh --archive VERSION` prints the name of that release's archive for this platform.
 set -eu
 
-say() { echo "install: $*" >&2; }
+# Text of others on one line that nobody obeys: GitHub's runner takes `::error::` at the beginning of a line, and `##[error]`
+# anywhere in it, for commands.
+plain() { printf '%s' "$*" | LC_ALL=C tr '\n\t' '  ' | LC_ALL=C tr -d '\000-\037\177' | sed 's/##\[/# #[/g'; }
+say() { printf 'install: %s\n' "$(plain "$*")" >&2; }
 fail() {
     say "$*"
     exit 1
@@ -53,10 +56,15 @@ pinned_for() {
 download() {
     version=$1 archive=$2 expected=$3
     [ -n "${SHIPGATE_DOWNLOADS:-}" ] || fail 'SHIPGATE_DOWNLOADS must say where releases are'
+    case $SHIPGATE_DOWNLOADS in
+    *[![:graph:]]*) fail "SHIPGATE_DOWNLOADS is not a URL: $SHIPGATE_DOWNLOADS" ;;
+    http://* | https://* | file://*) ;;
+    *) fail "SHIPGATE_DOWNLOADS is not a URL: $SHIPGATE_DOWNLOADS" ;;
+    esac
     address="${SHIPGATE_DOWNLOADS%/}/v$version/$archive"
     say "downloading $address"
     curl --fail --silent --show-error --location --retry 3 --connect-timeout 15 --max-time 300 \
-        --output "$work/$archive" "$address" || fail "$address cannot be downloaded"
+        --output "$work/$archive" --url "$address" || fail "$address cannot be downloaded"
     found=$(sha256_of "$work/$archive")
     [ "$found" = "$expected" ] || fail "refused: $address has the SHA-256 $found, and $expected is pinned"
     tar -xzf "$work/$archive" -C "$work"
@@ -95,6 +103,9 @@ if [ -n "${SHIPGATE_SOURCE:-}" ]; then
     build
 else
     [ -n "${SHIPGATE_VERSION:-}" ] || fail 'SHIPGATE_VERSION must name a release, or SHIPGATE_SOURCE a checkout'
+    case $SHIPGATE_VERSION in
+    *[!0-9A-Za-z.+-]*) fail "SHIPGATE_VERSION is not a version: $SHIPGATE_VERSION" ;;
+    esac
     wanted=$(archive_of "$SHIPGATE_VERSION")
     pinned=$(pinned_for "$wanted")
     [ -n "$pinned" ] || fail "no SHA-256 is pinned for $wanted: set SHIPGATE_SHA256, or SHIPGATE_CHECKSUMS"

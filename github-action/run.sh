@@ -13,6 +13,11 @@ fail() {
     exit 2
 }
 
+# What is on a second line would be a line of the log, which the runner obeys if it begins with `::`.
+one_line() {
+    [[ $2 != *[[:cntrl:]]* ]] || fail "$1 must be one line, without control characters"
+}
+
 # The input of that name, which action.yml hands on as FLAG_NAME.
 input() {
     local variable
@@ -25,8 +30,10 @@ extra=()
 split_args() {
     local word words
     [[ $ACTION_ARGS =~ [^[:space:]] ]] || return 0
+    ACTION_ARGS=${ACTION_ARGS//[$'\n\r\t']/ }
+    one_line args "$ACTION_ARGS"
     words=$(mktemp "${RUNNER_TEMP:-/tmp}/shipgate-args.XXXXXX")
-    if ! printf '%s' "$ACTION_ARGS" | tr '\n' ' ' | xargs printf '%s\0' >"$words" 2>/dev/null; then
+    if ! printf '%s' "$ACTION_ARGS" | xargs printf '%s\0' >"$words" 2>/dev/null; then
         rm -f "$words"
         fail 'args has a quote without its other half'
     fi
@@ -35,15 +42,19 @@ split_args() {
 }
 
 [ -n "$ACTION_COMMAND" ] || fail 'command is empty: deploy, verify, plan, …'
+one_line command "$ACTION_COMMAND"
 arguments=("$ACTION_COMMAND")
 for name in $values; do
     value=$(input "$name")
     [ -n "$value" ] || continue
+    one_line "$name" "$value"
     # `verify` names its image without a flag.
     [ "$ACTION_COMMAND/$name" != verify/image ] || continue
     arguments+=("--$name=$value")
 done
 while IFS= read -r file; do
+    file=${file%$'\r'}
+    one_line report "$file"
     [ -z "$file" ] || arguments+=("--report=$file")
 done <<<"$(input report)"
 for name in $switches; do

@@ -14,7 +14,7 @@ use super::{definition, project};
 use crate::world::Ran;
 
 /// What is no flag: which verb, where, and which program.
-const OWN: [&str; 5] = ["command", "args", "working-directory", "version", "downloads"];
+const OWN: [&str; 6] = ["command", "args", "working-directory", "version", "build-sha256", "downloads"];
 
 /// What is another CI's.
 const ELSEWHERE: [&str; 1] = ["deploy-marker"];
@@ -94,6 +94,12 @@ fn inputs_become_arguments_and_no_shell_reads_them() {
 #[test]
 fn what_cannot_be_meant_is_refused() {
     let table = [
+        ("FLAG_IMAGE", "a\n::error::b", "image must be one line"),
+        ("FLAG_TARGET", "a\r::add-mask::b", "target must be one line"),
+        ("FLAG_FORCE", "true\n::error::b", "force must be true or false"),
+        ("FLAG_REPORT", "a.xml\nb\u{1b}[31m.md", "report must be one line"),
+        ("ACTION_COMMAND", "deploy\n::error::b", "command must be one line"),
+        ("ACTION_ARGS", "--image \u{1b}c", "args must be one line"),
         ("FLAG_FORCE", "yes", "force must be true or false"),
         ("ACTION_ARGS", "--image 'a", "a quote without its other half"),
         ("ACTION_COMMAND", "", "command is empty"),
@@ -102,6 +108,7 @@ fn what_cannot_be_meant_is_refused() {
         let ran = arguments("deploy", &[(name, value)]);
         assert_eq!(ran.code, 2, "{}", ran.said());
         assert!(ran.stdout.contains(told) && ran.stdout.starts_with("::error "), "{}", ran.said());
+        assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.said());
     }
 }
 

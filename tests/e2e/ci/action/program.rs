@@ -1,6 +1,11 @@
 //! Where the action's program comes from: a release whose checksum is pinned, or the source.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::{Map, Value, json};
 
@@ -31,8 +36,16 @@ fn schema(version: &str) -> Map<String, Value> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
 }
 
+fn kept_build(runner: &Runner) -> PathBuf {
+    let folder = Path::new(&runner.environment["RUNNER_TOOL_CACHE"]).join("shipgate");
+    let mut builds: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("shipgate")).collect();
+    assert_eq!(builds.len(), 1, "{builds:?}");
+    builds.remove(0)
+}
+
 #[test]
-fn without_a_pinned_release_the_checkout_is_built_once() {
+fn without_a_pinned_release_the_checkout_is_built() {
     let (world, folder) = (World::new(), tempfile::tempdir().unwrap());
     let checkout = Checkout::with("");
     let mut runner = Runner::new(without_keys(&world));
@@ -47,8 +60,55 @@ fn without_a_pinned_release_the_checkout_is_built_once() {
         runner.log
     );
     assert!(runner.log.contains("\"$schema\""), "the program ran: {}", runner.log);
-    assert_eq!(fs::read_to_string(folder.path().join("built")).unwrap(), "build --release --locked --bin shipgate\n");
-    assert_eq!(runner.used, ["actions/cache"; 3]);
+    let build = "build --release --locked --bin shipgate\n";
+    assert_eq!(fs::read_to_string(folder.path().join("built")).unwrap(), build.repeat(3));
+    assert_eq!(runner.used, [""; 0], "what a cache restores, any job can have written");
+}
+
+/// What another job has put into the runner's cache is not run, not even to ask it for its version.
+#[test]
+fn a_kept_build_runs_only_with_its_pinned_checksum() {
+    let (world, folder) = (World::new(), tempfile::tempdir().unwrap());
+    let checkout = Checkout::with("");
+    let mut runner = Runner::new(without_keys(&world));
+    stub_cargo(folder.path(), &mut runner);
+    let builds = || fs::read_to_string(folder.path().join("built")).unwrap().lines().count();
+    let summed = Command::new("sha256sum").arg(BINARY).output().unwrap();
+    let pinned = String::from_utf8(summed.stdout).unwrap()[..64].to_owned();
+    let mut run = |sha256: &str, poisoned: bool| {
+        if poisoned {
+            let script = format!("#!/bin/sh\ntouch {}/owned\nexec {BINARY} \"$@\"\n", folder.path().display());
+            fs::write(kept_build(&runner), script).unwrap();
+        }
+        let mut inputs = schema("source");
+        inputs.insert("build-sha256".to_owned(), json!(sha256));
+        runner.action(&checkout.action(), &inputs);
+        assert!(!folder.path().join("owned").exists(), "it ran: {}", runner.log);
+        (runner.standing, builds())
+    };
+    assert_eq!(run("", false), (Standing::Well, 1));
+    assert_eq!(run(&pinned, false), (Standing::Well, 1), "it is used again");
+    assert_eq!(run(&pinned, true), (Standing::Well, 2), "it is not what is pinned");
+    assert_eq!(run(&pinned, false), (Standing::Well, 2), "the new build is kept");
+    assert_eq!(run("", true), (Standing::Well, 3), "nothing is pinned");
+    assert_eq!(run("0123\n::error::x", false), (Standing::Failed, 3));
+    assert!(runner.log.contains("build-sha256 must be 64 hexadecimal digits"), "{}", runner.log);
+}
+
+/// Neither stream of any step has a line that an input began.
+#[test]
+fn an_input_with_several_lines_begins_no_line_of_the_log() {
+    let world = World::new();
+    let hostile = "x\r\n::error title=forged::y\n##[error]z";
+    for name in ["version", "downloads", "command", "image", "build-sha256", "args", "report"] {
+        let mut runner = Runner::new(without_keys(&world));
+        let mut with = inputs(&Downloads::of(Release::of_the_built_binary()), &[("command", "schema")]);
+        with.insert(name.to_owned(), json!(hostile));
+        runner.action(&Checkout::pinned().action(), &with);
+        let forged = |line: &str| line.trim_start().starts_with("::error title=forged") || line.contains("##[");
+        assert!(!runner.log.lines().any(forged), "{name}: {}", runner.log);
+        assert!(!runner.summary.contains("##["), "{name}: {}", runner.summary);
+    }
 }
 
 #[test]

@@ -27,6 +27,6 @@ if [ "$PARAM_COMMAND" = verify ] && [ -n "$PARAM_IMAGE" ]; then
     arguments+=(-- "$PARAM_IMAGE")
 fi
 
-[ -z "$PARAM_REPORT" ] || mkdir -p "$(dirname "$PARAM_REPORT")"
+[ -z "$PARAM_REPORT" ] || mkdir -p -- "$(dirname -- "$PARAM_REPORT")"
 # exec, so that a cancelled job's signal arrives at shipgate.
 exec .shipgate/shipgate "${arguments[@]}"
