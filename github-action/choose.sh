@@ -78,6 +78,6 @@ source) source_code 'asked for by version: source' ;;
     ;;
 esac
 known=$(pinned_versions | tr '\n' ' ')
-told="version $wanted has no checksum in this commit of the action, which knows: ${known}source"
-echo "::error title=shipgate::$(escaped "$told")"
+message="version $wanted has no checksum in this commit of the action, which knows: ${known}source"
+echo "::error title=shipgate::$(escaped "$message")"
 exit 1

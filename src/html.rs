@@ -58,8 +58,8 @@ impl Html {
         self.0
     }
 
-    /// Safe in text and in quoted attributes. Control characters become their pictures (U+2400…), and those that
-    /// nobody sees become U+FFFD: what is shown is what is there.
+    /// Safe in text and in quoted attributes. Control characters become their pictures (U+2400…), and invisible
+    /// ones become U+FFFD.
     fn escaped(&mut self, c: char) {
         match c {
             '&' => self.0.push_str("&amp;"),

@@ -37,9 +37,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ProcessExitCode {
 
 /// As clap prints it, unless an argument holds what would act on a terminal or on the CI system that reads the output.
 fn print(error: &clap::Error) -> io::Result<()> {
-    let told = error.render().to_string();
-    let harmless = report::harmless(&told);
-    if !error.use_stderr() || harmless.lines().eq(told.lines().map(str::trim_end)) {
+    let text = error.render().to_string();
+    let harmless = report::harmless(&text);
+    if !error.use_stderr() || harmless.lines().eq(text.lines().map(str::trim_end)) {
         return error.print();
     }
     writeln!(io::stderr().lock(), "{harmless}")

@@ -264,7 +264,7 @@ pub async fn login_of(image: &ImageReference, environment: &Environment) -> Resu
     Opener::new(environment, BTreeSet::new(), Start::default()).login_of(image.host(), image.repository()).await
 }
 
-/// An image's registry, asked as whoever has logged in to it here.
+/// An image's registry, with the credentials of `docker login` if there are any.
 ///
 /// # Errors
 /// [`Failure::Credentials`] when what is kept cannot be read.

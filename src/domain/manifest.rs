@@ -69,7 +69,7 @@ pub struct IndexMember {
 pub enum MemberKind {
     /// Another index.
     Index,
-    /// A manifest that is no index.
+    /// A manifest of an image or artifact.
     Image,
     /// A blob: BuildKit lists the layers of a cache so.
     Blob,
@@ -116,7 +116,7 @@ pub enum ManifestError {
         /// What the registry calls it.
         media_type: String,
     },
-    /// A type that is not known, of content that looks like neither an image nor an index.
+    /// An unknown type, and content that is neither an image nor an index.
     #[error("manifest {digest} has media type `{media_type}`, which is not supported")]
     UnsupportedMediaType {
         /// The manifest.

@@ -75,14 +75,14 @@ pub async fn verify(
     conclude(run, named, manner, found).await
 }
 
-/// Whether the engine has not pulled the image, or found nothing in it for the platform.
+/// Whether the engine could not pull the image, or found nothing for the platform in it.
 #[must_use]
 pub fn is_about_the_pull(failure: &Failure) -> bool {
     matches!(failure, Failure::Unverifiable(VerifyError::Engine(EngineError::Pull { .. })))
         || matches!(failure, Failure::Unhealthy { reason, .. } if reason.contains("for other platforms"))
 }
 
-/// The failure of an image that is none, if its registry says so before long.
+/// The failure to report if the registry says that the reference is not an image.
 pub async fn what_it_is_instead(registry: Option<Registry>, image: &ImageReference) -> Option<Failure> {
     let registry = registry?;
     let events = Emitter::silent();

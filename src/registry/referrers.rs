@@ -47,7 +47,7 @@ pub(super) struct Referrers {
 
 /// A page of a registry's list.
 enum Page {
-    /// The answer is no list of referrers: the registry does not keep account.
+    /// The response is not a list of referrers: the registry does not support them.
     NoList,
     List {
         entries: Vec<Value>,
@@ -61,8 +61,8 @@ pub(super) fn tag_of(subject: &Digest) -> String {
 }
 
 impl Referrer {
-    /// Whether a manifest that a list names refers to the subject: by its own `subject`; where it has none, an artifact type in
-    /// the list suffices. A list may be wrong: whatever refers to something else is not copied as a referrer of this.
+    /// Whether a listed manifest refers to the subject: its own `subject` decides. If it has none, an artifact type in the list
+    /// suffices.
     pub(super) fn is_of(&self, subject: &Digest, raw: &RawManifest) -> bool {
         let manifest: Value = serde_json::from_slice(&raw.bytes).unwrap_or_default();
         let named = &manifest["subject"];
@@ -88,7 +88,7 @@ impl Referrers {
 }
 
 impl Registry {
-    /// What refers to this manifest, whichever way it is kept.
+    /// The referrers of this manifest, from the registry's list or from the tag.
     ///
     /// # Errors
     /// Whatever keeps the registry from answering, and [`RegistryError::BadAnswer`] for a list that is not complete.
@@ -99,7 +99,7 @@ impl Registry {
         }
     }
 
-    /// What the registry itself lists; `None` when it keeps no account of referrers: it does if it answers with an index.
+    /// The referrers that the registry itself lists; `None` when it does not support that. It does if it answers with an index.
     ///
     /// # Errors
     /// As [`Registry::referrers`].
@@ -147,9 +147,9 @@ impl Registry {
         }
     }
 
-    /// Whether a refusal means that the registry does not list referrers (it answers 404 then, says the specification; those that do
-    /// not know it answer as to any address that they do not have). 401 is about who asks, and some pass by themselves.
-    /// ECR does list them, and denies it to those who may not.
+    /// Whether a refusal means that the registry does not list referrers. The specification requires 404; older registries answer as they
+    /// answer any unknown address. 401 is about the credentials, and 408, 425 and 429 are retried. ECR lists referrers, so its 403 is about
+    /// permissions.
     fn keeps_no_account(&self, error: &RegistryError) -> bool {
         let is_ecr = EcrHost::parse(self.host()).is_some();
         let says_so = error.answer().is_some_and(|answer| match answer.status {
@@ -161,7 +161,7 @@ impl Registry {
         says_so || matches!(error, RegistryError::ContentNotFound { .. })
     }
 
-    /// What the tag of the subject's referrers lists; nothing when there is no such tag, or when it is something else's.
+    /// The referrers that the subject's tag lists; none when the tag does not exist or holds something else.
     pub(super) async fn tagged_referrers(
         &self,
         repository: &str,
@@ -171,8 +171,8 @@ impl Registry {
         Ok(Referrers::of(subject, list_in(&raw).unwrap_or_default()))
     }
 
-    /// What has a tag that is made of a digest. The repository is known to exist: a 404 without the specification's words, or a
-    /// tag that is refused as such, means that there is nothing.
+    /// The manifest of a tag that is made of a digest. The repository is known to exist, so any 404 means that the tag does not, and
+    /// so does a 400 about the tag.
     pub(super) async fn tagged(&self, repository: &str, tag: &str) -> Result<Option<RawManifest>, RegistryError> {
         match self.manifest(repository, tag).await {
             Err(error) if error.answer().is_some_and(|answer| matches!(answer.status, 400 | 404)) => Ok(None),
@@ -235,8 +235,7 @@ fn entries_of(bytes: &[u8]) -> Option<Vec<Value>> {
     entries.iter().all(Value::is_object).then_some(entries)
 }
 
-/// The entries of an index that lists referrers. One whose members are images for platforms is an image that somebody
-/// has given such a tag.
+/// The entries of an index that lists referrers. An index of images for platforms is an image with such a tag.
 fn list_in(raw: &RawManifest) -> Option<Vec<Value>> {
     let entries = entries_of(&raw.bytes)?;
     let is_image = |entry: &Value| entry["platform"].is_object() && !entry["artifactType"].is_string();

@@ -1,5 +1,5 @@
-//! Which image of a manifest is for a platform. Indexes within indexes are searched, and members that name no platform are asked
-//! for it: their configuration has it. Containerd searches in the same order.
+//! Selects the image for a platform. The search covers nested indexes, and members that name no platform: their configuration
+//! names it. Containerd searches in the same order.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ pub enum Selection {
     Nothing {
         /// The platforms it has images for.
         offered: Vec<String>,
-        /// What it is, if it is no image: `a BuildKit cache`.
+        /// What it is if it is not an image: `a BuildKit cache`.
         instead: Option<String>,
     },
 }
@@ -53,7 +53,7 @@ pub enum SelectionError {
     Manifest(#[from] ManifestError),
 }
 
-/// A search on its way.
+/// The state of a search.
 struct Search<'a> {
     registry: &'a Registry,
     repository: &'a str,
@@ -70,8 +70,8 @@ impl Registry {
     /// The image that a manifest has for a platform (`os/architecture[/variant]`).
     ///
     /// # Errors
-    /// [`SelectionError::Manifest`] when `raw` cannot be read. What it lists and cannot be read is no image, and
-    /// passed over; but where that leaves nothing, a manifest that is missing is the error.
+    /// [`SelectionError::Manifest`] when `raw` cannot be read. Listed manifests that cannot be read are skipped. If no image is left, a
+    /// missing manifest is the error.
     pub async fn select(
         &self,
         repository: &str,

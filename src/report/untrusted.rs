@@ -73,8 +73,8 @@ fn skip_string(rest: &mut Peekable<Chars<'_>>) {
     }
 }
 
-/// Lines of this program's own that have foreign text in them. None of them does anything, not even one that foreign text
-/// has begun: GitHub's runner obeys a line that begins with `::`.
+/// Makes lines with foreign text in them harmless, also a line that the foreign text started: GitHub's runner obeys lines that start
+/// with `::`.
 pub(crate) fn harmless(text: &str) -> String {
     let harmless = |line: &str| {
         let clean = cleaned(line);
@@ -83,8 +83,8 @@ pub(crate) fn harmless(text: &str) -> String {
     text.lines().map(harmless).collect::<Vec<_>>().join("\n")
 }
 
-/// JSON that means the same, in which everything invisible is written as an escape: also what JSON would let stand, and what GitHub's
-/// runner obeys anywhere in a line.
+/// Writes invisible characters and control characters as JSON escapes, and breaks `##[`, which GitHub's runner obeys anywhere in a line.
+/// The JSON keeps its meaning.
 pub(super) fn escaped_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.replace("##[", r"##\u005b").chars() {

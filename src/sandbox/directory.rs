@@ -44,7 +44,8 @@ impl Directory {
         // It gets its name when it is locked, so that nobody can take it for a leftover before.
         let unnamed = parent.join(format!(".{name}"));
         let made = || {
-            fs::create_dir_all(&unnamed)?;
+            // One that exists is not ours.
+            fs::create_dir(&unnamed)?;
             let lock = take(&unnamed)?.ok_or_else(|| io::Error::other("a new file is locked"))?;
             fs::rename(&unnamed, &path)?;
             Ok(lock)

@@ -68,7 +68,7 @@ pub enum ResolveError {
         /// The image.
         reference: ImageReference,
     },
-    /// What is there is an artifact, such as a build cache.
+    /// It is an artifact, such as a build cache.
     #[error("{reference} is {what}, not an image")]
     NotAnImage {
         /// What was named.

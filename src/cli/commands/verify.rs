@@ -55,7 +55,7 @@ async fn alone(run: &Run, verifying: &Verifying, environment: &Environment) -> R
     let login = async |image: &ImageReference| wire::login_of(image, environment).await;
     let verified = Box::pin(order::verify(run, verifying, Engine::connect(&engine), login)).await;
     match (verified, verifying.image.reference()) {
-        // Engines refuse to pull a build cache or an artifact in words that do not say what it is. Its registry knows.
+        // An engine's refusal to pull a build cache or an artifact does not say what it is.
         (Err(failure), Some(image)) if order::is_about_the_pull(&failure) => {
             let registry = wire::open_as_logged_in(image, environment).await;
             Err(order::what_it_is_instead(registry.ok(), image).await.unwrap_or(failure))

@@ -129,8 +129,8 @@ async fn attach(run: &Run, subject: &Digest, policy: ReferrersPolicy) -> Result<
     Ok(attached.into_iter().map(|(referrer, _)| referrer.digest).collect())
 }
 
-/// Brings one entry of a list; to which destinations. `None` when there is no such referrer: lists outlive what they name, and
-/// may name what refers to something else.
+/// Copies one entry of a list and returns the destinations that have it. `None` when the entry is not a referrer: its manifest
+/// was deleted, or names another subject.
 async fn one(
     run: &Run,
     subject: &Digest,
@@ -153,8 +153,8 @@ async fn one(
     bring(run, subject, (digest, Some(raw)), Under::Digest, policy).await.map(Some)
 }
 
-/// Brings one referrer; the destinations that have it then. That a destination does not take it is, by the policy, its
-/// failure or a warning.
+/// Copies one referrer and returns the destinations that have it. A destination that refuses it fails or causes a warning,
+/// depending on the policy.
 async fn bring(
     run: &Run,
     subject: &Digest,

@@ -32,7 +32,7 @@ pub(super) struct Surveyed {
     pub(super) raw: RawManifest,
     /// The blobs it names: configuration and layers; of an index, members that are blobs.
     pub(super) blobs: Vec<Descriptor>,
-    /// The manifests it names, and what may be one.
+    /// The members that are or may be manifests.
     members: Vec<IndexMember>,
     /// The destinations that do not have it.
     pub(super) lacking: BTreeSet<usize>,
@@ -46,7 +46,7 @@ struct Wanted {
     digest: Digest,
     /// What the indexes that name it say of its size.
     said_bytes: BTreeSet<u64>,
-    /// The index that names it, where its media type does not say that it is a manifest.
+    /// The index that names it, if its media type does not say whether it is a manifest or a blob.
     perhaps_blob_of: Option<(Digest, IndexMember)>,
     /// Its content, if it has been read already.
     raw: Option<RawManifest>,
@@ -145,7 +145,7 @@ async fn still_lacking(lanes: &Lanes, wanted: &Wanted) -> BTreeSet<usize> {
     answers.await.into_iter().flatten().collect()
 }
 
-/// What a digest turned out to be.
+/// The content of a digest.
 enum Content {
     Manifest(Box<Surveyed>),
     /// A blob that this index names.

@@ -19,7 +19,7 @@ pub(crate) struct Contents {
     pub(crate) members: Vec<Digest>,
     /// Which of them may be, or hold, the image for linux/amd64: those that say so first.
     pub(crate) candidates: Vec<Candidate>,
-    /// The first member whose media type is no manifest's, if one is named.
+    /// The first member whose media type is not that of a manifest.
     pub(crate) not_a_manifest: Option<Digest>,
     /// Fields that neither an image manifest nor an index has.
     pub(crate) unknown_fields: Vec<String>,

@@ -234,7 +234,7 @@ fn not_pushed(id: &RepositoryId, not_pushed: NotPushed) -> ApiError {
         NotPushed::NoRepository(missing) => no_repository(&missing),
         NotPushed::Refused(PushRefused::Malformed(why)) => invalid(invalid_json(&why)),
         NotPushed::Refused(PushRefused::NotAManifest(digest)) => {
-            invalid(invalid_json(&format!("{digest} is no manifest")))
+            invalid(invalid_json(&format!("{digest} is not a manifest")))
         }
         NotPushed::Refused(PushRefused::LayersMissing(layers)) => {
             let message = format!(

@@ -106,7 +106,7 @@ pub(crate) enum PushRefused {
     LayersMissing(Vec<Digest>),
     /// Members of an index that were not pushed.
     MembersMissing(Vec<Digest>),
-    /// A member of an index that is no manifest.
+    /// A member of an index is not a manifest.
     NotAManifest(Digest),
     /// The tag exists and may not move.
     TagIsImmutable(String),

@@ -112,7 +112,7 @@ fn not_pushed(id: &RepositoryId, not_pushed: NotPushed, as_ecr: bool) -> Refusal
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", &invalid_json(&why))
         }
         NotPushed::Refused(PushRefused::NotAManifest(digest)) => {
-            bad("UNSUPPORTED", &invalid_json(&format!("{digest} is no manifest")))
+            bad("UNSUPPORTED", &invalid_json(&format!("{digest} is not a manifest")))
         }
         NotPushed::Refused(PushRefused::Malformed(why)) => bad("MANIFEST_INVALID", &format!("manifest invalid: {why}")),
         NotPushed::Refused(PushRefused::LayersMissing(layers)) => {
