@@ -74,7 +74,7 @@ fn odd_images_are_read_by_what_they_name() {
         (r#"{"layers":[{"digest":"$A","size":"1"}]}"#, "`layers[0]` has the impossible size \"1\""),
         (
             r#"{"layers":[{"digest":"$A","size":18446744073709551616}]}"#,
-            "`layers[0]` has the impossible size 1.8446744073709552e19",
+            "`layers[0]` has the impossible size 1.8446744073709552e+19",
         ),
         (
             r#"{"layers":[{"digest":"sha512:00","size":1}]}"#,
