@@ -192,17 +192,13 @@ impl Registry {
         more: &[Referrer],
     ) -> Result<(), RegistryError> {
         let tag = tag_of(subject);
-        let (mut index, mut entries) = match self.tagged(repository, &tag).await? {
-            None => (json!({"schemaVersion": 2, "mediaType": INDEX}), Vec::new()),
-            Some(raw) => match list_in(&raw) {
-                Some(entries) => (serde_json::from_slice(&raw.bytes).unwrap_or_default(), entries),
-                None => {
-                    let action = self.action("add to the list of referrers", &tag, repository);
-                    let reason = format!("the tag holds {}, which is not a list of referrers", raw.media_type);
-                    return Err(bad_answer(action, reason));
-                }
-            },
+        let existing = self.tagged(repository, &tag).await?;
+        let Some(mut entries) = existing.as_ref().map_or(Some(Vec::new()), list_in) else {
+            let action = self.action("add to the list of referrers", &tag, repository);
+            return Err(bad_answer(action, "the tag exists and is not a list of referrers".to_owned()));
         };
+        let new = || json!({"schemaVersion": 2, "mediaType": INDEX});
+        let mut index: Value = existing.map_or_else(new, |raw| serde_json::from_slice(&raw.bytes).unwrap_or_default());
         let known = Referrers::of(subject, entries.clone()).all;
         let is_new = |referrer: &&Referrer| known.iter().all(|known| known.digest != referrer.digest);
         let missing: Vec<Value> = more.iter().filter(is_new).map(|referrer| referrer.descriptor.clone()).collect();

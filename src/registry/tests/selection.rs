@@ -36,8 +36,12 @@ fn index_of(entries: &[(&RawManifest, &str)]) -> RawManifest {
 /// A registry that has all of these, and what it selects of the last.
 async fn selected(images: &[&TestImage], indexes: &[&RawManifest]) -> Result<Selection, SelectionError> {
     let server = FakeRegistry::start().await;
-    images.iter().for_each(|image| server.hold(image));
-    indexes.iter().for_each(|index| server.hold_manifest(index.digest.as_str(), index));
+    for image in images {
+        server.hold(image);
+    }
+    for index in indexes {
+        server.hold_manifest(index.digest.as_str(), index);
+    }
     let root = indexes.last().copied().or(images.last().map(|image| &image.manifest)).unwrap();
     let selection = client(server.address()).select("shop/api", root, "linux/amd64").await;
     server.assert_content();

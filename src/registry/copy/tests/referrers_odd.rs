@@ -219,7 +219,9 @@ async fn a_list_is_read_to_its_end_or_not_at_all() {
         from.hold(&image);
         from.list_referrers(true);
         to.list_referrers(true);
-        answers.into_iter().for_each(|answer| from.fault("GET /v2/shop/api/referrers/", answer));
+        for answer in answers {
+            from.fault("GET /v2/shop/api/referrers/", answer);
+        }
         let (ended, _) = copied(&from, &to, &image.manifest.digest, ReferrersPolicy::Require).await;
         let error = ended.err().map(|error| error.chain()).unwrap_or_default();
         assert!(said.map_or(error.is_empty(), |said| error.contains(said)), "{said:?}: {error}");
