@@ -112,7 +112,7 @@ fn target_of(
             stay: verify.stay.value().map_or(Duration::ZERO, |stay| stay.0),
             reach: verify.reach.value().unwrap_or_default(),
             sidecar: environment.sidecar().map(Into::into),
-            secrets: secrets::way(verify.secrets, verify.secrets_file, problems),
+            secrets: secrets::way(verify.secrets, verify.secrets_file, environment, problems),
         },
         release: release::settings(target.release.value().unwrap_or_default()),
         gate_timeout: target.gate.value().unwrap_or_default().timeout.value().map_or(GATE_TIMEOUT, |timeout| timeout.0),

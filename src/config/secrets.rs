@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{
     dotenv,
+    environment::Environment,
     problem::{Location, Problem},
     read::{Given, Scalar, scalar_schema},
     scalars::in_schema,
@@ -102,13 +103,18 @@ fn imply_in(verify: &mut Verify, problems: &mut Vec<Problem>) {
 }
 
 /// The way of a block that `defaults` have been laid under. Reads the file, where there is one.
-pub(super) fn way(secrets: Given<WayWord>, file: Given<VariablesFile>, problems: &mut Vec<Problem>) -> SecretsWay {
+pub(super) fn way(
+    secrets: Given<WayWord>,
+    file: Given<VariablesFile>,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+) -> SecretsWay {
     let Some((word, at)) = secrets.located() else { return SecretsWay::default() };
     match (word, file) {
         (WayWord::Skip, _) => SecretsWay::Skip,
         (WayWord::Stub, _) => SecretsWay::Stub,
         (WayWord::Fetch, _) => SecretsWay::Fetch,
-        (WayWord::File, Given::Is { value, location }) => read(&value.0, &location, problems),
+        (WayWord::File, Given::Is { value, location }) => read(&value.0, &location, environment, problems),
         (WayWord::File, Given::Faulty) => SecretsWay::default(),
         (WayWord::File, Given::Absent) => {
             let problem = Problem::new(&at, "there is no file of secrets");
@@ -119,19 +125,14 @@ pub(super) fn way(secrets: Given<WayWord>, file: Given<VariablesFile>, problems:
 }
 
 /// A path in a configuration is meant from where that file is, one on the command line from where we are.
-fn read(path: &PathBuf, at: &Location, problems: &mut Vec<Problem>) -> SecretsWay {
+fn read(path: &PathBuf, at: &Location, environment: &Environment, problems: &mut Vec<Problem>) -> SecretsWay {
     let path = match at {
         Location::File { path: configuration, .. } => configuration.with_file_name("").join(path),
         Location::Flag(_) => path.clone(),
     };
-    let read = std::fs::read_to_string(&path);
-    match read.map(|text| dotenv::parse(&text)) {
-        Ok(Ok(values)) => return SecretsWay::File(values),
-        Ok(Err(lines)) => problems.extend(lines.into_iter().map(|line| {
-            let location = Location::File { path: path.clone(), line: line.number, column: 1 };
-            Problem::new(&location, line.reason)
-        })),
-        Err(error) => problems.push(Problem::new(at, format!("cannot read {}: {error}", path.display()))),
+    match dotenv::read(&path, at, dotenv::MOST_OF_A_SECRET, environment) {
+        Ok(values) => return SecretsWay::File(values),
+        Err(found) => problems.extend(found),
     }
     SecretsWay::default()
 }

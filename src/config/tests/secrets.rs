@@ -73,7 +73,8 @@ fn every_problem_is_told_with_its_place_and_no_line_is_shown() {
     let error = load_from(folder.path(), "secrets_file: bad.env", &Overrides::default()).unwrap_err();
     let shown = error.to_string();
     assert_eq!(error.problems.len(), 2, "{shown}");
-    assert!(shown.contains("bad.env:2:1: there is no `=` in it") && shown.contains("bad.env:3:1: a quote"), "{shown}");
+    assert!(shown.contains("bad.env:2:1: there is no `=` in this line"), "{shown}");
+    assert!(shown.contains("bad.env:3:3: the quote that opens here is not closed"), "{shown}");
     assert!(!shown.contains("hunter"), "{shown}");
 
     insta::assert_snapshot!(problems(&with("secrets: pigeon, secrets_file: ''", "")), @r"

@@ -170,19 +170,10 @@ impl Problems {
     fn variables(&mut self, words: &SettingsWords, environment: &Environment) -> BTreeMap<String, Secret> {
         let mut found = BTreeMap::new();
         for path in &words.variable_files {
-            let text = match std::fs::read_to_string(path) {
-                Ok(text) => text,
-                Err(error) => {
-                    self.add("--env-file", format!("cannot read {}: {error}", path.display()));
-                    continue;
-                }
-            };
-            match dotenv::parse(&text) {
+            let at = Location::Flag("--env-file");
+            match dotenv::read(path, &at, dotenv::MOST_OF_A_VARIABLE, environment) {
                 Ok(variables) => found.extend(variables),
-                Err(lines) => self.0.extend(lines.into_iter().map(|line| {
-                    let location = Location::File { path: path.clone(), line: line.number, column: 1 };
-                    Problem::new(&location, line.reason)
-                })),
+                Err(problems) => self.0.extend(problems),
             }
         }
         for text in &words.variables {
@@ -191,7 +182,7 @@ impl Problems {
                 None => (text.as_str(), environment.get(text).map(Secret::new)),
             };
             match value {
-                _ if !dotenv::is_name(name) => self.add("--env", "what stands before the `=` is no variable's name"),
+                _ if !dotenv::is_name(name) => self.add("--env", "the text before the `=` is not a variable name"),
                 Some(value) => drop(found.insert(name.to_owned(), value)),
                 None => self.add("--env", format!("`{name}` is not set in the environment (give --env {name}=VALUE)")),
             }
