@@ -6,6 +6,7 @@ mod gauge;
 mod line;
 mod live;
 mod phrases;
+mod probes;
 
 #[cfg(test)]
 mod scenes;
@@ -19,6 +20,7 @@ use std::{
 use gauge::Gauge;
 use line::Line;
 use live::Live;
+use probes::Repeats;
 
 use super::{Moment, Renderer, ReportError, ci::Frame, quantity, untrusted, verdict};
 use crate::domain::{
@@ -56,7 +58,7 @@ pub struct Terminal<O, E> {
     /// Running stages: when each began, and what it last said it waits for.
     running: Vec<(Stage, Duration, String)>,
     copies: BTreeMap<String, Gauge>,
-    last_probe: Option<(bool, String)>,
+    probes: Repeats,
     container_was_heard: bool,
     finding_was_told: bool,
     gives_data: bool,
@@ -76,7 +78,7 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
             frame: None,
             running: Vec::new(),
             copies: BTreeMap::new(),
-            last_probe: None,
+            probes: Repeats::default(),
             container_was_heard: false,
             finding_was_told: false,
             gives_data: false,
@@ -161,7 +163,7 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
             self.container_was_heard = true;
         }
         if let Event::ContainerStarted { .. } = event {
-            (self.last_probe, self.container_was_heard) = (None, false);
+            (self.probes, self.container_was_heard) = (Repeats::default(), false);
         }
         self.measure(now, event);
     }
@@ -200,13 +202,14 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
     /// The lines of an event, without those that say again what has been said.
     fn lines(&mut self, event: &Event) -> Vec<Line> {
         let mut lines = phrases::lines(event, self.only_running());
-        if let Event::Probed { passed, detail, .. } = event {
-            let probe = Some((*passed, detail.clone()));
-            if probe == self.last_probe {
+        if let Event::Probed { number, passed, detail, at_ms } = event {
+            if self.probes.is_repeat(*number, *passed, detail, *at_ms) {
                 let again = lines.drain(..).map(|line| line.words()).collect();
                 self.note(Stage::Verify, again);
+                return lines;
             }
-            self.last_probe = probe;
+            lines.splice(0..0, self.probes.flush());
+            self.probes.remember(*passed, detail);
         }
         if let Event::Verified { finding, .. } = event {
             self.finding_was_told = finding.is_some();
@@ -218,6 +221,9 @@ impl<O: Write + Send, E: Write + Send> Terminal<O, E> {
             && self.finding_was_told
         {
             lines = vec![phrases::unhealthy(*elapsed_ms)];
+        }
+        if ends_probing(event) {
+            lines.splice(0..0, self.probes.flush());
         }
         lines
     }
@@ -289,4 +295,15 @@ impl<O: Write + Send, E: Write + Send> Renderer for Terminal<O, E> {
         self.live.iter_mut().for_each(Live::clear);
         self.failure.take().map_or(Ok(()), Err)
     }
+}
+
+/// Whether the probes of a container are over with this event.
+fn ends_probing(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Judged { .. }
+            | Event::ContainerExited { .. }
+            | Event::Verified { .. }
+            | Event::StageFinished { stage: Stage::Verify, .. }
+    )
 }

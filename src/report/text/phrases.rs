@@ -228,6 +228,21 @@ fn probed(number: u32, passed: bool, detail: &str, at_ms: u64) -> Line {
         .with(Role::Faint, format!("(after {})", quantity::duration(at_ms)))
 }
 
+/// Failed probes after the first that saw the same: their numbers and their times.
+pub(super) fn failed_again(detail: &str, again: &[(u32, u64)]) -> Line {
+    let numbers = match again {
+        [(first, _), .., (last, _)] => format!("probes {first} to {last} "),
+        [(only, _)] => format!("probe {only} "),
+        [] => String::new(),
+    };
+    let times: Vec<String> = again.iter().map(|(_, at_ms)| quantity::duration(*at_ms)).collect();
+    going(Some(Stage::Verify))
+        .say(numbers)
+        .with(Role::Bad, "failed")
+        .say(format!(": {detail} "))
+        .with(Role::Faint, format!("(after {})", times.join(", ")))
+}
+
 fn smoke_tested(url: &str, passed: bool, detail: &str, at_ms: u64) -> Line {
     let (role, result) = if passed { (Role::Good, "passed") } else { (Role::Bad, "failed") };
     going(Some(Stage::Smoke))
