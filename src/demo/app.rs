@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, Write as _},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -12,6 +12,7 @@ use std::{
 };
 
 use axum::{Router, http::StatusCode, routing::get};
+use socket2::{Domain, Socket, Type};
 use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
 use crate::domain::service::DEFAULT_PORT;
@@ -45,6 +46,14 @@ pub enum Failure {
     AnswerAfter(Duration),
     /// `not-http`: accepts connections, and greets over them as no HTTP server does.
     NotHttp,
+    /// `tls`: answers each connection with an alert of TLS, as servers of TLS answer plain HTTP.
+    Tls,
+    /// `http2`: answers each connection with settings of HTTP/2, and nothing else.
+    Http2,
+    /// `listen-ipv6`: listens for IPv6 only.
+    ListenIpv6,
+    /// `need-privileges`: ends where its processes may gain no new privileges, as a program does that starts with `sudo`.
+    NeedPrivileges,
     /// `print-environment`: writes every variable it was given, as careless programs do when they crash, and ends with
     /// code 1.
     PrintEnvironment,
@@ -90,7 +99,7 @@ impl AppSettings {
                 name: "DEMO_FAIL",
                 value,
                 expected: "never-listen, exit:CODE, status:CODE, listen-local, eat-memory, print-environment, ignore-sigterm, flap, \
-                           not-http, slow:MS, exit-after:MS, crash-after:MS, sicken-after:MS or answer-after:MS",
+                           not-http, tls, http2, listen-ipv6, need-privileges, slow:MS, exit-after:MS, crash-after:MS, sicken-after:MS or answer-after:MS",
             })?),
         };
         Ok(Self {
@@ -120,6 +129,10 @@ fn failure(text: &str) -> Option<Failure> {
         ("ignore-sigterm", None) => Some(Failure::IgnoreSigterm),
         ("flap", None) => Some(Failure::Flap),
         ("not-http", None) => Some(Failure::NotHttp),
+        ("tls", None) => Some(Failure::Tls),
+        ("http2", None) => Some(Failure::Http2),
+        ("listen-ipv6", None) => Some(Failure::ListenIpv6),
+        ("need-privileges", None) => Some(Failure::NeedPrivileges),
         ("exit", Some(code)) => code.parse().ok().map(Failure::Exit),
         ("status", Some(code)) => code.parse().ok().filter(|code| (200..600).contains(code)).map(Failure::Status),
         ("slow", _) => milliseconds().map(Failure::Slow),
@@ -193,10 +206,20 @@ async fn run(settings: &AppSettings) -> u8 {
                 }
             }
         }
-        Some(Failure::NotHttp) => greet(settings).await,
+        Some(Failure::NotHttp) => greet(settings, b"SSH-2.0-demo\r\n\r\n").await,
+        Some(Failure::NeedPrivileges) if is_restricted() => {
+            say("sudo: effective uid is not 0, is /usr/bin/sudo on a file system with the 'nosuid' option set?");
+            1
+        }
+        // A fatal alert, `unexpected_message` (RFC 8446, section 6).
+        Some(Failure::Tls) => greet(settings, b"\x15\x03\x03\0\x02\x02\x0a").await,
+        // A frame of SETTINGS without any (RFC 9113, section 6.5).
+        Some(Failure::Http2) => greet(settings, b"\0\0\0\x04\0\0\0\0\0").await,
         Some(
             Failure::Status(_)
             | Failure::ListenLocal
+            | Failure::ListenIpv6
+            | Failure::NeedPrivileges
             | Failure::IgnoreSigterm
             | Failure::Flap
             | Failure::SickenAfter(_)
@@ -227,7 +250,8 @@ fn print_environment() {
 async fn listen(settings: &AppSettings) -> u8 {
     let address = settings.address();
     let served = async {
-        let listener = TcpListener::bind(address).await?;
+        let is_ipv6 = settings.failure == Some(Failure::ListenIpv6);
+        let listener = if is_ipv6 { ipv6_listener(address.port())? } else { TcpListener::bind(address).await? };
         say(&format!("demo app {} listening on {}", settings.version, listener.local_addr()?));
         axum::serve(listener, router(settings)).await
     };
@@ -240,14 +264,30 @@ async fn listen(settings: &AppSettings) -> u8 {
     }
 }
 
-/// Greets as an SSH server does, and hangs up.
-async fn greet(settings: &AppSettings) -> u8 {
+/// Whether the processes here may gain no new privileges (proc(5), `/proc/pid/status`).
+fn is_restricted() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|line| line.split_whitespace().eq(["NoNewPrivs:", "1"]))
+}
+
+/// Listens on every address of IPv6, and on none of IPv4.
+fn ipv6_listener(port: u16) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+    socket.set_only_v6(true)?;
+    socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;
+    socket.listen(128)?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Greets with these bytes, and hangs up: `SSH-2.0-…` as an SSH server does.
+async fn greet(settings: &AppSettings, greeting: &[u8]) -> u8 {
     let served = async {
         let listener = TcpListener::bind(settings.address()).await?;
         loop {
             let (mut stream, _) = listener.accept().await?;
             // Whoever hung up first has heard enough.
-            let _unheard = stream.write_all(b"SSH-2.0-demo\r\n\r\n").await;
+            let _unheard = stream.write_all(greeting).await;
         }
     };
     let Err(error): Result<std::convert::Infallible, io::Error> = served.await;
@@ -290,6 +330,10 @@ fn status(failure: Option<Failure>, number: usize, since_start: Duration) -> Sta
             | Failure::IgnoreSigterm
             | Failure::AnswerAfter(_)
             | Failure::NotHttp
+            | Failure::Tls
+            | Failure::Http2
+            | Failure::ListenIpv6
+            | Failure::NeedPrivileges
             | Failure::PrintEnvironment,
         )
         | None => true,

@@ -5,16 +5,23 @@
 mod cleaning;
 mod command;
 mod conclusion;
+mod content;
 mod diagnosis;
 mod ending;
+mod failures;
 mod fetching;
 mod finding;
+mod identity;
 mod judge;
+mod late;
 mod memory;
 mod output;
+mod privileges;
 mod probe;
+mod program;
 mod reach;
 mod sidecar;
+mod spoken;
 mod trial;
 
 #[cfg(test)]
@@ -26,11 +33,13 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     cleaning::may_keep,
+    content::Unusable,
     fetching::VerifyImage,
     finding::Finding,
     judge::ProbeRecord,
     probe::{Answer, Seen},
     sidecar::serve as serve_sidecar,
+    spoken::Received,
 };
 use self::{
     cleaning::sweep,
@@ -45,6 +54,9 @@ use crate::{
         service::RunSettings,
     },
 };
+
+/// One line on a container that the engine did not start.
+const NOT_STARTED: &str = "it could not be started";
 
 /// How often an image that vanishes after its pull is pulled in all.
 const PULL_ATTEMPTS: u32 = 4;
@@ -100,11 +112,11 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// The verdict on an image that no container needs to be made of.
-    fn unfit(finding: Finding, settings: &RunSettings) -> Self {
+    /// The verdict on an image that no container needs to be made of, or that the engine makes none of, in its words.
+    fn unfit(finding: Finding, settings: &RunSettings, refusal: Option<String>) -> Self {
         let mut verification = Self {
             healthy: false,
-            reason: String::new(),
+            reason: refusal.as_ref().map_or_else(String::new, |_| NOT_STARTED.to_owned()),
             probes: Vec::new(),
             exit: None,
             last_lines: Vec::new(),
@@ -116,7 +128,7 @@ impl Verification {
             allowed: judge::allowed(&settings.health_check),
             nearly_too_slow: false,
         };
-        verification.explain(finding, &[], None);
+        verification.explain(finding, &[], refusal);
         verification
     }
 
@@ -129,7 +141,7 @@ impl Verification {
     /// An application that ended may have missed what only a real secret can give it.
     fn hint_for(&self, finding: &Finding) -> String {
         let has_stand_ins = self.missing_secrets.is_empty() && !self.stubbed_secrets.is_empty();
-        if has_stand_ins && matches!(finding, Finding::Exited { .. }) {
+        if has_stand_ins && matches!(finding, Finding::Exited { code } if *code != 0) {
             return format!(
                 "the service is given {} as a secret and the container here a stand-in: perhaps it cannot run with that \
                  (`verify.secrets: fetch` or `file` gives it a real one)",
@@ -198,6 +210,14 @@ pub enum VerifyError {
         /// Every way that was tried.
         tried: Vec<Tried>,
     },
+    /// What answers where the user said that the container does is something else.
+    #[error("{address} is not the container's port: {reason}")]
+    NotTheContainer {
+        /// The address.
+        address: String,
+        /// What shows it.
+        reason: String,
+    },
     /// The service's start command cannot be split into words.
     #[error("the start command cannot be split into words: {reason}")]
     StartCommand {
@@ -230,6 +250,10 @@ impl VerifyError {
             Self::PullTimedOut { .. } => Some("check the network between the Docker engine and the registry".to_owned()),
             Self::Unreachable { .. } => Some(
                 "run shipgate on the machine whose Docker engine it uses, or in a container on the engine's default network".to_owned(),
+            ),
+            Self::NotTheContainer { .. } => Some(
+                "leave out --reach (`verify.reach`), or name a host where the service's port leads to the container and to nothing else"
+                    .to_owned(),
             ),
             Self::StartCommand { .. } | Self::EnvironmentName { .. } => {
                 Some("correct the setting: the service's, or the flag's".to_owned())
@@ -265,7 +289,7 @@ pub async fn verify(
         let image = match fetching.image().await? {
             Ok(image) => image,
             Err(finding) => {
-                let verification = Verification::unfit(finding, request.settings);
+                let verification = Verification::unfit(finding, request.settings, None);
                 tell(events, &verification);
                 return Ok(verification);
             }
@@ -281,7 +305,8 @@ pub async fn verify(
             sidecar: request.sidecar,
         };
         // Boxed: it holds every step of a check, and whoever awaits it would hold all of that too.
-        Box::pin(trial.run(&image, request.run_id, command.clone(), environment.clone())).await
+        let inputs = trial::Inputs { command: command.clone(), environment: environment.clone() };
+        Box::pin(trial.run(&image, request.run_id, inputs)).await
     };
     let mut judged = attempt(&mut fetching).await;
     // Engines are shared. Another run that is done with the same content removes it, and may do so just between our pull

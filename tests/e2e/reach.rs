@@ -173,3 +173,33 @@ fn on_podman_by_the_containers_own_address_and_by_a_sidecar() {
     });
     assert_told_apart(&judged);
 }
+
+/// A verdict on whatever runs at the host that the user named would be worse than none.
+#[test]
+fn another_programs_port_exits_7() {
+    let engine = Engine::of_this_machine();
+    let image = engine.load();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port().to_string();
+    let reach = ["--reach", "127.0.0.1", "--port", &port, "--unhealthy-threshold", "1"];
+    let judge = |behaviour: &str| {
+        let mut words = words(&image, behaviour);
+        words.retain(|word| !["--unhealthy-threshold", "6"].contains(word));
+        here(&engine, &[&words[..], &reach].concat())
+    };
+    // It accepts before the container is started, whether or not the container would be healthy.
+    for behaviour in ["DEMO_FAIL=", "DEMO_FAIL=never-listen"] {
+        let ran = judge(behaviour);
+        assert_eq!(ran.code, 7, "{}", ran.said());
+        assert!(ran.said().contains("answers there before the container is started"), "{}", ran.said());
+        assert!(!ran.stdout.contains(r#""event":"verified""#), "{}", ran.said());
+    }
+    // Now nobody does, and the refusal is this machine's.
+    drop(other);
+    let refused = judge("DEMO_FAIL=");
+    assert_eq!(refused.code, 7, "{}", refused.said());
+    assert!(refused.said().contains("is not the container's port"), "{}", refused.said());
+    assert_eq!(engine.left_of(event(&refused, "container-started")["container"].as_str().unwrap()), "");
+    // The container's own end is known whatever the way.
+    assert_eq!(judge("DEMO_FAIL=exit:3").code, 6);
+}

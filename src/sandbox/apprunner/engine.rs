@@ -57,6 +57,9 @@ pub(super) enum EngineError {
     /// The program is missing or not executable: the exit code says which.
     #[error("the program could not be started: exit code {0}")]
     NotStarted(i64),
+    /// No container can be made of the image.
+    #[error("no container can be made of the image: {0}")]
+    Unfit(String),
 }
 
 /// What a container is made of.
@@ -80,6 +83,20 @@ pub(super) struct Engine {
 
 fn refused(attempt: &'static str) -> impl FnOnce(BollardError) -> EngineError {
     move |source| EngineError::Refused { attempt, source }
+}
+
+/// What engines say of an image without a command, and of one whose working directory is a file.
+const UNFIT: [&str; 3] = ["no command", "cannot mkdir", "not a directory"];
+
+/// An engine that makes no container of an image blames the image, or is at fault itself.
+fn not_created(source: BollardError) -> EngineError {
+    let message =
+        if let BollardError::DockerResponseServerError { message, .. } = &source { message.as_str() } else { "" };
+    let lowered = message.to_lowercase();
+    if UNFIT.iter().any(|words| lowered.contains(words)) {
+        return EngineError::Unfit(message.to_owned());
+    }
+    EngineError::Refused { attempt: "create the container", source }
 }
 
 impl Engine {
@@ -138,7 +155,7 @@ impl Engine {
             ..Default::default()
         };
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
-        let created = docker.create_container(Some(options), body).await.map_err(refused("create the container"))?;
+        let created = docker.create_container(Some(options), body).await.map_err(not_created)?;
         Ok(created.id)
     }
 

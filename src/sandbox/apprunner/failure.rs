@@ -14,6 +14,9 @@ pub(super) enum Failure {
     Engine(EngineError),
     #[error("the container ended with exit code {0}")]
     Exited(i64),
+    /// No container can be made of the image. App Runner's own words for it are not known.
+    #[error("no container can be made of the image: {0}")]
+    NotCreated(String),
     #[error("the health check failed")]
     Unhealthy,
     #[error("the service is gone")]
@@ -28,6 +31,7 @@ impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::NotStarted(code) => Self::Exited(code),
+            EngineError::Unfit(reason) => Self::NotCreated(reason),
             other @ (EngineError::Unreachable(_) | EngineError::Refused { .. } | EngineError::Layers(_)) => {
                 Self::Engine(other)
             }
@@ -55,6 +59,11 @@ impl Failure {
             }
             Self::Exited(code) => {
                 (Some(journal::exited(*code)), "Your application stopped or failed to start.".to_owned())
+            }
+            Self::NotCreated(reason) => {
+                let line =
+                    format!("Your application stopped or failed to start. See logs for more information.  {reason}");
+                (Some(line), "Your application stopped or failed to start.".to_owned())
             }
             Self::Unhealthy => (Some(journal::unhealthy(&spec.health, spec.port)), "Health check failed.".to_owned()),
             Self::Scripted(reason) => (None, reason.clone()),

@@ -5,11 +5,14 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::time::timeout;
 
 use super::{
-    Exit, Verification,
+    Exit, Finding, NOT_STARTED, Verification,
     command::{missing_secrets, stubbed_secrets},
     diagnosis::{Evidence, diagnose},
     ending::exit_reason,
+    failures::different_failures,
     judge::{Decision, Watch, allowed},
+    program::{Program, is_worth_a_look, refine},
+    spoken::Spoken,
     trial::Trial,
 };
 use crate::domain::{event::Event, mask::Mask};
@@ -27,8 +30,10 @@ pub(super) struct Gathered {
     pub(super) late: Option<Late>,
     /// The most memory it was seen to take, in bytes.
     pub(super) peak_bytes: Option<u64>,
-    /// What it listens on, if that could be told.
+    /// What it listens on, if that was seen.
     pub(super) listening: Option<Vec<SocketAddr>>,
+    /// What its port speaks instead of HTTP/1, if that was seen.
+    pub(super) spoken: Option<Spoken>,
 }
 
 /// What became of a container that the thresholds had decided against.
@@ -105,8 +110,19 @@ impl Trial<'_> {
                 Some(Late::Ready(ready)) => Some(ready),
                 Some(Late::Ended(_)) | None => None,
             },
+            spoken: gathered.spoken,
         });
+        let finding = if is_worth_a_look(&finding) {
+            refine(finding, &Program::of_container(self.engine, container).await)
+        } else {
+            finding
+        };
+        let is_flapping = finding == Finding::Flaps;
         verification.explain(finding, &listening.unwrap_or_default(), refusal);
+        if !is_flapping {
+            let failures = different_failures(&verification.probes, &self.settings.health_check);
+            verification.evidence.splice(0..0, failures);
+        }
         verification
     }
 
@@ -121,7 +137,7 @@ impl Trial<'_> {
                 Some(Late::Ready(_)) | None => (Some(decision), None, None, watch.reason(decision)),
             },
             Ending::Exited(exit) => (None, Some(exit), None, self.exit_reason(exit, watch.ready_at().is_some())),
-            Ending::Refused(refusal) => (None, None, Some(refusal), "it could not be started".to_owned()),
+            Ending::Refused(refusal) => (None, None, Some(refusal), NOT_STARTED.to_owned()),
         };
         Ended { decision, exit, refusal, reason }
     }

@@ -1,8 +1,10 @@
 //! What can be wrong with an image, by name: what it is, what to do about it, and what it is concluded from.
 
+mod hint;
+
 use std::{net::SocketAddr, time::Duration};
 
-use super::{judge::whole_seconds, probe::Answer};
+use super::{content::Unusable, judge::whole_seconds, probe::Answer};
 
 /// The one thing that most likely is wrong.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +27,70 @@ pub enum Finding {
     InterpreterNotFound,
     /// The start command is no program that may be executed.
     NotExecutable,
+    /// The program is built for another processor.
+    ForeignProgram {
+        /// The file.
+        path: String,
+        /// What it is built for.
+        architecture: String,
+    },
+    /// The start command names a file that no kernel executes.
+    NotAProgram {
+        /// The file.
+        path: String,
+        /// What it is.
+        what: Unusable,
+    },
+    /// The interpreter of a script is not in the image.
+    MissingInterpreter {
+        /// The script.
+        path: String,
+        /// The interpreter of its first line.
+        interpreter: String,
+    },
+    /// The first line of a script ends as Windows ends lines, which makes the carriage return a part of the interpreter's name.
+    WindowsScript {
+        /// The script.
+        path: String,
+        /// The interpreter of its first line.
+        interpreter: String,
+    },
+    /// The loader of a dynamically linked program is not in the image.
+    MissingLoader {
+        /// The program.
+        path: String,
+        /// The loader that it names.
+        loader: String,
+    },
+    /// A library of a dynamically linked program is not in the image.
+    MissingLibrary {
+        /// Its name, as the loader gives it.
+        library: String,
+    },
+    /// The start command names a directory.
+    IsDirectory {
+        /// The directory.
+        path: String,
+    },
+    /// The file of the start command lacks the permission to be executed.
+    LacksPermission {
+        /// The file.
+        path: String,
+    },
+    /// The image's user or group is not in the image.
+    UserNotFound {
+        /// As the engine names it: `user app`, `group staff`.
+        what: String,
+    },
+    /// Neither the image nor the service says what to run.
+    NoCommand,
+    /// The image's working directory cannot be one.
+    BadWorkingDirectory {
+        /// The directory, where the engine names it.
+        path: Option<String>,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The engine could not start the command, for another reason.
     NotStarted,
     /// The application ended by itself.
@@ -41,6 +107,11 @@ pub enum Finding {
     },
     /// It listens on the service's port, on the loopback address only.
     ListensLocally {
+        /// The port.
+        port: u16,
+    },
+    /// It listens on the service's port, on addresses of IPv6 only.
+    ListensOnIpv6 {
         /// The port.
         port: u16,
     },
@@ -74,6 +145,10 @@ pub enum Finding {
     },
     /// What listens there does not speak HTTP.
     NotHttp,
+    /// What listens there speaks TLS.
+    SpeaksTls,
+    /// What listens there speaks HTTP/2 only.
+    SpeaksHttp2,
     /// Now it passes and now it fails.
     Flaps,
     /// It is healthy, and does not end when it is told to.
@@ -89,20 +164,31 @@ impl Finding {
     pub fn name(&self) -> &'static str {
         match self {
             Self::TooLarge { .. } => "too-large",
-            Self::WrongArchitecture { .. } => "wrong-architecture",
+            Self::WrongArchitecture { .. } | Self::ForeignProgram { .. } => "wrong-architecture",
             Self::CommandNotFound => "command-not-found",
-            Self::InterpreterNotFound => "interpreter-not-found",
-            Self::NotExecutable => "not-executable",
+            Self::InterpreterNotFound
+            | Self::MissingInterpreter { .. }
+            | Self::WindowsScript { .. }
+            | Self::MissingLoader { .. }
+            | Self::MissingLibrary { .. } => "interpreter-not-found",
+            Self::NotExecutable | Self::IsDirectory { .. } | Self::LacksPermission { .. } => "not-executable",
+            Self::NotAProgram { .. } => "not-a-program",
+            Self::UserNotFound { .. } => "user-not-found",
+            Self::NoCommand => "no-command",
+            Self::BadWorkingDirectory { .. } => "bad-working-directory",
             Self::NotStarted => "not-started",
             Self::Exited { .. } => "exited",
             Self::OutOfMemory { .. } => "out-of-memory",
             Self::ListensLocally { .. } => "listens-locally",
+            Self::ListensOnIpv6 { .. } => "listens-on-ipv6",
             Self::ListensElsewhere { .. } => "listens-elsewhere",
             Self::DoesNotListen { .. } => "does-not-listen",
             Self::TooSlow { .. } => "too-slow",
             Self::AnswersStatus(_) => "answers-status",
             Self::AnswersTooLate { .. } => "answers-too-late",
             Self::NotHttp => "not-http",
+            Self::SpeaksTls => "speaks-tls",
+            Self::SpeaksHttp2 => "speaks-http2",
             Self::Flaps => "flaps",
             Self::IgnoresSigterm { .. } => "ignores-sigterm",
         }
@@ -116,8 +202,31 @@ impl Finding {
                 format!("it is for {platform}, and App Runner runs linux/amd64 only")
             }
             Self::WrongArchitecture { platform: None } => {
-                "its program is for another processor than linux/amd64".to_owned()
+                "the kernel cannot execute its program: it is for another processor, or a script without a first line `#!`"
+                    .to_owned()
             }
+            Self::ForeignProgram { path, architecture } => {
+                format!("{path} is a program for {architecture}, and App Runner runs linux/amd64 only")
+            }
+            Self::NotAProgram { path, what } => format!("{path} is {}", what.what()),
+            Self::MissingInterpreter { path, interpreter } => {
+                format!("the interpreter {interpreter} of the script {path} is not in the image")
+            }
+            Self::WindowsScript { path, interpreter } => format!(
+                "the first line of the script {path} ends with a Windows line end, so that its interpreter is `{interpreter}\\r`"
+            ),
+            Self::MissingLoader { path, loader } => {
+                format!("the loader {loader} of the program {path} is not in the image")
+            }
+            Self::MissingLibrary { library } => format!("the library {library} is not in the image"),
+            Self::IsDirectory { path } => format!("{path} is a directory"),
+            Self::LacksPermission { path } => format!("{path} is not executable"),
+            Self::UserNotFound { what } => format!("the image has no {what}"),
+            Self::NoCommand => {
+                "the image has no ENTRYPOINT and no CMD, and the service has no start command".to_owned()
+            }
+            Self::BadWorkingDirectory { path: Some(path), why } => format!("its working directory {path} {why}"),
+            Self::BadWorkingDirectory { path: None, why } => format!("its working directory {why}"),
             Self::CommandNotFound => "the command is not in the image".to_owned(),
             Self::InterpreterNotFound => {
                 "the command is in the image, and the interpreter or loader it names is not".to_owned()
@@ -125,6 +234,9 @@ impl Finding {
             Self::NotExecutable => "the command is not executable".to_owned(),
             Self::ListensLocally { port } => {
                 format!("it listens on port {port} of the container's loopback address only")
+            }
+            Self::ListensOnIpv6 { port } => {
+                format!("it listens on port {port} for IPv6 only, and App Runner connects with IPv4")
             }
             Self::ListensElsewhere { expected, ports } => {
                 format!("it listens on port {}, not {expected}", list(ports, ", "))
@@ -137,6 +249,9 @@ impl Finding {
             Self::IgnoresSigterm { grace } => {
                 format!("it ignores SIGTERM: it still ran {} later", whole_seconds(*grace))
             }
+            Self::SpeaksTls => "the port speaks TLS, and App Runner connects with plain HTTP".to_owned(),
+            Self::SpeaksHttp2 => "the port speaks HTTP/2 only, and App Runner connects with HTTP/1.1".to_owned(),
+            Self::Exited { code: 0 } => "its first process ended, and the container ends with it".to_owned(),
             Self::NotStarted
             | Self::Exited { .. }
             | Self::OutOfMemory { .. }
@@ -148,120 +263,25 @@ impl Finding {
         })
     }
 
-    /// What the user can do about it. Secrets the container was not given may be the cause of its end.
-    #[must_use]
-    pub fn hint(&self, missing_secrets: &[String]) -> String {
-        match self {
-            Self::Exited { .. } if !missing_secrets.is_empty() => format!(
-                "the service is given {} as a secret and the container here was not: perhaps it cannot run without",
-                missing_secrets.join(", ")
-            ),
-            Self::ListensElsewhere { expected, ports } => {
-                format!("make it listen on $PORT ({expected}), or set the service's port to {}", list(ports, " or "))
-            }
-            Self::DoesNotListen { port } => {
-                format!("make it listen on 0.0.0.0:{port} sooner, or give the health check more time")
-            }
-            Self::TooSlow { enough, .. } => too_slow_hint(*enough),
-            Self::AnswersStatus(answer) => status_hint(answer),
-            Self::TooLarge { .. }
-            | Self::WrongArchitecture { .. }
-            | Self::CommandNotFound
-            | Self::InterpreterNotFound
-            | Self::NotExecutable
-            | Self::NotStarted
-            | Self::Exited { .. }
-            | Self::OutOfMemory { .. }
-            | Self::ListensLocally { .. }
-            | Self::AnswersTooLate { .. }
-            | Self::NotHttp
-            | Self::Flaps
-            | Self::IgnoresSigterm { .. } => self.plain_hint().to_owned(),
-        }
-    }
-
-    /// The hints that are the same in every case.
-    fn plain_hint(&self) -> &'static str {
-        match self {
-            Self::TooLarge { .. } => "leave out of the image what only its build needs (a build in stages)",
-            Self::WrongArchitecture { .. } => {
-                "build everything in the image for linux/amd64: docker buildx build --platform linux/amd64 …"
-            }
-            Self::CommandNotFound | Self::NotStarted => "correct the start command, or the image's ENTRYPOINT and CMD",
-            Self::InterpreterNotFound => {
-                "put the interpreter of the script's first line, or the program's loader and libraries, into the image \
-                 (a script with Windows line ends names an interpreter that is nowhere)"
-            }
-            Self::NotExecutable => "make it executable: chmod +x, or COPY --chmod=755",
-            Self::Exited { .. } => "its last lines say why it ended",
-            Self::OutOfMemory { .. } => "give the service more memory, or the application a smaller heap",
-            Self::ListensLocally { .. } => "make the application listen on 0.0.0.0",
-            Self::AnswersTooLate { .. } => {
-                "answer the health check sooner: without the work that only real requests need"
-            }
-            Self::NotHttp => "correct the service's port, or use a TCP health check",
-            Self::Flaps => "find out why it fails now and then: its output may tell",
-            Self::IgnoresSigterm { .. } => {
-                "end on SIGTERM, or requests are cut off with every deployment: let the program be process 1 (exec in a \
-                 script, ENTRYPOINT [\"…\"]) and handle the signal"
-            }
-            Self::ListensElsewhere { .. }
-            | Self::DoesNotListen { .. }
-            | Self::TooSlow { .. }
-            | Self::AnswersStatus(_) => "",
-        }
-    }
-
     /// What it is concluded from, beside the container's end and its output.
     pub(super) fn evidence(&self, listening: &[SocketAddr], flaps: &str) -> Vec<String> {
-        match self {
-            Self::TooLarge { unpacked_bytes, compressed_bytes } => {
-                let compressed = compressed_bytes.map(|bytes| format!("compressed: {}", gigabytes(bytes)));
-                compressed.into_iter().chain([format!("unpacked: {}", gigabytes(*unpacked_bytes))]).collect()
-            }
-            Self::OutOfMemory { limit_mib, peak_bytes } => {
-                let peak = peak_bytes.map(|bytes| format!("peak: at least {} MiB, as sampled", bytes / (1 << 20)));
-                [format!("limit: {limit_mib} MiB")].into_iter().chain(peak).collect()
-            }
-            Self::ListensLocally { .. } | Self::ListensElsewhere { .. } => {
-                listening.iter().map(|socket| format!("listens on {socket}")).collect()
-            }
-            Self::AnswersStatus(Answer { location, body, .. }) => {
-                let location = location.iter().map(|location| format!("location: {location}"));
-                let body = Some(body).filter(|body| !body.is_empty()).map(|body| format!("body: {body}"));
-                location.chain(body).collect()
-            }
-            Self::Flaps => vec![format!("probes: {flaps} (+ passed, - failed)")],
-            Self::WrongArchitecture { .. }
-            | Self::CommandNotFound
-            | Self::InterpreterNotFound
-            | Self::NotExecutable
-            | Self::NotStarted
-            | Self::Exited { .. }
-            | Self::DoesNotListen { .. }
-            | Self::TooSlow { .. }
-            | Self::AnswersTooLate { .. }
-            | Self::NotHttp
-            | Self::IgnoresSigterm { .. } => Vec::new(),
+        if let Self::TooLarge { unpacked_bytes, compressed_bytes } = self {
+            let compressed = compressed_bytes.map(|bytes| format!("compressed: {}", gigabytes(bytes)));
+            return compressed.into_iter().chain([format!("unpacked: {}", gigabytes(*unpacked_bytes))]).collect();
         }
-    }
-}
-
-fn too_slow_hint(enough: Option<(u32, u32)>) -> String {
-    match enough {
-        Some((interval, threshold)) => format!(
-            "make it ready sooner, or give it more time: interval {interval} and unhealthy_threshold {threshold} would do"
-        ),
-        None => "make it ready sooner: no health check of App Runner gives it that much time".to_owned(),
-    }
-}
-
-fn status_hint(answer: &Answer) -> String {
-    match answer.status {
-        401 | 403 => "give the health check a path that needs no authentication".to_owned(),
-        300..=399 => "give the health check a path that answers 200 itself: redirects are not followed".to_owned(),
-        404 => "correct the path of the health check".to_owned(),
-        _ => "make the health check's path answer 200: no other status passes".to_owned(),
+        if let Self::OutOfMemory { limit_mib, peak_bytes } = self {
+            let peak = peak_bytes.map(|bytes| format!("peak: at least {} MiB, as sampled", bytes / (1 << 20)));
+            return [format!("limit: {limit_mib} MiB")].into_iter().chain(peak).collect();
+        }
+        if let Self::ListensLocally { .. } | Self::ListensOnIpv6 { .. } | Self::ListensElsewhere { .. } = self {
+            return listening.iter().map(|socket| format!("listens on {socket}")).collect();
+        }
+        if let Self::AnswersStatus(Answer { location, body, .. }) = self {
+            let location = location.iter().map(|location| format!("location: {location}"));
+            let body = Some(body).filter(|body| !body.is_empty()).map(|body| format!("body: {body}"));
+            return location.chain(body).collect();
+        }
+        if *self == Self::Flaps { vec![format!("probes: {flaps} (+ passed, - failed)")] } else { Vec::new() }
     }
 }
 

@@ -166,17 +166,17 @@ impl Watch {
     /// One line on why, for a decision that was reached.
     pub(super) fn reason(&self, decision: Decision) -> String {
         let Some(last) = self.records.last() else { return "no probe was made".to_owned() };
-        let check = &self.check;
+        let (check, seen) = (&self.check, last.seen.describe(&self.check));
         match decision {
             Decision::Healthy => self.healthy_reason(),
             Decision::Relapsed if check.unhealthy_threshold > 1 => {
-                format!("after it was healthy, {} probes in a row failed: {}", check.unhealthy_threshold, last.seen)
+                format!("after it was healthy, {} probes in a row failed: {seen}", check.unhealthy_threshold)
             }
-            Decision::Relapsed => format!("after it was healthy, a probe failed: {}", last.seen),
+            Decision::Relapsed => format!("after it was healthy, a probe failed: {seen}"),
             Decision::Unhealthy | Decision::Silent if check.unhealthy_threshold > 1 => {
-                format!("{} probes in a row failed: {}", check.unhealthy_threshold, last.seen)
+                format!("{} probes in a row failed: {seen}", check.unhealthy_threshold)
             }
-            Decision::Unhealthy | Decision::Silent => format!("a probe failed: {}", last.seen),
+            Decision::Unhealthy | Decision::Silent => format!("a probe failed: {seen}"),
             Decision::Flapping => format!(
                 "it flaps: in {} probes never {} in a row passed nor {} failed",
                 last.number, check.healthy_threshold, check.unhealthy_threshold
@@ -198,6 +198,11 @@ impl Watch {
         } else {
             format!("{seen}, {within}, and still healthy {} later", whole_seconds(self.stay))
         }
+    }
+
+    /// What the last probe that counted saw.
+    pub(super) fn last_seen(&self) -> Option<&Seen> {
+        self.records.last().map(|record| &record.seen)
     }
 
     /// Whether the last that was seen may be no more than a start that is too slow.

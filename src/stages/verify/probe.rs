@@ -9,6 +9,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
+use super::spoken::{Received, Spoken};
 use crate::domain::{
     health::{HealthCheck, Protocol, status_passes},
     mask::Mask,
@@ -19,6 +20,12 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// The most bytes of a body that are kept as evidence.
 const EXCERPT_BYTES: usize = 200;
+
+/// The most bytes that are kept of something that is not HTTP: more than are shown, so that a secret in it is seen whole.
+const RECEIVED_BYTES: usize = 8 * 1024;
+
+/// What is seen of a connection that ends before an answer is complete.
+const CLOSED: &str = "the connection was closed";
 
 /// How long the rest of a body is waited for: it is evidence, and no verdict waits for it.
 const EXCERPT_LIMIT: Duration = Duration::from_millis(200);
@@ -56,7 +63,12 @@ pub enum Seen {
     /// There is no way to the address.
     NoRoute,
     /// A connection stood, and no HTTP answer came over it.
-    NotHttp(Cow<'static, str>),
+    NotHttp {
+        /// What came instead.
+        what: Cow<'static, str>,
+        /// The first bytes that came.
+        received: Received,
+    },
 }
 
 impl Seen {
@@ -74,7 +86,25 @@ impl Seen {
                 location: location.map(|location| mask.apply(location)),
                 body: mask.apply(body),
             }),
-            seen @ (Self::Accepted | Self::Refused | Self::TimedOut { .. } | Self::NoRoute | Self::NotHttp(_)) => seen,
+            Self::NotHttp { what, received } => Self::NotHttp { what, received: received.masked(mask) },
+            seen @ (Self::Accepted | Self::Refused | Self::TimedOut { .. } | Self::NoRoute) => seen,
+        }
+    }
+
+    /// No HTTP answer, and none of the bytes that came.
+    fn not_http(what: &'static str, received: Vec<u8>) -> Self {
+        Self::NotHttp { what: what.into(), received: Received::new(received) }
+    }
+
+    /// What was seen of an application that is probed like this, in words.
+    #[must_use]
+    pub fn describe(&self, check: &HealthCheck) -> String {
+        match self {
+            Self::Status(Answer { status, location, .. }) if !status_passes(*status) => {
+                let location = location.iter().map(|location| format!(" (Location: {location})")).collect::<String>();
+                format!("GET {} answered {status}{location}", request_path(&check.path))
+            }
+            seen => seen.to_string(),
         }
     }
 
@@ -83,7 +113,7 @@ impl Seen {
         match self {
             Self::Refused => true,
             Self::Status(answer) => matches!(answer.status, 502..=504),
-            Self::Accepted | Self::TimedOut { .. } | Self::NoRoute | Self::NotHttp(_) => false,
+            Self::Accepted | Self::TimedOut { .. } | Self::NoRoute | Self::NotHttp { .. } => false,
         }
     }
 
@@ -93,7 +123,7 @@ impl Seen {
         match self {
             Self::Accepted => true,
             Self::Status(answer) => status_passes(answer.status),
-            Self::Refused | Self::TimedOut { .. } | Self::NoRoute | Self::NotHttp(_) => false,
+            Self::Refused | Self::TimedOut { .. } | Self::NoRoute | Self::NotHttp { .. } => false,
         }
     }
 
@@ -101,7 +131,7 @@ impl Seen {
     #[must_use]
     pub fn reached(&self) -> bool {
         match self {
-            Self::Accepted | Self::Status(_) | Self::Refused | Self::NotHttp(_) => true,
+            Self::Accepted | Self::Status(_) | Self::Refused | Self::NotHttp { .. } => true,
             Self::TimedOut { connected, .. } => *connected,
             Self::NoRoute => false,
         }
@@ -121,7 +151,8 @@ impl fmt::Display for Seen {
                 write!(formatter, "no connection within {} s", limit.as_secs_f32())
             }
             Self::NoRoute => formatter.write_str("no route to the container"),
-            Self::NotHttp(what) => write!(formatter, "no HTTP answer: {what}"),
+            Self::NotHttp { what, received } if received.is_empty() => write!(formatter, "no HTTP answer: {what}"),
+            Self::NotHttp { what, received } => write!(formatter, "no HTTP answer: {what}, received {received}"),
         }
     }
 }
@@ -158,7 +189,7 @@ async fn get(mut stream: TcpStream, target: SocketAddr, path: &str) -> Seen {
         request_path(path)
     );
     if stream.write_all(request.as_bytes()).await.is_err() {
-        return Seen::NotHttp("the connection was closed".into());
+        return Seen::not_http(CLOSED, Vec::new());
     }
     let mut bytes = Vec::new();
     loop {
@@ -168,14 +199,28 @@ async fn get(mut stream: TcpStream, target: SocketAddr, path: &str) -> Seen {
                 return Seen::Status(Answer { body, ..answer });
             }
             Some(Head::Final { answer, .. }) => return Seen::Status(answer),
-            Some(Head::Broken(what)) => return Seen::NotHttp(what.into()),
+            Some(Head::Broken(what)) => return not_http(stream, what, bytes).await,
             None => (),
         }
         match stream.read_buf(&mut bytes).await {
             Ok(1..) => (),
-            Ok(0) | Err(_) => return Seen::NotHttp("the connection was closed".into()),
+            Ok(0) | Err(_) => return Seen::not_http(CLOSED, bytes),
         }
     }
+}
+
+/// Reads what else comes of something that is not HTTP, for a moment: it is evidence.
+async fn not_http(mut stream: TcpStream, what: &'static str, mut bytes: Vec<u8>) -> Seen {
+    let reading =
+        async { while bytes.len() < RECEIVED_BYTES && matches!(stream.read_buf(&mut bytes).await, Ok(1..)) {} };
+    let _in_part = timeout(EXCERPT_LIMIT, reading).await;
+    bytes.truncate(RECEIVED_BYTES);
+    let what = match Spoken::of(&bytes) {
+        Some(Spoken::Tls) => "the answer is TLS",
+        Some(Spoken::Http2) => "the answer is HTTP/2",
+        None => what,
+    };
+    Seen::not_http(what, bytes)
 }
 
 /// The first bytes of a body, as a line for people.
@@ -224,6 +269,9 @@ fn request_path(path: &str) -> String {
     })
 }
 
+/// What every answer over HTTP/1 starts with (RFC 9112, section 4).
+const VERSION: &[u8] = b"HTTP/1.";
+
 /// The head of an answer, once it is complete.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Head {
@@ -239,6 +287,10 @@ fn read_head(bytes: &[u8]) -> Option<Head> {
     let mut start = 0;
     loop {
         let rest = &bytes[start..];
+        // Some protocols say something and wait: it must not take the head's end to see that this is not HTTP.
+        if !rest.starts_with(VERSION) && !VERSION.starts_with(rest) {
+            return Some(Head::Broken("the answer is not HTTP/1"));
+        }
         let Some(end) = rest.windows(4).position(|four| four == b"\r\n\r\n") else {
             return (bytes.len() > MAX_HEAD_BYTES).then_some(Head::Broken("its head does not end"));
         };

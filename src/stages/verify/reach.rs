@@ -16,6 +16,7 @@ use super::{
     cleaning::clean_up,
     probe::{Seen, probe},
     sidecar::Sidecar,
+    spoken::{Spoken, identify},
 };
 use crate::{
     docker::{
@@ -48,6 +49,8 @@ pub(super) enum Prober {
         is_the_only_way: bool,
         /// Who must be seen to answer there before any answer is believed; nobody where that is certain already.
         unproved: Option<Unproved>,
+        /// Whether nothing but the user's word says that this is the container.
+        rests_on_word: bool,
     },
     /// Dialled from beside it.
     Beside(Box<Sidecar>, u16),
@@ -72,7 +75,7 @@ pub(super) enum Doubt {
 impl Prober {
     /// Whether what a probe saw is not to be believed, and why.
     pub(super) fn doubt(&mut self, seen: &Seen) -> Option<Doubt> {
-        let Self::Direct { target, unproved, .. } = self else { return None };
+        let Self::Direct { target, unproved, rests_on_word, .. } = self else { return None };
         if !seen.reached() {
             return Some(Doubt::Unheard(seen.to_string()));
         }
@@ -82,7 +85,7 @@ impl Prober {
                 return Some(Doubt::Somebody("somebody else answers there: the engine has a network of its own"));
             }
             None if !is_trusted => return Some(Doubt::Somebody("it cannot be seen from here who answers there")),
-            Some(true) | None => *unproved = None,
+            who => (*unproved, *rests_on_word) = (None, who.is_none()),
         }
         None
     }
@@ -93,6 +96,11 @@ impl Prober {
             Self::Direct { target, .. } => target.to_string(),
             Self::Beside(sidecar, port) => SocketAddr::new(sidecar.address(), *port).to_string(),
         }
+    }
+
+    /// Whether nothing but the user's word says that it is the container that is probed.
+    pub(super) fn rests_on_word(&self) -> bool {
+        matches!(self, Self::Direct { rests_on_word: true, .. })
     }
 
     /// Its name, for people.
@@ -108,6 +116,14 @@ impl Prober {
         match self {
             Self::Direct { target, .. } => Ok(probe(*target, check, limit).await),
             Self::Beside(sidecar, port) => sidecar.probe(*port, check, limit).await,
+        }
+    }
+
+    /// What the port speaks that does not answer in HTTP/1, if that can be seen.
+    pub(super) async fn identify(&mut self, limit: Duration) -> Option<Spoken> {
+        match self {
+            Self::Direct { target, .. } => identify(*target, limit).await,
+            Self::Beside(sidecar, port) => sidecar.identify(*port, limit).await,
         }
     }
 
@@ -135,7 +151,7 @@ enum Made {
 /// What reaching needs to know, and what it has made.
 pub(super) struct Reach<'a> {
     engine: &'a Engine,
-    choice: &'a ReachChoice,
+    pub(super) choice: &'a ReachChoice,
     /// A Linux executable of this program for the sidecar; its own where none is named.
     executable: Option<&'a Path>,
     run_id: &'a str,
@@ -233,6 +249,7 @@ impl<'a> Reach<'a> {
                     .get()
                     .is_none()
                     .then_some(Unproved { pid: state.pid, is_trusted: *self.choice == ReachChoice::OwnAddress }),
+                rests_on_word: false,
             }),
             None if may_go_beside => self.beside(container, port).await.ok_or_else(|| self.tried()),
             None => Err(self.tried()),
@@ -273,7 +290,9 @@ impl<'a> Reach<'a> {
 
     async fn told_host(&self, host: &str, port: u16) -> Result<Prober, Vec<Tried>> {
         match tokio::net::lookup_host((host, port)).await.map(|mut found| found.next()) {
-            Ok(Some(target)) => Ok(Prober::Direct { target, is_the_only_way: true, unproved: None }),
+            Ok(Some(target)) => {
+                Ok(Prober::Direct { target, is_the_only_way: true, unproved: None, rests_on_word: true })
+            }
             Ok(None) => Err(vec![Tried { address: host.to_owned(), reason: "it has no address".to_owned() }]),
             Err(error) => Err(vec![Tried { address: host.to_owned(), reason: error.to_string() }]),
         }

@@ -11,7 +11,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{task::spawn_blocking, time::timeout};
 
-use super::probe::{Seen, probe};
+use super::{
+    probe::{Seen, probe},
+    spoken::{Spoken, identify},
+};
 use crate::{
     docker::{
         EngineError,
@@ -38,6 +41,7 @@ struct Request {
 #[serde(rename_all = "kebab-case")]
 enum Ask {
     Probe { protocol: Protocol, path: String, port: u16, limit_ms: u64 },
+    Identify { port: u16, limit_ms: u64 },
     Listening,
 }
 
@@ -56,6 +60,7 @@ enum Told {
         address: IpAddr,
     },
     Seen(Seen),
+    Identified(Option<Spoken>),
     Listening(Vec<SocketAddr>),
     Unable(String),
 }
@@ -76,6 +81,9 @@ pub async fn serve() -> io::Result<()> {
             Ask::Probe { protocol, path, port, limit_ms } => {
                 let check = HealthCheck { protocol, path, ..HealthCheck::default() };
                 Told::Seen(probe(SocketAddr::new(address, port), &check, Duration::from_millis(limit_ms)).await)
+            }
+            Ask::Identify { port, limit_ms } => {
+                Told::Identified(identify(SocketAddr::new(address, port), Duration::from_millis(limit_ms)).await)
             }
             Ask::Listening => own_listening().map_or_else(|error| Told::Unable(error.to_string()), Told::Listening),
         };
@@ -112,7 +120,9 @@ impl Sidecar {
                 Err(broken(&format!("it is shipgate {version}, and this is {}", env!("CARGO_PKG_VERSION"))))
             }
             Ok(Ok(Told::Unable(reason))) => Err(broken(&reason)),
-            Ok(Ok(Told::Seen(_) | Told::Listening(_))) => Err(broken("it answers what nobody asked")),
+            Ok(Ok(Told::Seen(_) | Told::Identified(_) | Told::Listening(_))) => {
+                Err(broken("it answers what nobody asked"))
+            }
         }
     }
 
@@ -127,8 +137,17 @@ impl Sidecar {
         let ask = Ask::Probe { protocol: check.protocol, path: check.path.clone(), port, limit_ms };
         match self.ask(ask, limit).await? {
             Told::Seen(seen) => Ok(seen),
-            Told::Ready { .. } | Told::Listening(_) => Err(broken("it answers something else")),
+            Told::Ready { .. } | Told::Identified(_) | Told::Listening(_) => Err(broken("it answers something else")),
             Told::Unable(reason) => Err(broken(&reason)),
+        }
+    }
+
+    /// Has it ask a port what it speaks.
+    pub(super) async fn identify(&mut self, port: u16, limit: Duration) -> Option<Spoken> {
+        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        match self.ask(Ask::Identify { port, limit_ms }, limit * 2).await {
+            Ok(Told::Identified(spoken)) => spoken,
+            Ok(Told::Ready { .. } | Told::Seen(_) | Told::Listening(_) | Told::Unable(_)) | Err(_) => None,
         }
     }
 
@@ -136,7 +155,7 @@ impl Sidecar {
     pub(super) async fn listening(&mut self) -> Result<Vec<SocketAddr>, EngineError> {
         match self.ask(Ask::Listening, Duration::ZERO).await? {
             Told::Listening(sockets) => Ok(sockets),
-            Told::Ready { .. } | Told::Seen(_) => Err(broken("it answers something else")),
+            Told::Ready { .. } | Told::Seen(_) | Told::Identified(_) => Err(broken("it answers something else")),
             Told::Unable(reason) => Err(broken(&reason)),
         }
     }

@@ -73,8 +73,8 @@ async fn an_application_that_no_probe_passes_is_unhealthy_by_the_thresholds() {
         let cases = [
             ("never-listen", "connection refused", Finding::DoesNotListen { port: 8080 }),
             ("listen-local", local, Finding::ListensLocally { port: 8080 }),
-            ("status:404", "answered 404", Finding::AnswersStatus(answer(404))),
-            ("status:301", "answered 301", Finding::AnswersStatus(answer(301))),
+            ("status:404", "GET / answered 404", Finding::AnswersStatus(answer(404))),
+            ("status:301", "GET / answered 301", Finding::AnswersStatus(answer(301))),
         ];
         // Side by side, as several runs on one engine are.
         futures_util::future::join_all(cases.map(async |(failure, reason, finding)| {
@@ -239,6 +239,7 @@ async fn only_what_has_expired_is_swept() {
                 cpu_units: 256,
                 memory_mib: 64,
                 network: None,
+                no_new_privileges: true,
                 name: format!("shipgate-test-{:016x}", fastrand::u64(..)),
                 labels,
             };

@@ -1,6 +1,6 @@
 //! One container, from its making to its removal: does the I/O and the waiting, and asks `judge` what it means.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -10,11 +10,13 @@ use super::{
     Exit, Verification, VerifyError,
     cleaning::{clean_up, container_name, made, way_in},
     command::{missing_secrets, stubbed_secrets},
-    conclusion::{Ending, Gathered, Late},
+    conclusion::{Ending, Gathered},
+    diagnosis::of_refusal,
     finding::Finding,
-    judge::{Decision, Watch, allowed, early_pause, longest_watch, seconds, whole_seconds},
+    judge::{Decision, Watch, longest_watch, seconds, whole_seconds},
     memory::MemoryPeak,
     output::Relay,
+    privileges::may_be_missing,
     reach::{Doubt, Prober, Reach},
     tell, unless_cancelled,
 };
@@ -27,7 +29,6 @@ use crate::{
     },
     domain::{
         event::{Emitter, Event, milliseconds},
-        health::HealthCheck,
         mask::Mask,
         reach::ReachChoice,
         secret::Secret,
@@ -36,24 +37,37 @@ use crate::{
     },
 };
 
-/// The exit code of what SIGKILL ended, as the kernel does when memory is over.
-const KILLED: i64 = 137;
-
-/// How long word of that may take.
-const WORD_OF_MEMORY_LIMIT: Duration = Duration::from_secs(1);
-
-/// Between two looks for it.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-
-/// The longest that a container is watched on only to tell when it would have been ready.
-const LATE_LIMIT: Duration = Duration::from_secs(15);
-
 /// How long an application that was told to end is given before that is told: App Runner's own grace is not documented,
 /// and one that handles the signal at all ends sooner.
 const SIGTERM_GRACE: Duration = Duration::from_secs(3);
 
 /// Beyond the longest watch: starting, judging, cleaning up. What is older was left by a run that was killed.
 const SPARE_LIFETIME: Duration = Duration::from_mins(10);
+
+/// What is said before an application is checked again without the restriction.
+const WITH_PRIVILEGES: &str = "the application may need a setuid program or file capabilities, which no-new-privileges \
+                               prevents here and App Runner may allow: it is checked again without";
+
+/// What the container is given: its command, and its environment.
+#[derive(Clone)]
+pub(super) struct Inputs {
+    pub(super) command: Option<Vec<String>>,
+    pub(super) environment: Vec<(String, Secret)>,
+}
+
+/// How a check ended.
+enum Attempt {
+    /// With a verdict that stands.
+    Judged(Box<Verification>),
+    /// With one that may be due to the privileges that the container could not gain.
+    Doubted(Box<Verification>),
+}
+
+impl Attempt {
+    fn judged(verification: Verification) -> Self {
+        Self::Judged(Box::new(verification))
+    }
+}
 
 /// What a trial needs of its surroundings.
 pub(super) struct Trial<'a> {
@@ -72,14 +86,26 @@ pub(super) struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Makes the container, has it judged, and removes it.
-    pub(super) async fn run(
+    /// Makes the container, has it judged, and removes it. An application that may need privileges that the container cannot
+    /// gain is judged by a second container that can.
+    pub(super) async fn run(&self, image: &str, run_id: &str, inputs: Inputs) -> Result<Verification, VerifyError> {
+        let restricted = self.attempt(image, run_id, inputs.clone(), true).await?;
+        if let Attempt::Judged(verification) = restricted {
+            return Ok(*verification);
+        }
+        self.events.emit(Event::Notice { message: WITH_PRIVILEGES.to_owned() });
+        match self.attempt(image, run_id, inputs, false).await? {
+            Attempt::Judged(verification) | Attempt::Doubted(verification) => Ok(*verification),
+        }
+    }
+
+    async fn attempt(
         &self,
         image: &str,
         run_id: &str,
-        command: Option<Vec<String>>,
-        environment: Vec<(String, Secret)>,
-    ) -> Result<Verification, VerifyError> {
+        Inputs { command, environment }: Inputs,
+        no_new_privileges: bool,
+    ) -> Result<Attempt, VerifyError> {
         let confidential = environment.iter().filter(|(name, value)| !is_stand_in(name, value));
         let mask = Mask::new(confidential.map(|(name, value)| (name, value)));
         let lifetime = longest_watch(&self.settings.health_check, self.stay) + SPARE_LIFETIME;
@@ -99,6 +125,7 @@ impl Trial<'_> {
             cpu_units: self.settings.cpu_units,
             memory_mib: self.settings.memory_mib,
             network,
+            no_new_privileges,
             name: container_name(run_id),
             labels: if self.keep { kept(run_id) } else { labels },
         };
@@ -110,11 +137,17 @@ impl Trial<'_> {
                     self.remove(&spec.name).await;
                 }
                 reach.clean_up(self.events, self.cancel, false).await;
-                return Err(error);
+                return self.not_created(error).map(Attempt::judged);
             }
         };
-        let mut judged = unless_cancelled(self.cancel, self.judge(&container, &reach, &mask)).await;
-        if let Ok(verification) = &mut judged {
+        let judged = unless_cancelled(self.cancel, self.judge(&container, &reach, &mask)).await;
+        let mut judged = match judged {
+            Ok(verification) if no_new_privileges && self.lacks_privileges(&container, &verification).await => {
+                Ok(Attempt::Doubted(Box::new(verification)))
+            }
+            judged => judged.map(Attempt::judged),
+        };
+        if let Ok(Attempt::Judged(verification)) = &mut judged {
             // Nobody has to wait for what comes after the verdict.
             tell(self.events, verification);
             self.tell_of_a_near_miss(verification);
@@ -124,7 +157,8 @@ impl Trial<'_> {
             }
         }
         reach.leave(self.events, self.cancel).await;
-        let keeps = self.keep && !matches!(judged, Err(VerifyError::Cancelled));
+        let is_final = !matches!(judged, Err(VerifyError::Cancelled) | Ok(Attempt::Doubted(_)));
+        let keeps = self.keep && is_final;
         if keeps {
             self.tell_the_way_in(&spec.name).await;
         } else {
@@ -132,6 +166,27 @@ impl Trial<'_> {
         }
         reach.clean_up(self.events, self.cancel, keeps).await;
         judged
+    }
+
+    /// The verdict on an image that the engine makes no container of, if the image is at fault.
+    fn not_created(&self, error: VerifyError) -> Result<Verification, VerifyError> {
+        let VerifyError::Engine(refusal) = &error else { return Err(error) };
+        if !refusal.is_refusal_to_create() {
+            return Err(error);
+        }
+        let refusal = refusal.to_string();
+        let verification = Verification::unfit(of_refusal(&refusal), self.settings, Some(refusal));
+        tell(self.events, &verification);
+        Ok(verification)
+    }
+
+    async fn lacks_privileges(&self, container: &str, verification: &Verification) -> bool {
+        if verification.healthy {
+            return false;
+        }
+        // A user that cannot be looked up is taken for root: only the words of a setuid program count then.
+        let user = self.engine.container_command(container).await.map(|command| command.user).unwrap_or_default();
+        may_be_missing(verification, &user)
     }
 
     async fn remove(&self, container: &str) {
@@ -177,6 +232,7 @@ impl Trial<'_> {
 
     async fn judge(&self, container: &str, reach: &Reach<'_>, mask: &Mask) -> Result<Verification, VerifyError> {
         let mut watch = Watch::new(&self.settings.health_check, self.stay);
+        reach.expect_silence(self.settings.port, &self.settings.health_check).await?;
         if let Err(error) = self.engine.start_container(container).await {
             if !error.is_refusal_to_start() {
                 return Err(error.into());
@@ -194,14 +250,10 @@ impl Trial<'_> {
             let mut prober = reach.prober(container, &state, self.settings.port).await.map_err(unreachable)?;
             self.announce(container, (prober.address(), prober.way()), reach);
             let ending = self.watch(container, reach, &mut prober, started, &mut watch, mask).await?;
-            if matches!(ending, Ending::Judged(Decision::Unhealthy | Decision::Flapping)) {
-                // It only adds to a verdict that has fallen.
-                gathered.listening = reach.listening(container, self.settings.port, &mut prober).await;
-                if watch.saw_not_yet() && !self.is_elsewhere(gathered.listening.as_deref()) {
-                    self.tell_that_it_is_judged(&watch, &ending);
-                    gathered.late = self.late(container, &mut prober, started).await;
-                }
+            if matches!(ending, Ending::Judged(_)) {
+                self.corroborate(container, reach, &mut prober).await?;
             }
+            gathered = self.gather(container, reach, &mut prober, (&watch, &ending), started).await;
             ending
         } else {
             self.announce(container, (String::new(), "it ended before it was dialled"), reach);
@@ -217,54 +269,6 @@ impl Trial<'_> {
         }
         gathered.peak_bytes = memory.seen();
         Ok(self.conclude(container, ending, watch, mask, gathered).await)
-    }
-
-    /// Whether it is known already why nobody answers: it listens, and not where it is asked.
-    fn is_elsewhere(&self, listening: Option<&[SocketAddr]>) -> bool {
-        let port = self.settings.port;
-        listening.is_some_and(|sockets| {
-            !sockets.is_empty() && sockets.iter().all(|socket| socket.port() != port || socket.ip().is_loopback())
-        })
-    }
-
-    /// The verdict does not wait for its diagnosis.
-    fn tell_that_it_is_judged(&self, watch: &Watch, ending: &Ending) {
-        if let Ending::Judged(decision) = ending {
-            let within_ms = milliseconds(late_limit(&self.settings.health_check));
-            self.events.emit(Event::Judged { reason: watch.reason(*decision), within_ms });
-        }
-    }
-
-    /// What becomes of an application that the thresholds have decided against, if that is soon.
-    async fn late(&self, container: &str, prober: &mut Prober, started: Instant) -> Option<Late> {
-        let check = &self.settings.health_check;
-        let ready = async {
-            // A sidecar that broke off has no more to say.
-            while !prober.probe(check, check.timeout()).await.ok()?.passes() {
-                tokio::time::sleep(early_pause(started.elapsed())).await;
-            }
-            Some(started.elapsed())
-        };
-        tokio::select! {
-            biased;
-            state = self.engine.wait_until_exited(container) => {
-                let exit = exit(&state.ok()?, started.elapsed());
-                Some(Late::Ended(self.with_word_of_memory(container, exit).await))
-            }
-            ready = timeout(late_limit(check), ready) => ready.ok().flatten().map(Late::Ready),
-        }
-    }
-
-    /// An engine learns that the kernel killed for memory a moment after it learns of the end: a kill is looked at again.
-    async fn with_word_of_memory(&self, container: &str, exit: Exit) -> Exit {
-        let deadline = Instant::now() + WORD_OF_MEMORY_LIMIT;
-        let mut exit = exit;
-        while exit.code == KILLED && !exit.out_of_memory && Instant::now() < deadline {
-            tokio::time::sleep(BETWEEN_LOOKS).await;
-            // That it cannot be seen again changes nothing.
-            exit.out_of_memory = self.engine.container(container).await.is_ok_and(|state| state.out_of_memory);
-        }
-        exit
     }
 
     fn announce(&self, container: &str, (address, way): (String, &str), reach: &Reach<'_>) {
@@ -319,7 +323,7 @@ impl Trial<'_> {
                 self.events.emit(Event::Probed {
                     number: record.number,
                     passed: record.seen.passes(),
-                    detail: record.seen.to_string(),
+                    detail: record.seen.describe(&self.settings.health_check),
                     at_ms: milliseconds(record.at),
                 });
             }
@@ -354,11 +358,6 @@ impl Trial<'_> {
     }
 }
 
-/// How long a container is watched on after a bad verdict.
-fn late_limit(check: &HealthCheck) -> Duration {
-    allowed(check).min(LATE_LIMIT)
-}
-
-fn exit(state: &ContainerState, after: Duration) -> Exit {
+pub(super) fn exit(state: &ContainerState, after: Duration) -> Exit {
     Exit { code: state.exit_code, out_of_memory: state.out_of_memory, after }
 }

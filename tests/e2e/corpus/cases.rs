@@ -139,6 +139,10 @@ pub(super) const CASES: &[Case] = &[
     ),
     app("other-port", "listens on another port", &[("PORT", "9090")], Local::Unhealthy("listens-elsewhere")),
     app("not-http", "greets as no HTTP server does", &[("DEMO_FAIL", "not-http")], Local::Unhealthy("not-http")),
+    app("tls", "speaks TLS", &[("DEMO_FAIL", "tls")], Local::Unhealthy("speaks-tls")),
+    app("http2", "speaks HTTP/2 only", &[("DEMO_FAIL", "http2")], Local::Unhealthy("speaks-http2")),
+    app("ipv6-only", "listens for IPv6 only", &[("DEMO_FAIL", "listen-ipv6")], Local::Unhealthy("listens-on-ipv6")),
+    app("setuid", "needs privileges that a setuid program gives", &[("DEMO_FAIL", "need-privileges")], Local::Healthy),
     app(
         "timeout",
         "answers after 1.8 s, asked for 1 s",
@@ -211,6 +215,26 @@ pub(super) const CASES: &[Case] = &[
         "its script names an interpreter that is not in the image",
         Image::Program { content: b"#!/no/such/interpreter\n", mode: 0o755 },
         Local::Unhealthy("interpreter-not-found"),
+    ),
+    image(
+        "windows-script",
+        "its script has Windows line ends",
+        Image::Program { content: b"#!/program\r\n", mode: 0o755 },
+        Local::Unhealthy("interpreter-not-found"),
+    ),
+    image(
+        "no-interpreter-line",
+        "its program is a script without a first line `#!`",
+        Image::Program { content: b"echo hello\n", mode: 0o755 },
+        Local::Unhealthy("not-a-program"),
+    ),
+    image("no-user", "its user is not in the image", Image::Setting("User", "app"), Local::Unhealthy("user-not-found")),
+    image("no-command-at-all", "does not say what to run", Image::NoCommand, Local::Unhealthy("no-command")),
+    image(
+        "file-as-directory",
+        "its working directory is a file",
+        Image::Setting("WorkingDir", "/program"),
+        Local::Unhealthy("bad-working-directory"),
     ),
     image(
         "not-executable",

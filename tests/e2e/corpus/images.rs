@@ -39,6 +39,10 @@ pub(super) enum Image {
     Arm,
     /// One file, which it runs.
     Program { content: &'static [u8], mode: u32 },
+    /// One file that is never executed, in an image with this setting.
+    Setting(&'static str, &'static str),
+    /// One file, in an image that does not say what to run.
+    NoCommand,
     /// Zeros: a few megabytes as they are pulled, more than App Runner's disk unpacked.
     Zeros,
 }
@@ -51,23 +55,39 @@ impl Image {
             Self::App => layer().image(&environment),
             Self::Runs(entrypoint) => layer().image_that_runs(entrypoint, &environment, "amd64"),
             Self::Arm => layer().image_that_runs(&["/shipgate", "demo-app"], &environment, "arm64"),
-            Self::Program { content, mode } => {
-                let tar = tar_of(content, mode);
-                packed(name, &Digest::of(&tar), gzip(&tar).into())
+            Self::Program { content, mode } => of_file(name, content, mode, &program(name)),
+            Self::Setting(key, value) => {
+                let mut settings = program(name);
+                settings[key] = value.into();
+                of_file(name, b"#!/program\n", 0o755, &settings)
             }
+            Self::NoCommand => of_file(name, b"#!/program\n", 0o755, &json!({})),
             Self::Zeros => {
                 let (diff_id, bytes) = zeros();
-                packed(name, diff_id, bytes.clone())
+                packed(&program(name), diff_id, bytes.clone())
             }
         }
     }
 }
 
-fn packed(name: &str, diff_id: &Digest, layer: Bytes) -> PackedImage {
+/// The settings of an image that runs its one file.
+fn program(name: &str) -> Value {
+    json!({ "Entrypoint": ["/program"], "Env": [format!("DEMO_VERSION={name}")] })
+}
+
+/// An image of one file. The name is in it, so that no other image has the same layer.
+fn of_file(name: &str, content: &[u8], mode: u32, settings: &Value) -> PackedImage {
+    let mut settings = settings.clone();
+    settings["Labels"] = json!({ "case": name });
+    let tar = tar_of(content, mode);
+    packed(&settings, &Digest::of(&tar), gzip(&tar).into())
+}
+
+fn packed(settings: &Value, diff_id: &Digest, layer: Bytes) -> PackedImage {
     let config = Bytes::from(
         json!({
             "architecture": "amd64", "os": "linux",
-            "config": { "Entrypoint": ["/program"], "Env": [format!("DEMO_VERSION={name}")] },
+            "config": settings,
             "rootfs": { "type": "layers", "diff_ids": [diff_id.as_str()] },
         })
         .to_string(),

@@ -3,7 +3,13 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{Decision, Evidence, Exit, Finding, HealthCheck, Seen, diagnose, enough, fits};
-use crate::{domain::health::Protocol, stages::verify::probe::Answer};
+use crate::{
+    domain::health::Protocol,
+    stages::verify::{
+        probe::Answer,
+        spoken::{Received, Spoken},
+    },
+};
 
 static CHECK: HealthCheck = HealthCheck {
     protocol: Protocol::Http,
@@ -26,6 +32,7 @@ static NOTHING: Evidence<'_> = Evidence {
     listening: None,
     peak_bytes: None,
     late: None,
+    spoken: None,
 };
 
 fn ended(code: i64, out_of_memory: bool) -> Exit {
@@ -36,13 +43,23 @@ fn ended(code: i64, out_of_memory: bool) -> Exit {
 fn each_trouble_has_its_name() {
     let late = Seen::TimedOut { connected: true, limit: Duration::from_secs(1) };
     let status = Seen::answered(401);
+    let closed = Seen::NotHttp { what: "x".into(), received: Received::default() };
+    let words = "Client sent an HTTP request to an HTTPS server.".to_owned();
+    let tls = Seen::Status(Answer { status: 400, location: None, body: words });
     let table = [
         (NOTHING, "does-not-listen"),
         (Evidence { exit: Some(ended(1, false)), ..NOTHING }, "exited"),
         (Evidence { exit: Some(ended(137, true)), ..NOTHING }, "out-of-memory"),
         (Evidence { last_seen: Some(&status), ..NOTHING }, "answers-status"),
         (Evidence { last_seen: Some(&late), ..NOTHING }, "answers-too-late"),
-        (Evidence { last_seen: Some(&Seen::NotHttp("x".into())), ..NOTHING }, "not-http"),
+        (Evidence { last_seen: Some(&closed), ..NOTHING }, "not-http"),
+        (Evidence { last_seen: Some(&closed), spoken: Some(Spoken::Tls), ..NOTHING }, "speaks-tls"),
+        (Evidence { last_seen: Some(&closed), spoken: Some(Spoken::Http2), ..NOTHING }, "speaks-http2"),
+        (Evidence { last_seen: Some(&late), spoken: Some(Spoken::Tls), ..NOTHING }, "speaks-tls"),
+        (Evidence { last_seen: Some(&late), spoken: Some(Spoken::Http2), ..NOTHING }, "answers-too-late"),
+        (Evidence { last_seen: Some(&status), spoken: Some(Spoken::Tls), ..NOTHING }, "answers-status"),
+        (Evidence { last_seen: Some(&tls), ..NOTHING }, "speaks-tls"),
+        (Evidence { exit: Some(ended(0, false)), ..NOTHING }, "exited"),
         (Evidence { last_seen: Some(&Seen::Refused), ..NOTHING }, "does-not-listen"),
         (Evidence { last_seen: Some(&Seen::Refused), late: Some(Duration::from_secs(31)), ..NOTHING }, "too-slow"),
         (Evidence { last_seen: Some(&status), decision: Some(Decision::Flapping), ..NOTHING }, "flaps"),
@@ -67,6 +84,21 @@ fn a_command_that_cannot_run_is_told_by_the_runtimes_words() {
         ("OCI runtime create failed: exec /app: exec format error", "wrong-architecture"),
         ("exec /app: no such file or directory", "interpreter-not-found"),
         ("something else", "not-started"),
+        (
+            r#"exec: "/program/x": stat /program/x: not a directory: unknown: Are you trying to mount"#,
+            "command-not-found",
+        ),
+        (r#"exec: "/program": stat /program: too many levels of symbolic links: unknown"#, "command-not-found"),
+        (r#"exec: "/d/program": stat /d/program: permission denied: unknown"#, "not-executable"),
+        ("unable to find user bob: no matching entries in passwd file", "user-not-found"),
+        ("unable to find group staff: no matching entries in group file", "user-not-found"),
+        ("uids and gids must be in range 0-2147483647", "user-not-found"),
+        ("No command specified", "no-command"),
+        ("no command or entrypoint provided, and no CMD or ENTRYPOINT from image", "no-command"),
+        ("Cannot mkdir: /program is not a directory", "bad-working-directory"),
+        ("lstat /var/lib/docker/overlay2/ad/merged/program/sub: not a directory", "bad-working-directory"),
+        ("runc create failed: Cwd must be an absolute path: unknown", "bad-working-directory"),
+        (r#"chdir to cwd ("/secret") set in config.json failed: permission denied"#, "bad-working-directory"),
     ];
     for (refusal, name) in refusals {
         let finding = diagnose(&Evidence { refusal: Some(refusal), ..NOTHING });
@@ -77,6 +109,11 @@ fn a_command_that_cannot_run_is_told_by_the_runtimes_words() {
         (&["exec /app: exec format error"], "wrong-architecture"),
         (&["standard_init_linux.go:228: exec user process caused: exec format error"], "wrong-architecture"),
         (&["exec /app: permission denied"], "not-executable"),
+        (&["exec container process `/app`: Exec format error"], "wrong-architecture"),
+        (
+            &[r#"{"msg":"exec container process (missing dynamic library?) `/app`: No such file or directory"}"#],
+            "interpreter-not-found",
+        ),
         // An application that says such a thing itself has run.
         (&["starting", "exec /helper: exec format error"], "exited"),
         (&["cannot open the log: no such file or directory"], "exited"),
@@ -100,8 +137,51 @@ fn where_it_listens_tells_a_refusal_from_a_refusal() {
     assert_eq!(listens(&["0.0.0.0:3000", "[::]:3000", "0.0.0.0:80", "127.0.0.1:9"]), elsewhere);
     assert_eq!(elsewhere.addition().unwrap(), "it listens on port 80, 3000, not 8080");
     assert_eq!(elsewhere.evidence(&["0.0.0.0:80".parse().unwrap()], ""), ["listens on 0.0.0.0:80"]);
+    assert_eq!(listens(&["[::1]:8080"]), Finding::ListensLocally { port: 8080 });
+    for six in ["[::]:8080", "[fd00::7]:8080"] {
+        let found = listens(&[six, "127.0.0.1:8080", "0.0.0.0:9090"]);
+        assert_eq!(found, Finding::ListensOnIpv6 { port: 8080 });
+        assert_eq!(found.evidence(&[six.parse().unwrap()], ""), [format!("listens on {six}")]);
+    }
+    assert_eq!(listens(&["0.0.0.0:8080"]), Finding::DoesNotListen { port: 8080 });
     assert_eq!(listens(&["127.0.0.1:9"]), Finding::DoesNotListen { port: 8080 });
     assert_eq!(listens(&[]), Finding::DoesNotListen { port: 8080 });
+}
+
+#[test]
+fn loader_names_the_library_that_is_missing() {
+    let glibc = "/app: error while loading shared libraries: libpq.so.5: cannot open shared object file: No such file or directory";
+    let musl = "Error loading shared library libpq.so.5: No such file or directory (needed by /app)";
+    for line in [glibc, musl] {
+        let lines = ["starting".to_owned(), line.to_owned()];
+        let of = |code| diagnose(&Evidence { exit: Some(ended(code, false)), last_lines: &lines, ..NOTHING });
+        assert_eq!(of(127), Finding::MissingLibrary { library: "libpq.so.5".to_owned() });
+        assert_eq!(of(1), Finding::Exited { code: 1 });
+        assert!(!of(127).hint(&[]).is_empty());
+    }
+}
+
+#[test]
+fn refusals_name_what_is_wrong_in_the_image() {
+    let addition = |refusal: &str| diagnose(&Evidence { refusal: Some(refusal), ..NOTHING }).addition().unwrap();
+    let table = [
+        ("unable to find user bob: no matching entries in passwd file", "the image has no user bob"),
+        ("unable to find group staff: no matching entries in group file", "the image has no group staff"),
+        ("uids and gids must be in range 0-2147483647", "the image has no such user: its number is out of range"),
+        ("Cannot mkdir: /program is not a directory", "its working directory /program is not a directory"),
+        (
+            "lstat /var/lib/docker/a/merged/program/sub: not a directory",
+            "its working directory /program/sub is not a directory",
+        ),
+        ("Cwd must be an absolute path: unknown", "its working directory is not an absolute path"),
+        (
+            r#"chdir to cwd ("/a") set in config.json failed: permission denied"#,
+            "its working directory /a cannot be entered by its user",
+        ),
+    ];
+    for (refusal, expected) in table {
+        assert_eq!(addition(refusal), expected);
+    }
 }
 
 #[test]

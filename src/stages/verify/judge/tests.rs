@@ -60,7 +60,7 @@ fn a_slow_start_passes_as_soon_as_it_listens_and_within_the_thresholds() {
 fn failures_count_no_faster_than_the_thresholds() {
     for (seen, reason) in [
         (Seen::Refused, "5 probes in a row failed: connection refused"),
-        (Seen::answered(404), "5 probes in a row failed: answered 404"),
+        (Seen::answered(404), "5 probes in a row failed: GET / answered 404"),
     ] {
         let (decision, at, watch) = play(&check(5, 2, 1, 5), |_| seen.clone());
         assert_eq!((decision, at), (Decision::Unhealthy, ms(25_000)), "{seen}");
@@ -123,7 +123,7 @@ fn watched_on_it_is_probed_at_the_interval_and_judged_at_the_end() {
     assert_eq!(stay(12_000, &well), (Decision::Healthy, ms(12_000), still));
     assert_eq!(stay(2_500, &well).1, ms(2_500));
     let until = |end: u64| move |now| if now < ms(end) { Seen::answered(200) } else { Seen::answered(500) };
-    let relapsed = "after it was healthy, 3 probes in a row failed: answered 500".to_owned();
+    let relapsed = "after it was healthy, 3 probes in a row failed: GET / answered 500".to_owned();
     assert_eq!(stay(60_000, &until(1)), (Decision::Relapsed, ms(15_000), relapsed.clone()));
     assert_eq!(stay(60_000, &until(11_000)), (Decision::Relapsed, ms(25_000), relapsed));
     // Fewer failures than the threshold by the end, or with a pass between them, are none of App Runner's business.

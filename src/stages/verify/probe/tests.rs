@@ -12,8 +12,8 @@ use crate::domain::secret::Secret;
 
 #[test]
 fn heads() {
-    let not_http = || Some(Seen::NotHttp("the answer is not HTTP/1".into()));
-    let table: [(&[u8], Option<Seen>); 9] = [
+    let not_http = || Some(Seen::not_http("the answer is not HTTP/1", Vec::new()));
+    let table: [(&[u8], Option<Seen>); 13] = [
         (b"", None),
         (b"HTTP/1.1 200 OK\r\nA: b\r\n", None),
         (b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody", Some(Seen::answered(200))),
@@ -22,16 +22,22 @@ fn heads() {
         (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", None),
         (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 503 x\r\n\r\n", Some(Seen::answered(503))),
         (b"SSH-2.0-OpenSSH\r\n\r\n", not_http()),
+        // It is known before a head's end, which may never come.
+        (b"SSH-2.0-OpenSSH\r\n", not_http()),
+        (b"\x15\x03\x01", not_http()),
+        (b"HTTP/2", not_http()),
+        (b"HTTP/1", None),
         (b"HTTP/1.1 2000 OK\r\n\r\n", not_http()),
     ];
     for (bytes, expected) in table {
         let seen = read_head(bytes).map(|head| match head {
             Head::Final { answer, .. } => Seen::Status(answer),
-            Head::Broken(what) => Seen::NotHttp(what.into()),
+            Head::Broken(what) => Seen::not_http(what, Vec::new()),
         });
         assert_eq!(seen, expected, "{}", String::from_utf8_lossy(bytes));
     }
-    assert!(matches!(read_head(&vec![b'x'; 70_000]), Some(Head::Broken(_))));
+    let endless = [b"HTTP/1.1 200 OK\r\n".to_vec(), vec![b'x'; 70_000]].concat();
+    assert!(matches!(read_head(&endless), Some(Head::Broken("its head does not end"))));
 }
 
 #[test]
@@ -85,8 +91,30 @@ async fn answers_over_a_connection() {
     let chunked: &'static str =
         Box::leak(format!("{head}transfer-encoding: chunked\r\n\r\n5\r\nmoved\r\n0\r\n\r\n").into_boxed_str());
     assert_eq!(answered_with(chunked, Protocol::Http).await, Seen::Status(moved));
-    assert!(matches!(answered_with("", Protocol::Http).await, Seen::NotHttp(_)));
+    assert!(matches!(answered_with("", Protocol::Http).await, Seen::NotHttp { .. }));
     assert_eq!(answered_with("", Protocol::Tcp).await, Seen::Accepted);
+}
+
+#[tokio::test]
+async fn other_protocols_show_the_bytes_received() {
+    let shown = |seen: Seen| seen.masked(&Mask::default()).to_string();
+    let tls = answered_with("\x15\x03\x01\0\x02\x02\x46", Protocol::Http).await;
+    assert_eq!(shown(tls), r#"no HTTP answer: the answer is TLS, received "\x15\x03\x01\x00\x02\x02F""#);
+    let http2 = answered_with("\0\0\0\x04\0\0\0\0\0", Protocol::Http).await;
+    assert!(shown(http2).starts_with("no HTTP answer: the answer is HTTP/2, received "));
+    let ssh = answered_with("SSH-2.0-x\r\n", Protocol::Http).await;
+    assert_eq!(shown(ssh), r#"no HTTP answer: the answer is not HTTP/1, received "SSH-2.0-x\r\n""#);
+    assert_eq!(shown(answered_with("", Protocol::Http).await), "no HTTP answer: the connection was closed");
+}
+
+#[test]
+fn failed_answers_name_their_path() {
+    let check = HealthCheck { path: "/health".to_owned(), ..HealthCheck::default() };
+    let moved = Answer { status: 301, location: Some("/login".to_owned()), body: String::new() };
+    assert_eq!(Seen::answered(404).describe(&check), "GET /health answered 404");
+    assert_eq!(Seen::Status(moved).describe(&check), "GET /health answered 301 (Location: /login)");
+    assert_eq!(Seen::answered(200).describe(&check), "answered 200");
+    assert_eq!(Seen::Refused.describe(&check), "connection refused");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ async fn what_fails_soon_after_it_was_healthy_is_caught_by_staying() {
         settings.environment.insert("DEMO_FAIL".to_owned(), crate::domain::secret::Secret::new("sicken-after:500"));
         settings.health_check.unhealthy_threshold = 2;
         let verification = bench.verify_staying(&settings, Duration::from_secs(30)).await.unwrap();
-        assert_eq!(verification.reason, "after it was healthy, 2 probes in a row failed: answered 500");
+        assert_eq!(verification.reason, "after it was healthy, 2 probes in a row failed: GET / answered 500");
         assert_eq!(verification.finding.as_ref().map(Finding::name), Some("answers-status"), "{verification:?}");
         settings.environment.remove("DEMO_FAIL");
         let verification = bench.verify_staying(&settings, Duration::from_secs(1)).await.unwrap();
