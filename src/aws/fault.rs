@@ -5,6 +5,24 @@ use std::error::Error;
 use aws_sdk_sts::error::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+/// What stands for the error code of an answer without one.
+const NO_CODE: &str = "no code";
+
+/// Error codes of calls that were not taken because there were too many, without the `Exception` that some end in (the list of
+/// AWS's own SDKs: botocore, `retries/standard.py`, without `LimitExceededException`, by which ECR means a quota).
+const THROTTLING: [&str; 10] = [
+    "BandwidthLimitExceeded",
+    "EC2Throttled",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceeded",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "SlowDown",
+    "TooManyRequests",
+    "TOOMANYREQUESTS",
+    "RateExceeded",
+];
+
 /// A call to AWS that gave no good answer.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{action} failed{}: {message}", code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default())]
@@ -19,18 +37,34 @@ pub struct AwsFault {
 
 impl AwsFault {
     /// Reads an SDK error.
-    pub fn new<E, R>(action: &'static str, error: &SdkError<E, R>) -> Self
+    pub fn new<E>(action: &'static str, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
-        R: std::fmt::Debug,
     {
+        let status = error.raw_response().map(|response| response.status().as_u16());
         match error.as_service_error() {
-            Some(service) => Self {
-                action,
-                code: Some(service.code().unwrap_or("no code").to_owned()),
-                message: service.message().unwrap_or("the service gave no message").to_owned(),
-            },
+            Some(service) => Self::answered(action, status, service.code(), service.message()),
             None => Self { action, code: None, message: innermost(error) },
+        }
+    }
+
+    /// An error that the service answered with this HTTP status. A 5xx says that the service failed, whatever it calls that.
+    fn answered(action: &'static str, status: Option<u16>, code: Option<&str>, message: Option<&str>) -> Self {
+        let told = Self {
+            action,
+            code: Some(code.unwrap_or(NO_CODE).to_owned()),
+            message: message.unwrap_or("the service gave no message").to_owned(),
+        };
+        match status {
+            Some(status @ 500..) if !told.is_internal() && !told.is_throttling() => {
+                let message = format!("HTTP {status} ({}): {}", code.unwrap_or(NO_CODE), told.message);
+                Self { code: Some("InternalFailure".to_owned()), message, ..told }
+            }
+            Some(429) if !told.is_throttling() => {
+                let message = format!("HTTP 429 ({}): {}", code.unwrap_or(NO_CODE), told.message);
+                Self { code: Some("TooManyRequests".to_owned()), message, ..told }
+            }
+            Some(_) | None => told,
         }
     }
 
@@ -63,16 +97,18 @@ impl AwsFault {
     /// Whether the call was not taken because there were too many.
     #[must_use]
     pub fn is_throttling(&self) -> bool {
-        self.code.as_deref().is_some_and(|code| {
-            code.starts_with("Throttl") || ["TooManyRequestsException", "RequestLimitExceeded"].contains(&code)
-        })
+        let throttles = |code: &str| {
+            let code = code.strip_suffix("Exception").unwrap_or(code);
+            code.starts_with("Throttl") || THROTTLING.contains(&code)
+        };
+        self.code.as_deref().is_some_and(throttles)
     }
 
     /// Whether the service failed by its own fault: what the call did is not known then.
     #[must_use]
     pub fn is_internal(&self) -> bool {
         self.code.as_deref().is_some_and(|code| {
-            code.starts_with("Internal") || code.starts_with("ServiceUnavailable") || code == "no code"
+            code.starts_with("Internal") || code.starts_with("ServiceUnavailable") || code == NO_CODE
         })
     }
 
@@ -103,6 +139,19 @@ mod tests {
     use super::AwsFault;
 
     #[test]
+    fn http_status_tells_whose_fault_it_was() {
+        let read = |status, code| {
+            let fault = AwsFault::answered("apprunner:StartDeployment", Some(status), code, None);
+            (fault.is_internal(), fault.is_throttling())
+        };
+        assert_eq!(read(500, Some("DependencyTimeout")), (true, false));
+        assert_eq!(read(502, None), (true, false));
+        assert_eq!(read(503, Some("SlowDown")), (false, true));
+        assert_eq!(read(429, Some("Whatever")), (false, true));
+        assert_eq!(read(400, Some("InvalidRequestException")), (false, false));
+    }
+
+    #[test]
     fn denials_are_told_from_other_faults() {
         let fault = |code: Option<&str>| AwsFault {
             action: "sts:AssumeRole",
@@ -114,6 +163,15 @@ mod tests {
         }
         for code in [Some("ThrottlingException"), Some("RepositoryNotFoundException"), None] {
             assert!(!fault(code).is_denied(), "{code:?}");
+        }
+        for code in ["Throttling", "ThrottledException", "SlowDown", "RequestThrottled", "RequestThrottledException"] {
+            assert!(fault(Some(code)).is_throttling(), "{code}");
+        }
+        for code in ["RequestLimitExceeded", "TooManyRequests", "ProvisionedThroughputExceededException"] {
+            assert!(fault(Some(code)).is_throttling(), "{code}");
+        }
+        for code in [Some("InvalidStateException"), Some("ServiceQuotaExceededException"), None] {
+            assert!(!fault(code).is_throttling(), "{code:?}");
         }
         assert_eq!(fault(None).to_string(), "sts:AssumeRole failed: m");
         assert_eq!(fault(Some("AccessDenied")).to_string(), "sts:AssumeRole failed (AccessDenied): m");

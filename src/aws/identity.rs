@@ -1,16 +1,17 @@
 //! Role chains: from the base identity, hop by hop, to credentials in an account. Held in memory only.
 
-use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
+use tokio::sync::Mutex;
 
 use super::{
     fault::AwsFault,
-    session::Base,
+    session::{Base, REFRESH_BEFORE_EXPIRY},
     web_identity::{self, TokenRefusal, TokenSupply},
 };
 use crate::domain::{access::Hop, account::AccountId, oidc::Claims, secret::Secret};
@@ -147,14 +148,52 @@ fn refused_token(role: &str, claims: &Claims, fault: &AwsFault) -> String {
     }
 }
 
-/// A credentials provider that walks a chain of roles. The SDK asks it again before what it gave expires, and it
-/// then walks the whole chain anew, with a new token where it begins with one.
+/// Credentials without an expiry are fetched again after this long: what they come from may have changed.
+const WITHOUT_EXPIRY: Duration = Duration::from_mins(15);
+/// Credentials as new as this are not renewed: several calls that were refused together renew them once.
+const NEW: Duration = Duration::from_secs(2);
+/// Credentials that are about to expire, and could not be renewed, are used for this long before the next attempt.
+const RENEW_AGAIN: Duration = Duration::from_secs(30);
+
+/// A credentials provider that walks a chain of roles. It keeps what it was given until shortly before that expires, or until it
+/// is told to forget it, and then walks the whole chain again, with a new token where it begins with one.
 #[derive(Debug)]
 pub(super) struct RoleChain {
     purpose: String,
     base: Base,
     hops: Vec<Hop>,
-    prepared: Mutex<Option<Credentials>>,
+    kept: Mutex<Option<Kept>>,
+}
+
+/// Credentials, when they were given, and when they last could not be renewed.
+#[derive(Debug)]
+struct Kept {
+    credentials: Credentials,
+    since: Instant,
+    failed: Option<Instant>,
+}
+
+impl Kept {
+    fn new(credentials: Credentials) -> Self {
+        Self { credentials, since: Instant::now(), failed: None }
+    }
+
+    /// Whether they need no renewal yet.
+    fn is_good(&self) -> bool {
+        match self.left() {
+            None => self.since.elapsed() < WITHOUT_EXPIRY,
+            Some(left) => {
+                let has_failed = self.failed.is_some_and(|failed| failed.elapsed() < RENEW_AGAIN);
+                left > REFRESH_BEFORE_EXPIRY || (has_failed && !left.is_zero())
+            }
+        }
+    }
+
+    /// How long they are valid; `None` when they say nothing of that.
+    fn left(&self) -> Option<Duration> {
+        let expiry = self.credentials.expiry()?;
+        Some(expiry.duration_since(SystemTime::now()).unwrap_or_default())
+    }
 }
 
 /// How far a chain has been walked.
@@ -166,14 +205,39 @@ struct Walked {
 impl RoleChain {
     /// A chain for `purpose` that starts where `base` does.
     pub(super) fn new(purpose: &str, base: &Base, hops: &[Hop]) -> Self {
-        Self { purpose: purpose.to_owned(), base: base.clone(), hops: hops.to_vec(), prepared: Mutex::new(None) }
+        Self { purpose: purpose.to_owned(), base: base.clone(), hops: hops.to_vec(), kept: Mutex::new(None) }
     }
 
-    /// Walks the chain and keeps what it gave for the SDK's first question.
+    /// Walks the chain and keeps what it gave for the SDK's first request.
     pub(super) async fn prepare(&self) -> Result<(), IdentityError> {
-        let credentials = self.walk().await?;
-        *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials);
-        Ok(())
+        self.credentials().await.map(drop)
+    }
+
+    /// Has the next request walk the chain again.
+    pub(super) async fn forget(&self) {
+        let mut kept = self.kept.lock().await;
+        if kept.as_ref().is_some_and(|kept| kept.since.elapsed() >= NEW) {
+            *kept = None;
+        }
+    }
+
+    /// What is kept, if it is still good; else the chain is walked, once for all who need it.
+    async fn credentials(&self) -> Result<Credentials, IdentityError> {
+        let mut kept = self.kept.lock().await;
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_good()) {
+            return Ok(kept.credentials.clone());
+        }
+        match (self.walk().await, kept.as_mut().filter(|kept| kept.left().is_none_or(|left| !left.is_zero()))) {
+            (Ok(credentials), _) => {
+                *kept = Some(Kept::new(credentials.clone()));
+                Ok(credentials)
+            }
+            (Err(_), Some(valid)) => {
+                valid.failed = Some(Instant::now());
+                Ok(valid.credentials.clone())
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 
     /// Walks the chain.
@@ -283,12 +347,8 @@ impl ProvideCredentials for RoleChain {
     where
         Self: 'a,
     {
-        let prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).take();
-        future::ProvideCredentials::new(async move {
-            match prepared {
-                Some(credentials) => Ok(credentials),
-                None => self.walk().await.map_err(CredentialsError::provider_error),
-            }
-        })
+        future::ProvideCredentials::new(
+            async move { self.credentials().await.map_err(CredentialsError::provider_error) },
+        )
     }
 }

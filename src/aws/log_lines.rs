@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{
     fault::AwsFault,
     logs::{Logs, Window, unless_missing},
+    pages::Pages,
 };
 
 /// More lines than this of one group are not held in memory.
@@ -41,8 +42,8 @@ impl Logs {
     /// # Errors
     /// [`AwsFault`] when CloudWatch Logs refuses.
     pub async fn lines(&self, group: &str, stream: Option<&str>, window: Window) -> Result<Option<Lines>, AwsFault> {
-        let mut lines = Vec::new();
-        let mut token = None;
+        const ACTION: &str = "logs:FilterLogEvents";
+        let (mut lines, mut pages, mut token) = (Vec::new(), Pages::of(ACTION), None);
         loop {
             let answer = self
                 .client
@@ -55,7 +56,7 @@ impl Logs {
                 .set_next_token(token)
                 .send()
                 .await;
-            let Some(page) = unless_missing("logs:FilterLogEvents", answer)? else { return Ok(None) };
+            let Some(page) = unless_missing(ACTION, answer)? else { return Ok(None) };
             lines.extend(page.events().iter().filter_map(|event| {
                 Some(TimedLine {
                     id: event.event_id()?.to_owned(),
@@ -64,7 +65,7 @@ impl Logs {
                     line: event.message()?.to_owned(),
                 })
             }));
-            token = page.next_token().map(str::to_owned);
+            token = pages.next(page.next_token())?;
             if token.is_none() || lines.len() >= MOST_LINES {
                 return Ok(Some(Lines { more: token.is_some(), lines }));
             }

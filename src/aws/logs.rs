@@ -1,6 +1,6 @@
 //! CloudWatch Logs: the lines of a stream, and how long a group keeps them.
 
-use std::{error::Error, fmt::Debug, future::Future};
+use std::{error::Error, future::Future};
 
 use aws_sdk_cloudwatchlogs::{
     Client,
@@ -9,7 +9,7 @@ use aws_sdk_cloudwatchlogs::{
 };
 use jiff::Timestamp;
 
-use super::{fault::AwsFault, session::Session};
+use super::{fault::AwsFault, pages::Pages, session::Session};
 
 /// The log groups of an account in a region.
 #[derive(Clone, Debug)]
@@ -65,7 +65,8 @@ pub trait LogReader {
         from: &Position,
     ) -> impl Future<Output = Result<Page, AwsFault>> + Send;
 
-    /// The streams of a group, the one written to last first, at most fifty. None when there is no such group.
+    /// All streams of a group, the one written to last first, as far as CloudWatch Logs knows by now. None when there is no such
+    /// group.
     fn streams(&self, group: &str) -> impl Future<Output = Result<Option<Vec<StreamFacts>>, AwsFault>> + Send;
 
     /// The streams whose names begin with `prefix` and that have lines in this window, the one written to last first: as far as a
@@ -106,16 +107,25 @@ impl LogReader for Logs {
     }
 
     async fn streams(&self, group: &str) -> Result<Option<Vec<StreamFacts>>, AwsFault> {
-        let answer = self
-            .client
-            .describe_log_streams()
-            .log_group_name(group)
-            .order_by(OrderBy::LastEventTime)
-            .descending(true)
-            .send()
-            .await;
-        let answer = unless_missing("logs:DescribeLogStreams", answer)?;
-        Ok(answer.map(|answer| answer.log_streams().iter().filter_map(facts).collect()))
+        const ACTION: &str = "logs:DescribeLogStreams";
+        let (mut streams, mut pages, mut token) = (Vec::new(), Pages::of(ACTION), None);
+        loop {
+            let answer = self
+                .client
+                .describe_log_streams()
+                .log_group_name(group)
+                .order_by(OrderBy::LastEventTime)
+                .descending(true)
+                .set_next_token(token)
+                .send()
+                .await;
+            let Some(page) = unless_missing(ACTION, answer)? else { return Ok(None) };
+            streams.extend(page.log_streams().iter().filter_map(facts));
+            token = pages.next(page.next_token())?;
+            if token.is_none() {
+                return Ok(Some(streams));
+            }
+        }
     }
 }
 
@@ -144,13 +154,9 @@ impl Logs {
 }
 
 /// An answer, or `None` when the group or stream it is about does not exist.
-pub(super) fn unless_missing<T, E, R>(
-    action: &'static str,
-    answer: Result<T, SdkError<E, R>>,
-) -> Result<Option<T>, AwsFault>
+pub(super) fn unless_missing<T, E>(action: &'static str, answer: Result<T, SdkError<E>>) -> Result<Option<T>, AwsFault>
 where
     E: ProvideErrorMetadata + Error + 'static,
-    R: Debug,
 {
     match answer.map_err(|error| AwsFault::new(action, &error)) {
         Ok(answer) => Ok(Some(answer)),

@@ -8,6 +8,7 @@ pub mod identity;
 pub mod log_groups;
 pub mod log_lines;
 pub mod logs;
+pub mod pages;
 pub mod probe;
 pub mod secrets;
 pub mod session;

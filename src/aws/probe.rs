@@ -52,10 +52,9 @@ const REFUSED_LATE: [&str; 4] = [
     "ReferencedImagesNotFoundException",
 ];
 
-fn answer<T, E, R>(action: &'static str, answer: Result<T, SdkError<E, R>>) -> Probed
+fn answer<T, E>(action: &'static str, answer: Result<T, SdkError<E>>) -> Probed
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
 {
     Probed::of(answer.map(drop).map_err(|error| AwsFault::new(action, &error)))
 }

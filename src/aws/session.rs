@@ -1,9 +1,9 @@
 //! A session: an identity in an account, checked, from which clients are built.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_sts::config::IdentityCache;
 
 use super::{
@@ -19,7 +19,7 @@ use crate::domain::{
 
 /// A role session is renewed this long before it expires, so that no call is signed with credentials that end
 /// while it is under way.
-const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
+pub(super) const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 
 /// Where AWS is and who we are there, when it is not what the environment says: how a run is pointed at a sandbox.
 #[derive(Clone, Debug)]
@@ -97,6 +97,27 @@ pub struct Session {
     config: SdkConfig,
     account: AccountId,
     arn: String,
+    renewal: Renewal,
+}
+
+/// The credentials of a session's clients, which can be renewed before their time. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Renewal(Arc<RoleChain>);
+
+impl ProvideCredentials for Renewal {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        self.0.provide_credentials()
+    }
+}
+
+impl Renewal {
+    /// The next call assumes the session's roles again.
+    pub async fn renew(&self) {
+        self.0.forget().await;
+    }
 }
 
 impl Session {
@@ -105,16 +126,17 @@ impl Session {
     /// # Errors
     /// [`IdentityError`] naming the hop that failed, or the account that answered instead of the expected one.
     pub async fn open(base: &Base, access: &Access, purpose: &str) -> Result<Self, IdentityError> {
-        let chain = RoleChain::new(purpose, base, &access.hops);
+        let renewal = Renewal(Arc::new(RoleChain::new(purpose, base, &access.hops)));
         // Walked once here for an error that names the hop; the SDK would bury it in layers.
-        chain.prepare().await?;
+        renewal.0.prepare().await?;
         let config = base
             .config
             .clone()
             .into_builder()
             .region(SdkRegion::new(access.region.to_string()))
-            .credentials_provider(SharedCredentialsProvider::new(chain))
-            .identity_cache(IdentityCache::lazy().buffer_time(REFRESH_BEFORE_EXPIRY).build())
+            .credentials_provider(SharedCredentialsProvider::new(renewal.clone()))
+            // The chain keeps its credentials itself, so that it can be told to forget them.
+            .identity_cache(IdentityCache::no_cache())
             .build();
         let (account, arn) = caller(&config, purpose).await?;
         if let Some(expected) = access.hops.last().map(|hop| hop.role.account())
@@ -127,7 +149,7 @@ impl Session {
                 arn,
             });
         }
-        Ok(Self { config, account, arn })
+        Ok(Self { config, account, arn, renewal })
     }
 
     /// The account this identity answers for.
@@ -140,6 +162,12 @@ impl Session {
     #[must_use]
     pub fn arn(&self) -> &str {
         &self.arn
+    }
+
+    /// What renews its credentials before their time.
+    #[must_use]
+    pub fn renewal(&self) -> Renewal {
+        self.renewal.clone()
     }
 
     /// What SDK clients are built from.

@@ -16,8 +16,8 @@ pub use self::{
     },
     identifier::{Choice, Identifier, Naming, identifier},
     record::{NOTE_PREFIX, PREFIX as RECORD_PREFIX, note as note_tag, tag as record_tag},
-    refusal::Refusal,
-    standing::{OperationKind, PastOperation, Standing, come_since, running, serving, standing},
+    refusal::{OVERTAKEN, Refusal},
+    standing::{OperationKind, PastOperation, Standing, come_since, newcomer, running, serving, standing},
 };
 use super::{operation::OperationId, service::ServiceStatus};
 
@@ -135,6 +135,8 @@ pub struct Facts<'a> {
     pub tag_in_place: bool,
     /// What is known of earlier deployments of this digest.
     pub standing: Standing,
+    /// Whether the record says that the operation after the newest that is listed is for this digest.
+    pub is_claimed: bool,
 }
 
 /// A service's image identifier, next to the one it shall have.
@@ -188,6 +190,9 @@ pub struct Consent {
 /// # Errors
 /// [`Refusal`] when the service takes no deployment, and no consent changes that.
 pub fn decide(facts: &Facts<'_>, consent: Consent) -> Result<Course, Refusal> {
+    if let Standing::Overtaken(digest) = &facts.standing {
+        return Err(Refusal::Overtaken(digest.clone()));
+    }
     let status = match facts.status {
         None | Some(ServiceStatus::Deleted) => return Ok(Course { first: None, verb: ReleaseVerb::CreateService }),
         Some(status) => status,
@@ -200,8 +205,9 @@ pub fn decide(facts: &Facts<'_>, consent: Consent) -> Result<Course, Refusal> {
         ServiceStatus::Running => Ok(on_running(facts, consent)),
         ServiceStatus::OperationInProgress => match (&facts.standing, consent.if_busy) {
             (Standing::UnderWay(ours), _) => Ok(Course { first: None, verb: ReleaseVerb::Follow(ours.clone()) }),
-            (Standing::Deployed | Standing::Unknown, IfBusy::Fail) => Err(Refusal::Busy),
-            (Standing::Deployed | Standing::Unknown, IfBusy::Wait) => {
+            // What keeps it busy may be this image's own deployment, which is not listed yet.
+            (_, IfBusy::Fail) if !facts.is_claimed => Err(Refusal::Busy),
+            (Standing::Deployed | Standing::Overtaken(_) | Standing::Unknown, _) => {
                 Ok(Course { first: Some(Preparation::Wait), verb: on_running(facts, consent).verb })
             }
         },
@@ -224,7 +230,7 @@ fn on_running(facts: &Facts<'_>, consent: Consent) -> Course {
         // The status can still read RUNNING after the operation has begun.
         (Standing::UnderWay(ours), _) => return call(ReleaseVerb::Follow(ours.clone())),
         (Standing::Deployed, false) => return call(ReleaseVerb::Nothing),
-        (Standing::Deployed, true) | (Standing::Unknown, _) => {}
+        (Standing::Deployed, true) | (Standing::Overtaken(_) | Standing::Unknown, _) => {}
     }
     let verb = without_push(facts);
     match (facts.auto_deployments, consent.on_push) {

@@ -1,12 +1,14 @@
 //! The whole pipeline, in order: resolve → preflight → copy beside verify → prepare → promote → release → gate → aftercare.
 
 mod both;
+mod bring_up;
 
 use std::{collections::BTreeMap, future::Future};
 
 use tokio_util::sync::CancellationToken;
 
 use self::both::the_failure_that_counts;
+pub(super) use self::bring_up::bring_up;
 use super::{
     checking::{self, PullAccess, judged},
     failure::{Deployed, Failure},
@@ -15,9 +17,7 @@ use super::{
     plan::{self, Plan},
     preparing::{self, Look, Ready},
     progress::Progress,
-    releasing::{self, Release},
-    returning, rolled_back,
-    wait::{self, Followed},
+    returning, wait,
 };
 use crate::{
     aws::{ecr::Ecr, fault::AwsFault, logs::Logs, secrets::Secrets},
@@ -26,25 +26,22 @@ use crate::{
     domain::{
         account::AccountId,
         event::{Emitter, Event, Stage},
-        mask::Mask,
         pull_through::{Passage, Via},
         release::{Course, ReleaseVerb},
         repository::RepositorySettings,
         secret::Secret,
-        service::LiveService,
         service_secret::SecretsWay,
     },
     registry::Registry,
     stages::{
         copy::{self, CopyDestination, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary},
-        gate::GateRules,
         preflight::{self, Subject},
         pull_through::PullThrough,
         resolve::{self, ResolvedImage},
         secrets,
         verify::{self, VerifyRequest},
     },
-    target::{DeployTarget, Started},
+    target::DeployTarget,
 };
 
 /// Everything outside this process that a deployment talks to.
@@ -114,7 +111,7 @@ pub async fn deploy<T: DeployTarget>(
     if is_begun(&course) {
         skip(run, &[Stage::Copy, Stage::Verify]).await?;
         let ready = Ready { look, verb: course.verb };
-        return conclude(run, deployment, adapters, image, &ready, &given).await;
+        return conclude(run, deployment, adapters, image, ready, &given).await;
     }
     let engine = match &adapters.engine {
         None => None,
@@ -124,7 +121,7 @@ pub async fn deploy<T: DeployTarget>(
     };
     copy_and_verify(run, deployment, adapters, engine, image, &look).await?;
     let ready = preparing::make_ready(run, deployment, adapters, image, &look.plan).await?;
-    conclude(run, deployment, adapters, image, &ready, &given).await
+    conclude(run, deployment, adapters, image, ready, &given).await
 }
 
 /// Whether an earlier run has done all that comes before the gate.
@@ -147,65 +144,21 @@ pub(super) async fn conclude<T: DeployTarget>(
     deployment: &Deployment,
     adapters: &Adapters<T>,
     image: &ResolvedImage,
-    ready: &Ready,
+    ready: Ready,
     given: &BTreeMap<String, Secret>,
 ) -> Result<Deployed, Failure> {
     let service = deployment.target.service.as_str();
     let digest = Some(image.digest().clone());
-    if ready.verb == ReleaseVerb::Nothing {
-        skip(run, &[Stage::Promote, Stage::Release, Stage::Gate]).await?;
+    if let Some(live) = bring_up(run, deployment, adapters, image, ready, given).await? {
         let summary = format!("already deployed: {} is serving on {service}", image.digest().short());
-        let live = ready.look.seen.live.as_ref();
-        let service_url = live.map(LiveService::address).filter(|url| !url.is_empty());
+        let service_url = Some(live.address()).filter(|url| !url.is_empty());
         return Ok(Deployed { digest, service_url, summary });
     }
-    bring_up(run, deployment, adapters, image, ready, given).await?;
     let service_url = wait::service_url(&adapters.target, service, run.events()).await;
     let tested = wait::smoke_test(run, deployment.target.smoke_test.as_ref(), service_url.as_deref()).await;
     returning::after_smoke_test(run, deployment, adapters, image.digest(), tested).await?;
     let summary = format!("{} is serving on {service}", image.digest().short());
     Ok(Deployed { digest, service_url, summary })
-}
-
-/// Promote, release and gate, as far as they are still to be done.
-pub(super) async fn bring_up<T: DeployTarget>(
-    run: &Run,
-    deployment: &Deployment,
-    adapters: &Adapters<T>,
-    image: &ResolvedImage,
-    ready: &Ready,
-    given: &BTreeMap<String, Secret>,
-) -> Result<(), Failure> {
-    let release = Release { run, adapters, service: deployment.target.service.as_str(), image, ready };
-    let live = ready.look.seen.live.as_ref();
-    let started = match (&ready.verb, live) {
-        (ReleaseVerb::Follow(operation), Some(live)) => {
-            skip(run, &[Stage::Promote, Stage::Release]).await?;
-            let started = Started { service: live.arn.clone(), operation: operation.clone() };
-            run.events().emit(Event::Notice {
-                message: format!("operation {operation} is deploying this image: it is followed"),
-            });
-            run.progress.deployment_started(&started);
-            started
-        }
-        _ => releasing::release(&release).await?,
-    };
-    let timeout = deployment.target.gate_timeout;
-    let checked_under = &ready.look.plan.settings.environment;
-    let followed = Followed {
-        started,
-        // Both: what the local check alone is given may stand in the place of a live value.
-        mask: Mask::new(live.iter().flat_map(|live| &live.settings.environment).chain(checked_under).chain(given)),
-        rules: GateRules { timeout, unlisted_grace: timeout },
-        log_retention_days: deployment.target.log_retention_days,
-    };
-    let gated = wait::gate_and_aftercare(run, &adapters.target, &adapters.logs, &followed).await;
-    if let Err(failure) = gated {
-        return Err(rolled_back::explained(&release, failure).await);
-    }
-    release.assert_tag(true).await?;
-    run.progress.deployment_succeeded();
-    Ok(())
 }
 
 /// Connects, and finds out what is to be deployed and what there is.
@@ -222,7 +175,7 @@ pub(super) async fn resolve<T: DeployTarget>(
     );
     let image = image?;
     let live = live.map_err(|source| Failure::Service { service: service.to_owned(), source })?;
-    let look = preparing::look(deployment, &adapters, &image, live).await?;
+    let look = preparing::look(run, deployment, &adapters, &image, live).await?;
     let detail = format!("{} is {}", image.reference, image.digest().short());
     Ok(Told::done(Resolved { adapters, image, look }, detail))
 }

@@ -138,6 +138,14 @@ pub enum Failure {
     /// The service is not what it was when the run began.
     #[error("the service changed while the image was copied and checked: {0}")]
     Changed(String),
+    /// Another run was faster, with another image.
+    #[error("another run deploys {digest} (operation {operation})")]
+    Overtaken {
+        /// Its image.
+        digest: Digest,
+        /// Its operation.
+        operation: OperationId,
+    },
     /// There is no engine to check the image in.
     #[error("the image cannot be checked: {0}")]
     NoEngine(String),
@@ -182,6 +190,9 @@ pub enum Failure {
     /// The operation cannot be followed any more.
     #[error("the deployment cannot be followed")]
     GateLost(#[source] TargetError),
+    /// The operation cannot be followed any more, because AWS refuses it.
+    #[error("this run is not allowed to follow the deployment any more")]
+    GateDenied(#[source] TargetError),
     /// Some images of a mirror were not copied; all others were.
     #[error(transparent)]
     Mirror(MirrorFailure),
@@ -306,10 +317,13 @@ impl Failure {
             Self::Preflight(checks) => preflight::exit_code(checks).unwrap_or(ExitCode::Internal),
             Self::Diagnosed(found) => diagnosis::exit_code(found),
             Self::Destinations(failure) => failure.exit_code(),
-            Self::Copy(_) | Self::Mirror(_) | Self::Promote(PromoteError::NotMoved { .. }) => ExitCode::Copy,
+            Self::Copy(_)
+            | Self::Mirror(_)
+            | Self::Promote(PromoteError::NotMoved { .. } | PromoteError::NoImage { .. }) => ExitCode::Copy,
+            Self::GateDenied(_) => ExitCode::Identity,
             Self::Promote(PromoteError::Unknown { .. })
             | Self::Prepare(PrepareError::Failed { .. } | PrepareError::Cancelled) => ExitCode::DeploymentFailed,
-            Self::Changed(_) | Self::Prepare(PrepareError::StillBusy { .. }) => ExitCode::Busy,
+            Self::Changed(_) | Self::Overtaken { .. } | Self::Prepare(PrepareError::StillBusy { .. }) => ExitCode::Busy,
             Self::TagTaken { deployed, .. } | Self::TagUnseen { deployed, .. } => {
                 if *deployed {
                     ExitCode::DeploymentFailed
@@ -338,11 +352,13 @@ impl Failure {
 
 /// App Runner says "not now" and "I cannot assume that role" under codes it uses for much else, so the words count.
 fn release_exit_code(error: &ReleaseError) -> ExitCode {
+    if matches!(error, ReleaseError::Busy(_)) {
+        return ExitCode::Busy;
+    }
     let ReleaseError::Refused(TargetError::Call(fault)) = error else { return ExitCode::DeploymentFailed };
-    let says = |words: &str| fault.message.contains(words);
     if fault.is_denied() || release::is_about_a_role(fault) {
         ExitCode::Identity
-    } else if fault.has_code("InvalidStateException") || says("RUNNING state") {
+    } else if release::is_about_the_state(fault) {
         ExitCode::Busy
     } else {
         ExitCode::DeploymentFailed

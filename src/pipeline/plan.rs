@@ -177,8 +177,9 @@ fn facts<'a>(
     };
     let in_place = tag_in_place && matches == Configured::AsWanted;
     // What can only ever mean one digest needs no record.
-    let recorded = if identifier.is_fixed() { Some(digest) } else { seen.recorded.as_ref() };
-    let standing = standing(seen.newest(), recorded, digest, in_place);
+    let is_certain = identifier.is_fixed() && in_place;
+    let recorded = if is_certain { Some(digest) } else { seen.recorded.as_ref() };
+    let standing = standing(seen.newest(), recorded, digest, in_place, seen.began);
     let busy = live.is_some_and(|live| live.status == ServiceStatus::Running) && running(&seen.operations).is_some();
     Facts {
         status: live.map(|live| if busy && standing == Standing::Unknown { BUSY } else { &live.status }),
@@ -186,6 +187,7 @@ fn facts<'a>(
         auto_deployments: live.is_some_and(|live| live.auto_deployments),
         tag_in_place,
         standing,
+        is_claimed: seen.claimed.as_ref() == Some(digest),
     }
 }
 

@@ -3,21 +3,32 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
+
 use crate::{
     domain::{
         digest::Digest,
-        manifest::RawManifest,
         operation::{OperationId, Verdict},
     },
+    stages::attempt::Moved,
     target::Started,
 };
 
 /// What has been changed so far. Cheap to clone; all clones are one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Progress(Arc<Mutex<State>>);
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(State { began: Timestamp::now(), ..State::default() })))
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 struct State {
+    /// When the run began, or turned back.
+    began: Timestamp,
+    distrusted: Vec<OperationId>,
     tag: Option<MovedTag>,
     started: Option<Started>,
     push_deploys: bool,
@@ -55,8 +66,8 @@ pub enum UnderWay {
 pub struct MovedTag {
     /// The tag.
     pub tag: String,
-    /// What it pointed at before; nothing, if it did not exist.
-    pub previous: Option<RawManifest>,
+    /// When it was moved, and what it pointed at before; nothing, if it did not exist.
+    pub moved: Moved,
 }
 
 impl Progress {
@@ -157,10 +168,27 @@ impl Progress {
         self.state().turn != Turn::Forth
     }
 
+    /// When the run began, or turned back: what other runs have ordered since then was ordered at the same time.
+    #[must_use]
+    pub fn began(&self) -> Timestamp {
+        self.state().began
+    }
+
+    /// Another tool has ordered this operation: the record says nothing of it.
+    pub fn distrust(&self, operation: &OperationId) {
+        self.state().distrusted.push(operation.clone());
+    }
+
+    /// Whether that is so.
+    #[must_use]
+    pub fn is_distrusted(&self, operation: &OperationId) -> bool {
+        self.state().distrusted.contains(operation)
+    }
+
     /// The version before is to be deployed again: what has been moved until now stays so, whatever comes of that.
     pub fn goes_back(&self) {
         let mut state = self.state();
-        (state.turn, state.tag) = (Turn::Back, None);
+        (state.turn, state.tag, state.began) = (Turn::Back, None, Timestamp::now());
     }
 
     /// Whether that is so.

@@ -1,27 +1,31 @@
-//! From the promoted tag to the running operation: the steps of `deploy` that change what others see. Each looks before
-//! it acts, and what comes to nothing is taken back.
+//! From the claimed record to the running operation: the steps of `deploy` that change what others see. Other runs may do the same at
+//! the same time: each step looks before it acts, and a tag is put back only where it is certain that nothing deploys from it.
+
+mod notes;
+
+use std::future::Future;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::{
     deploy::{Adapters, Run},
     failure::Failure,
     narrator::Told,
-    plan,
     preparing::Ready,
     progress::{MovedTag, UnderWay},
 };
 use crate::{
     domain::{
-        digest::Digest,
         event::{Event, Stage},
-        manifest::RawManifest,
-        release::{Identifier, ReleaseVerb, note_tag, record_tag},
+        release::{IfBusy, ReleaseVerb},
     },
     stages::{
-        history::{self, Archive},
-        promote::{self, Place, PromoteError, Promotion},
-        record,
+        attempt::{Attempt, AttemptError, Claim, Confirmed, Moved, Outcome, Winner},
+        promote::{Place, PromoteError},
         release::{self, ReleaseError},
         resolve::ResolvedImage,
+        tags::{RegistryTags, TagStore},
     },
     target::{DeployTarget, Started, TargetError},
 };
@@ -35,203 +39,267 @@ pub(super) struct Release<'a, T> {
     pub(super) service: &'a str,
     pub(super) image: &'a ResolvedImage,
     pub(super) ready: &'a Ready,
+    pub(super) if_busy: IfBusy,
+    /// Until when an order that was not taken is given again.
+    pub(super) deadline: Instant,
+}
+
+/// What a release came to.
+pub(super) enum Released {
+    /// This run's operation.
+    Ours(Started),
+    /// An operation of another run, for the same image.
+    Followed(Started),
+    /// The service has changed: it is to be looked at and decided again.
+    Again,
 }
 
 impl<T: DeployTarget> Release<'_, T> {
-    /// Moves the tag, where the service deploys from one, and puts on record what the next operation of the service is for.
-    pub(super) async fn promote(&self) -> Result<Told<()>, Failure> {
-        self.keep_the_record_true().await;
-        let Some(tag) = self.ready.look.plan.tag() else {
-            self.record_next(&self.image.manifest).await;
-            return Ok(Told::skipped((), "the service deploys by digest, no tag is moved"));
-        };
-        let promotion = self.move_tag(tag).await?;
-        if self.ready.verb != ReleaseVerb::FollowPush {
-            self.record_next(&self.image.manifest).await;
+    fn tags(&self) -> RegistryTags<'_> {
+        RegistryTags {
+            registry: &self.adapters.destination,
+            repository: self.repository(),
+            image: &self.image.manifest,
+            cancel: self.run.narrator.cancellation.token(),
         }
-        let digest = self.image.digest().short();
-        if !promotion.moved {
-            return Ok(Told::skipped((), format!("tag {tag} points at {digest} already")));
-        }
-        let detail = match &promotion.previous {
-            None => format!("new tag {tag} points at {digest}"),
-            Some(previous) => format!("tag {tag} moved from {} to {digest}", previous.digest.short()),
-        };
-        self.run.progress.tag_moved(MovedTag { tag: tag.to_owned(), previous: promotion.previous });
-        Ok(Told::done((), detail))
     }
 
-    /// Where moving the tag begins the deployment, the record comes before it: a run that is killed in between leaves a record of a
-    /// deployment that never began, which says nothing of any that did.
-    async fn move_tag(&self, tag: &str) -> Result<Promotion, PromoteError> {
-        let by_push = self.ready.verb == ReleaseVerb::FollowPush;
-        let cancel = self.run.narrator.cancellation.token();
-        if by_push {
-            self.record_next(&self.image.manifest).await;
-            self.run.progress.push_deploys();
+    fn attempt<'s>(
+        &'s self,
+        tags: &'s RegistryTags<'s>,
+        moved: Option<&'s MovedTag>,
+    ) -> Attempt<'s, T, RegistryTags<'s>> {
+        let seen = &self.ready.look.seen;
+        Attempt {
+            target: &self.adapters.target,
+            tags,
+            service: self.service,
+            arn: seen.live.as_ref().map(|live| &live.arn),
+            digest: self.image.digest(),
+            identifier: &self.ready.look.plan.identifier,
+            before: &seen.operations,
+            began: seen.began,
+            moved: moved.map(|moved| &moved.moved),
+            neutral: seen.serving.as_ref().filter(|serving| seen.points_at.as_ref() == Some(serving)),
+            events: self.run.events(),
+            cancel: self.run.narrator.cancellation.token(),
         }
-        self.run.progress.begins(UnderWay::Tag);
-        let moved = promote::promote(self.place(tag), &self.image.manifest, self.run.events(), cancel).await;
-        self.run.progress.answered();
-        if by_push && matches!(moved, Err(PromoteError::NotMoved { .. })) {
-            self.record_what_the_tag_is_at(tag).await;
+    }
+
+    /// Claims the next operation of the service and moves the tag, where the service deploys from one.
+    pub(super) async fn promote(&self) -> Result<Told<Result<Claim, Outcome>>, Failure> {
+        let tags = self.tags();
+        let attempt = self.attempt(&tags, None);
+        let claim = attempt.claim().await.map_err(|error| self.failed(error, Stage::Promote))?;
+        if let Claim::Ended(outcome) = claim {
+            let detail = self.judged(&outcome)?;
+            return Ok(Told::skipped(Err(outcome), detail));
         }
-        moved
+        self.keep_the_record_true().await;
+        let Some(tag) = self.ready.look.plan.tag() else {
+            return Ok(Told::skipped(Ok(claim), "the service deploys by digest, no tag is moved"));
+        };
+        let detail = self.move_tag(&tags, tag).await?;
+        Ok(match detail {
+            Some(detail) => Told::done(Ok(claim), detail),
+            None => {
+                let digest = self.image.digest().short();
+                Told::skipped(Ok(claim), format!("tag {tag} points at {digest} already"))
+            }
+        })
+    }
+
+    /// Points the tag at the image, unless it does already: some registries refuse even the same digest again. Says from where.
+    async fn move_tag(&self, tags: &RegistryTags<'_>, tag: &str) -> Result<Option<String>, PromoteError> {
+        let digest = self.image.digest();
+        let not_moved =
+            |source| PromoteError::NotMoved { place: self.place(tag).name(), digest: digest.clone(), source };
+        let previous = tags.digest_of(tag).await.map_err(not_moved)?;
+        let is_moved = previous.as_ref() != Some(digest);
+        let at = Timestamp::now();
+        if is_moved {
+            if self.ready.verb == ReleaseVerb::FollowPush {
+                self.run.progress.push_deploys();
+            }
+            self.run.progress.begins(UnderWay::Tag);
+            let moved = tags.point(tag, digest).await;
+            self.run.progress.answered();
+            moved?;
+        }
+        self.run.events().emit(Event::Promoted {
+            repository: format!("{}/{}", self.adapters.destination.host(), self.repository()),
+            tag: tag.to_owned(),
+            previous: previous.clone(),
+            digest: digest.clone(),
+        });
+        if !is_moved {
+            return Ok(None);
+        }
+        let detail = match &previous {
+            None => format!("new tag {tag} points at {}", digest.short()),
+            Some(previous) => format!("tag {tag} moved from {} to {}", previous.short(), digest.short()),
+        };
+        self.run.progress.tag_moved(MovedTag { tag: tag.to_owned(), moved: Moved { at, from: previous } });
+        Ok(Some(detail))
     }
 
     /// Gives the order, or finds the operation that the push of the tag was the order for.
-    pub(super) async fn release(&self) -> Result<Told<Started>, Failure> {
-        let (target, cancel) = (&self.adapters.target, self.run.narrator.cancellation.token());
+    async fn release(&self, held: bool) -> Result<Told<Outcome>, Failure> {
         let seen = &self.ready.look.seen;
         let live = seen.live.as_ref().map(|live| &live.arn);
-        let started = match (&self.ready.verb, live) {
-            (ReleaseVerb::FollowPush, Some(arn)) => release::find_pushed(target, arn, &seen.operations, cancel).await?,
+        let outcome = match (&self.ready.verb, live) {
+            (ReleaseVerb::FollowPush, Some(arn)) => {
+                let cancel = self.run.narrator.cancellation.token();
+                let found = release::find_pushed(&self.adapters.target, arn, &seen.operations, cancel).await;
+                Outcome::Started(found?)
+            }
             (verb, _) => {
                 let order = self.ready.look.plan.order(verb, live);
                 let order = order.ok_or_else(|| Failure::Changed("there is nothing to order".to_owned()))?;
-                self.assert_tag(false).await?;
-                self.assert_nothing_came_between().await?;
-                self.run.progress.begins(UnderWay::Order);
-                let given = release::order(target, &order, &seen.operations, self.run.events(), cancel).await;
-                self.run.progress.answered();
-                let given = given.map_err(|error| self.unless_cancelled(error))?;
-                given.ok_or(ReleaseError::Nothing { order: order.name() })?
+                let sending = |is_sent| {
+                    if is_sent {
+                        self.run.progress.begins(UnderWay::Order);
+                    } else {
+                        self.run.progress.answered();
+                    }
+                };
+                let (tags, moved) = (self.tags(), self.run.progress.moved_tag());
+                match self.attempt(&tags, moved.as_ref()).order(&order, held, self.deadline, sending).await {
+                    Ok(outcome) => outcome,
+                    Err(AttemptError::Busy(_)) if self.if_busy == IfBusy::Wait => Outcome::Again,
+                    Err(error) => return Err(self.failed(error, Stage::Release)),
+                }
             }
         };
-        self.run.events().emit(Event::Released {
-            verb: self.ready.verb.name().to_owned(),
-            service_arn: started.service.to_string(),
-            operation: started.operation.clone(),
-        });
-        self.run.progress.deployment_started(&started);
-        let detail = format!("{}, operation {}", self.ready.verb.name(), started.operation);
-        Ok(Told::done(started, detail))
+        if let Outcome::Started(started) = &outcome {
+            self.run.events().emit(Event::Released {
+                verb: self.ready.verb.name().to_owned(),
+                service_arn: started.service.to_string(),
+                operation: started.operation.clone(),
+            });
+            self.run.progress.deployment_started(started);
+            let detail = format!("{}, operation {}", self.ready.verb.name(), started.operation);
+            return Ok(Told::done(outcome, detail));
+        }
+        let detail = self.judged(&outcome)?;
+        Ok(Told::skipped(outcome, detail))
     }
 
-    /// A refusal that was to be waited out, had no signal come.
-    fn unless_cancelled(&self, error: ReleaseError) -> Failure {
-        match (self.run.narrator.cancellation.signal(), error) {
-            (signal @ Some(_), ReleaseError::Refused(TargetError::Call(fault))) if release::is_for_now(&fault) => {
-                Failure::cancelled(signal, Stage::Release)
+    /// One line on what was not this run's doing.
+    ///
+    /// # Errors
+    /// [`Failure::Overtaken`].
+    #[expect(clippy::result_large_err, reason = "made once in a run")]
+    fn judged(&self, outcome: &Outcome) -> Result<String, Failure> {
+        match outcome {
+            Outcome::Started(started) => Ok(format!("operation {}", started.operation)),
+            Outcome::Follow(started) => {
+                Ok(format!("operation {} of another run deploys this image: it is followed", started.operation))
             }
-            (_, error) => error.into(),
-        }
-    }
-
-    /// The record says what the *next* operation deploys: one of somebody else's that began since would be taken for ours.
-    async fn assert_nothing_came_between(&self) -> Result<(), Failure> {
-        let seen = &self.ready.look.seen;
-        let Some(live) = &seen.live else { return Ok(()) };
-        let now = self.adapters.target.operations(&live.arn).await;
-        let now = now.map_err(|source| Failure::Service { service: self.service.to_owned(), source })?;
-        match now.first() {
-            Some(newest) if seen.newest().is_none_or(|known| known.id != newest.id) => {
-                Err(Failure::Changed(format!("operation {} began in the meantime", newest.id)))
+            Outcome::Foreign(operation) => {
+                self.run.progress.distrust(operation);
+                Ok(format!("operation {operation} started before the tag was moved: it is waited for"))
             }
-            Some(_) | None => Ok(()),
+            Outcome::Again => Ok("the service has changed: it is looked at again".to_owned()),
+            Outcome::Overtaken(Winner { digest, operation }) => {
+                Err(Failure::Overtaken { digest: digest.clone(), operation: operation.clone() })
+            }
         }
     }
 
-    /// The tag must still be ours when it is deployed, and still when the deployment has succeeded: another job may have
-    /// moved it, and then it is that job's image that App Runner pulled. What cannot be moved need not be asked.
-    pub(super) async fn assert_tag(&self, deployed: bool) -> Result<(), Failure> {
-        let tag = match &self.ready.look.plan.identifier {
-            Identifier::Tag(reference) => reference.tag().unwrap_or("latest"),
-            Identifier::FixedTag(_) | Identifier::Digest(_) => return Ok(()),
-        };
-        let unseen = |source| Failure::TagUnseen { tag: tag.to_owned(), deployed, source };
-        let found = promote::points_at(self.place(tag)).await.map_err(unseen)?;
-        if found.as_ref() == Some(self.image.digest()) {
-            return Ok(());
+    fn failed(&self, error: AttemptError, stage: Stage) -> Failure {
+        let signal = self.run.narrator.cancellation.signal();
+        match error {
+            AttemptError::Release(ReleaseError::Refused(TargetError::Call(fault)))
+                if signal.is_some() && release::is_for_now(&fault) =>
+            {
+                Failure::cancelled(signal, stage)
+            }
+            AttemptError::Release(error) => Failure::Release(error),
+            AttemptError::Busy(source) => Failure::Release(ReleaseError::Busy(source)),
+            AttemptError::Unseen(source) => Failure::Service { service: self.service.to_owned(), source },
+            AttemptError::TagTaken(found) => {
+                let tag = self.ready.look.plan.tag().unwrap_or_default().to_owned();
+                Failure::TagTaken { tag, wanted: self.image.digest().clone(), found, deployed: false }
+            }
+            AttemptError::TagUnseen(source) => {
+                let tag = self.ready.look.plan.tag().unwrap_or_default().to_owned();
+                Failure::TagUnseen { tag, deployed: false, source }
+            }
+            AttemptError::Cancelled => Failure::cancelled(signal, stage),
         }
-        Err(Failure::TagTaken { tag: tag.to_owned(), wanted: self.image.digest().clone(), found, deployed })
     }
 
-    /// Nothing was deployed, for certain: then the tag goes back to where it pointed, so that the next to deploy it does not
-    /// get this image, and the record with it. Not where a push deploys: going back would be a push too.
-    pub(super) async fn take_back(&self, failure: Failure) -> Failure {
-        let nothing_runs = self.ready.verb != ReleaseVerb::FollowPush
+    /// What a failure leaves of the tag. Another run's image is its own to deploy: the tag must name that. Where nothing was
+    /// deployed for certain, the tag goes back to where it pointed, so that the next to deploy it does not get this image, and the
+    /// record with it. Not where a push deploys: going back would be a push too.
+    async fn take_back(&self, failure: Failure) -> Failure {
+        let Some(moved) = self.run.progress.moved_tag() else { return failure };
+        let tags = self.tags();
+        let attempt = self.attempt(&tags, Some(&moved));
+        let MovedTag { tag, moved: Moved { from: previous, .. } } = &moved;
+        if let Failure::Overtaken { digest, .. } = &failure {
+            if attempt.yield_to(digest).await {
+                self.run.progress.tag_restored();
+                self.warn(format!("tag {tag} points at {}, which the other run deploys", digest.short()));
+            }
+            return failure;
+        }
+        let may_restore = self.ready.verb != ReleaseVerb::FollowPush
             && matches!(
                 failure,
-                Failure::Release(ReleaseError::Refused(_))
+                Failure::Release(ReleaseError::Refused(_) | ReleaseError::NotTaken(_) | ReleaseError::Busy(_))
                     | Failure::Changed(_)
                     | Failure::Cancelled { .. }
                     | Failure::Service { .. }
                     | Failure::TagUnseen { deployed: false, .. }
             );
-        let moved = self.run.progress.moved_tag().filter(|_| nothing_runs);
-        let Some(MovedTag { tag, previous: Some(previous) }) = moved else { return failure };
-        let message = match promote::restore(self.place(&tag), &previous).await {
-            Ok(()) => {
+        let Some(previous) = previous.as_ref().filter(|_| may_restore) else { return failure };
+        // What keeps a service busy for longer than an operation stays unlisted deploys nothing of ours.
+        let is_settled = matches!(failure, Failure::Release(ReleaseError::Busy(_)));
+        if !is_settled && !attempt.is_quiet().await {
+            self.warn(format!("tag {tag} stays at this image: an operation may be deploying it"));
+            return failure;
+        }
+        match attempt.restore(tag, previous).await {
+            Ok(true) => {
                 self.run.progress.tag_restored();
-                // An operation of somebody else's may have pulled either image: then no record may say which it was. Left as it is,
-                // it names the one that the tag does not point at, which nobody believes.
-                if self.assert_nothing_came_between().await.is_ok() {
-                    self.record_next(&previous).await;
-                }
-                format!("tag {tag} points at {} again", previous.digest.short())
+                self.warn(format!("tag {tag} points at {} again", previous.short()));
             }
-            Err(error) => format!("tag {tag} could not be pointed back at {}: {error}", previous.digest.short()),
-        };
-        self.run.events().emit(Event::Warning { message });
+            Ok(false) => {}
+            Err(error) => self.warn(format!("tag {tag} could not be pointed back at {}: {error}", previous.short())),
+        }
         failure
     }
 
-    /// Before anything changes. What serves now is noted, where nothing is on record, as what the service deploys from: the version
-    /// to go back to must be known however this run ends. And if the record says that the newest operation deployed the very image
-    /// that the tag is moved to, although it points elsewhere, then others have moved it since: from now on that record would be
-    /// believed, and must not be.
-    async fn keep_the_record_true(&self) {
-        if let Some((note, digest)) = self.unrecorded().await {
-            self.write_as(&note, digest.as_str()).await;
-        }
-        let (seen, tag) = (&self.ready.look.seen, self.ready.look.plan.tag());
-        let (Some(_), Some(found)) = (tag, &seen.points_at) else { return };
-        let doubtful = found != self.image.digest() && seen.recorded.as_ref() == Some(self.image.digest());
-        if let Some(to_correct) = seen.record_of_newest(self.service).filter(|_| doubtful) {
-            self.write_as(&to_correct, found.as_str()).await;
-        }
+    fn warn(&self, message: String) {
+        self.run.events().emit(Event::Warning { message });
     }
 
-    /// The note to write on what serves now, and what that is, where the record says nothing. A tag that points at this image already
-    /// may have been moved by a run that was killed: it says nothing of what serves.
-    async fn unrecorded(&self) -> Option<(String, Digest)> {
-        let seen = &self.ready.look.seen;
-        let (operation, tag) = plan::serving(self.service, &seen.operations)?;
-        let note = note_tag(self.service, &operation.id);
-        for tag in [&tag, &note] {
-            if promote::points_at(self.place(tag)).await.ok()?.is_some() {
-                return None;
+    /// Follows an operation of this run's by `work`, and watches over tag and record meanwhile. True besides when the tag was found
+    /// elsewhere.
+    pub(super) async fn guard<R>(&self, work: impl Future<Output = R>) -> (R, bool) {
+        let tags = self.tags();
+        self.attempt(&tags, None).guard(work).await
+    }
+
+    /// Whether the operation deployed this image, once it has ended.
+    pub(super) async fn assert_deployed(
+        &self,
+        started: &Started,
+        is_ours: bool,
+        was_elsewhere: bool,
+    ) -> Result<(), Failure> {
+        let tag = self.ready.look.plan.tag().unwrap_or_default().to_owned();
+        let tags = self.tags();
+        match self.attempt(&tags, None).confirm(started, is_ours, was_elsewhere).await {
+            Ok(Confirmed::Deployed) => Ok(()),
+            Ok(Confirmed::Overtaken(Winner { digest, operation })) => Err(Failure::Overtaken { digest, operation }),
+            Ok(Confirmed::TagMoved(found)) => {
+                Err(Failure::TagTaken { tag, wanted: self.image.digest().clone(), found, deployed: true })
             }
+            Err(source) => Err(Failure::TagUnseen { tag, deployed: true, source }),
         }
-        let (registry, repository) = (&self.adapters.destination, self.repository());
-        let archive = Archive { registry, repository, service: self.service };
-        let serves = history::meaning(archive, seen.live.as_ref()?).await.ok()??;
-        (serves != *self.image.digest()).then_some((note, serves))
-    }
-
-    /// Points a tag of the record at what another tag, or a digest, is.
-    async fn write_as(&self, tag: &str, reference: &str) {
-        if let Ok(Some(there)) = self.adapters.destination.manifest(self.repository(), reference).await {
-            self.write(tag, &there).await;
-        }
-    }
-
-    /// The operation after the newest is for this image.
-    async fn record_next(&self, manifest: &RawManifest) {
-        let newest = self.ready.look.seen.newest().map(|newest| &newest.id);
-        self.write(&record_tag(self.service, newest), manifest).await;
-    }
-
-    async fn record_what_the_tag_is_at(&self, tag: &str) {
-        if let Ok(Some(there)) = self.adapters.destination.manifest(self.repository(), tag).await {
-            self.record_next(&there).await;
-        }
-    }
-
-    async fn write(&self, tag: &str, manifest: &RawManifest) {
-        let cancel = self.run.narrator.cancellation.token();
-        record::write(self.place(tag), manifest, self.run.events(), cancel).await;
     }
 
     fn repository(&self) -> &str {
@@ -243,12 +311,25 @@ impl<T: DeployTarget> Release<'_, T> {
     }
 }
 
-/// Promotes and releases; what comes to nothing is taken back.
-pub(super) async fn release<T: DeployTarget>(release: &Release<'_, T>) -> Result<Started, Failure> {
+/// Claims, promotes and releases; what comes to nothing is taken back.
+pub(super) async fn release<T: DeployTarget>(release: &Release<'_, T>) -> Result<Released, Failure> {
     let narrator = &release.run.narrator;
-    narrator.stage(Stage::Promote, release.promote()).await?;
-    match narrator.stage(Stage::Release, release.release()).await {
-        Ok(started) => Ok(started),
-        Err(failure) => Err(release.take_back(failure).await),
-    }
+    let outcome = match narrator.stage(Stage::Promote, release.promote()).await? {
+        Err(outcome) => outcome,
+        Ok(claim) => {
+            let held = matches!(claim, Claim::Held);
+            match narrator.stage(Stage::Release, release.release(held)).await {
+                Ok(outcome) => outcome,
+                Err(failure) => return Err(release.take_back(failure).await),
+            }
+        }
+    };
+    Ok(match outcome {
+        Outcome::Started(started) => Released::Ours(started),
+        Outcome::Follow(started) => {
+            release.run.progress.deployment_started(&started);
+            Released::Followed(started)
+        }
+        Outcome::Again | Outcome::Foreign(_) | Outcome::Overtaken(_) => Released::Again,
+    })
 }

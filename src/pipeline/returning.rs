@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, future::Future};
 
+use tokio::time::Instant;
+
 use super::{
     deploy::{self, Adapters, Resolved, Run},
     failure::{Deployed, Failure, Returned},
@@ -56,12 +58,14 @@ pub async fn rollback<T: DeployTarget>(
         preparing::make_ready(run, &deployment, &adapters, &image, &look.plan).await?
     };
     let service = target.service.as_str();
-    let release = Release { run, adapters: &adapters, service, image: &image, ready: &ready };
+    let if_busy = target.release.consent.if_busy;
+    let deadline = Instant::now() + target.gate_timeout;
+    let release = Release { run, adapters: &adapters, service, image: &image, ready: &ready, if_busy, deadline };
     // Looked at now, when nothing runs any more: a deployment that ran may have been rolled back meanwhile.
     if !target.release.consent.force && rolled_back::serves_already(&release).await? {
         return rolled_back::restore_tag(&release).await;
     }
-    deploy::conclude(run, &deployment, &adapters, &image, &ready, &given).await
+    deploy::conclude(run, &deployment, &adapters, &image, ready, &given).await
 }
 
 /// Where the image does not have to come from anywhere, there is no rule to check that brings it.
@@ -90,7 +94,7 @@ async fn find<T: DeployTarget>(
     let smoke_test = target.smoke_test.clone().map(|test| SmokeTest { on_failure: OnFailure::Report, ..test });
     let target = Target { smoke_test, ..unchecked(target) };
     let (deployment, image) = of_the_workload(run, target, &adapters, &live, &digest).await?;
-    let look = preparing::look(&deployment, &adapters, &image, Some(live)).await?;
+    let look = preparing::look(run, &deployment, &adapters, &image, Some(live)).await?;
     Ok(Told::done((deployment, Resolved { adapters, image, look }), detail))
 }
 
@@ -280,7 +284,7 @@ async fn give_back<T: DeployTarget>(
     let ready = preparing::make_ready(run, &deployment, adapters, &image, &look.plan).await?;
     if ready.verb != ReleaseVerb::Nothing {
         // Nothing is checked locally, so no secret was fetched.
-        deploy::bring_up(run, &deployment, adapters, &image, &ready, &BTreeMap::new()).await?;
+        deploy::bring_up(run, &deployment, adapters, &image, ready, &BTreeMap::new()).await?;
     }
     Ok(image.digest().clone())
 }
@@ -305,7 +309,7 @@ async fn find_before<T: DeployTarget>(
         message: format!("the smoke test failed: {}, which served before, is deployed again", before.short()),
     });
     let (deployment, image) = of_the_workload(run, as_it_was(target), adapters, &live, before).await?;
-    let look = preparing::look(&deployment, adapters, &image, Some(live)).await?;
+    let look = preparing::look(run, &deployment, adapters, &image, Some(live)).await?;
     Ok(Before { deployment, image, look })
 }
 
@@ -330,6 +334,8 @@ fn not_returned(failure: &Failure) -> Returned {
         Failure::Deployment { .. }
             | Failure::GateTimeout { .. }
             | Failure::GateLost(_)
+            | Failure::GateDenied(_)
+            | Failure::Overtaken { .. }
             | Failure::NoOperation { .. }
             | Failure::Promote(PromoteError::Unknown { .. })
             | Failure::Release(ReleaseError::Unknown(_) | ReleaseError::NoPush | ReleaseError::Nothing { .. })
@@ -372,6 +378,7 @@ mod tests {
             (Failure::Promote(unknown), true),
             (Failure::GateTimeout { last: None }, true),
             (Failure::GateLost(lost()), true),
+            (Failure::GateDenied(lost()), true),
         ];
         for (failure, expected) in table {
             let returned = not_returned(&failure);

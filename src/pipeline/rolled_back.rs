@@ -50,7 +50,7 @@ async fn served_before<T: DeployTarget>(release: &Release<'_, T>) -> Option<Dige
     }
     let had_failed = decisions::attempt(release.service, &seen.operations).is_some();
     let moved = release.run.progress.moved_tag().filter(|_| !had_failed);
-    moved.and_then(|moved| moved.previous).map(|previous| previous.digest)
+    moved.and_then(|moved| moved.moved.from)
 }
 
 async fn is_tag_left<T: DeployTarget>(release: &Release<'_, T>) -> bool {
@@ -85,7 +85,11 @@ pub(super) async fn restore_tag<T: DeployTarget>(release: &Release<'_, T>) -> Re
     let tag = release.ready.look.plan.tag().filter(|_| !release.ready.look.plan.identifier.is_fixed());
     let moves = tag.is_some() && seen.points_at.as_ref() != Some(release.image.digest());
     match tag {
-        Some(_) => narrator.stage(Stage::Promote, release.promote()).await?,
+        Some(_) => {
+            if narrator.stage(Stage::Promote, release.promote()).await?.is_err() {
+                return Err(Failure::Changed("another run has started a deployment".to_owned()));
+            }
+        }
         None => narrator.stage(Stage::Promote, skipped("the service deploys from this image")).await?,
     }
     for stage in [Stage::Release, Stage::Gate] {

@@ -153,7 +153,7 @@ fn past(ran: &RanOperation) -> PastOperation {
         "DELETE_SERVICE" => OperationKind::DeleteService,
         _ => OperationKind::Other,
     };
-    PastOperation { id: ran.operation.clone(), kind, status: ran.status.clone() }
+    PastOperation { id: ran.operation.clone(), kind, status: ran.status.clone(), started_at: ran.began }
 }
 
 async fn groups(run: &Run, logs: &Logs, live: &LiveService) -> Vec<GroupFacts> {

@@ -97,6 +97,7 @@ async fn follow<T: DeployTarget>(run: &Run, target: &T, logs: &Logs, followed: &
         GateEnd::TimedOut { last } => Err(Failure::GateTimeout { last }),
         GateEnd::NeverListed => Err(Failure::NoOperation { operation: started.operation.clone() }),
         GateEnd::Lost(source) => Err(Failure::GateLost(source)),
+        GateEnd::Denied(source) => Err(Failure::GateDenied(source)),
         GateEnd::Cancelled => Err(Failure::cancelled(cancellation.signal(), Stage::Gate)),
     }
 }
@@ -115,9 +116,9 @@ fn serving(run: &Run, verdict: Verdict, live: Option<&LiveService>) -> Option<Se
     if verdict != Verdict::RolledBack {
         return None;
     }
-    let before = run.progress.moved_tag().and_then(|moved| moved.previous);
+    let before = run.progress.moved_tag().and_then(|moved| moved.moved.from);
     let url = live.map(LiveService::address).filter(|url| !url.is_empty());
-    Some(Serving { digest: before.map(|before| before.digest), url })
+    Some(Serving { digest: before, url })
 }
 
 /// Asks the service's URL, if that is wanted and there is one.

@@ -55,6 +55,8 @@ pub(crate) struct Cloud {
     pub(crate) control: ControlToken,
     /// How much of requests is in memory.
     pub(crate) budget: Budget,
+    /// Whether lists come in short and empty pages.
+    pub(crate) short_pages: bool,
     /// Trouble on demand.
     pub(crate) faults: Faults,
     /// What was called.

@@ -278,6 +278,7 @@ fn build(
         app_runner,
         control: ControlToken::new(life.control_token().to_owned(), options.listen.ip().is_loopback()),
         budget: Budget::default(),
+        short_pages: seed.short_pages,
         faults: Faults::new(seed.faults.clone()),
         calls: Calls::default(),
         has_former_lives: life.former_lives > 0,

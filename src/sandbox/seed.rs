@@ -53,10 +53,29 @@ pub struct Seed {
     pub services: Vec<ServiceSeed>,
     /// Whether services run without containers and images: deployments then succeed unless a script says otherwise.
     pub scripted: bool,
+    /// How late App Runner's answers show what has changed; without it, by the time scale.
+    pub eventual_consistency: Option<ConsistencySeed>,
+    /// Whether lists come in short and empty pages that still carry a token.
+    pub short_pages: bool,
     /// Rules of ECR's pull-through cache.
     pub pull_through_cache_rules: Vec<CacheRuleSeed>,
     /// How long a cached tag is served without a look at the upstream: 0 looks at every pull, AWS once in 24 hours.
     pub pull_through_cache_seconds: u32,
+}
+
+/// How late App Runner's answers show what has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum ConsistencySeed {
+    /// `false`: every answer shows everything. `true`: by the time scale.
+    Switch(bool),
+    /// Exactly so.
+    Exact {
+        /// How long a service reads the status from before an operation.
+        stale_status_ms: u64,
+        /// How long an operation is not listed.
+        late_operations_ms: u64,
+    },
 }
 
 /// A rule of ECR's pull-through cache.
@@ -271,6 +290,8 @@ fn default_seed() -> Result<Seed, Box<dyn std::error::Error>> {
         scripts: Vec::new(),
         services: Vec::new(),
         scripted: false,
+        eventual_consistency: None,
+        short_pages: false,
         pull_through_cache_rules: Vec::new(),
         pull_through_cache_seconds: 0,
     })

@@ -45,7 +45,7 @@ fn at<T>(timeline: &[From<T>], seconds: u64) -> &T {
 }
 
 pub(super) fn past((id, kind, status): (&str, OperationKind, &str)) -> PastOperation {
-    PastOperation { id: OperationId::new(id), kind, status: OperationStatus::from(status.to_owned()) }
+    PastOperation { id: OperationId::new(id), kind, status: OperationStatus::from(status.to_owned()), started_at: None }
 }
 
 impl Fake {

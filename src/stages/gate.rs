@@ -25,6 +25,7 @@ use crate::{
         operation::{OperationStatus, Verdict},
         reason::{Evidence, Outlook},
     },
+    stages::prepare::Denials,
     target::{DeployTarget, ObservedOperation, Started, TargetError},
 };
 
@@ -66,6 +67,8 @@ pub enum GateEnd {
     NeverListed,
     /// The operation cannot be followed: it may still run, unless the error says that the service does not exist.
     Lost(TargetError),
+    /// AWS refuses the looks at the operation, for longer than a new session or permission takes to be known; it may still run.
+    Denied(TargetError),
     /// The run was cancelled; the operation still runs: App Runner has no call to stop it.
     Cancelled,
 }
@@ -134,15 +137,25 @@ pub async fn follow<T: DeployTarget, L: LogReader>(
             let observed = match within(asking, last_look, cancel).await {
                 Err(Interruption::Cancelled) => return GateEnd::Cancelled,
                 Err(Interruption::Late) => return GateEnd::TimedOut { last: watch.seen },
-                Ok(Err(error)) if watch.is_final(&error) => return GateEnd::Lost(error),
                 Ok(answer) => answer,
+            };
+            watch.denials.count(observed.as_ref().err());
+            let observed = match observed {
+                Err(error) if watch.is_final(&error) => return GateEnd::Lost(error),
+                Err(error) if watch.denials.are_lasting() => return GateEnd::Denied(error),
+                answer => answer,
             };
             if let Ok(Some(observed)) = &observed {
                 story.know_times(observed);
             }
             match decide(watch.take(&observed), begun.elapsed(), rules) {
                 Decision::Done(verdict) => return conclude(verdict, story, cancel).await,
-                Decision::GiveUp => return GateEnd::TimedOut { last: watch.seen },
+                Decision::GiveUp => {
+                    return match observed {
+                        Err(error) if error.is_denied() => GateEnd::Denied(error),
+                        Ok(_) | Err(_) => GateEnd::TimedOut { last: watch.seen },
+                    };
+                }
                 Decision::NeverListed => return GateEnd::NeverListed,
                 Decision::GoOn => {}
             }
@@ -214,6 +227,7 @@ struct Watch<'a> {
     beats: u32,
     /// Looks in a row that were refused because there were too many.
     refusals: u32,
+    denials: Denials,
 }
 
 impl<'a> Watch<'a> {
@@ -231,6 +245,7 @@ impl<'a> Watch<'a> {
             is_alarmed: false,
             beats: 0,
             refusals: 0,
+            denials: Denials::default(),
         }
     }
 
@@ -267,7 +282,7 @@ impl<'a> Watch<'a> {
     /// Whether asking again cannot help.
     fn is_final(&self, error: &TargetError) -> bool {
         let is_settled = self.seen.is_some() || self.begun.elapsed() >= UNKNOWN_SERVICE_GRACE;
-        error.is_denied() || (error.is_not_found() && is_settled)
+        error.is_not_found() && is_settled
     }
 
     /// Tells what is new in an answer: a status, or a fault, each once.

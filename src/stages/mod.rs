@@ -1,7 +1,9 @@
 //! The stages of a deployment, one file each, in the order of the pipeline: resolve (which observes), preflight, copy beside
-//! verify, prepare, promote (which keeps the record), release, gate, aftercare.
+//! verify, prepare, promote (which keeps the record), release, gate, aftercare. `attempt` is what promote and release do while other
+//! runs may do the same.
 
 pub mod aftercare;
+pub mod attempt;
 pub mod copy;
 #[cfg(test)]
 mod fake;
@@ -18,4 +20,5 @@ pub mod release;
 pub mod resolve;
 pub mod secrets;
 pub mod smoke;
+pub mod tags;
 pub mod verify;

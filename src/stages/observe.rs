@@ -1,12 +1,14 @@
 //! Observe: what is there now, read and not judged: all that the decision how to release needs, and that preflight reports.
 
+use jiff::Timestamp;
+
 use crate::{
     aws::{ecr::Ecr, fault::AwsFault},
     domain::{
         digest::Digest,
         image::ImageReference,
         mutability::TagMutability,
-        release::{PastOperation, record_tag},
+        release::{self, PastOperation, record_tag},
         service::LiveService,
     },
     registry::Registry,
@@ -27,6 +29,12 @@ pub struct Observation {
     pub points_at: Option<Digest>,
     /// What the newest operation is for by the record; `None` too where that is not known.
     pub recorded: Option<Digest>,
+    /// What serves, by the record of the operation that brought it up; `None` too where that is not known.
+    pub serving: Option<Digest>,
+    /// What the operation after it is for by the record; `None` too where that is not known.
+    pub claimed: Option<Digest>,
+    /// When the run began that looks.
+    pub began: Timestamp,
 }
 
 impl Observation {
@@ -56,7 +64,8 @@ pub struct Sources<'a, T> {
     pub is_cache: bool,
 }
 
-/// Looks. `destination` is where the service deploys from, or is to; `live` what was seen of it just now.
+/// Looks. `destination` is where the service deploys from, or is to; `live` what was seen of it just now; `began` when the run
+/// began.
 ///
 /// # Errors
 /// [`TargetError`] when the service's operations cannot be seen: without them nobody can say what runs.
@@ -65,6 +74,7 @@ pub async fn observe<T: DeployTarget>(
     service: &str,
     live: Option<LiveService>,
     destination: &ImageReference,
+    began: Timestamp,
 ) -> Result<Observation, TargetError> {
     let operations = async {
         match &live {
@@ -82,12 +92,19 @@ pub async fn observe<T: DeployTarget>(
     };
     let (operations, repository, points_at) =
         tokio::join!(operations, sources.ecr.repository(destination.repository()), points_at,);
-    let mut seen = Observation { live, operations: operations?, repository, points_at, recorded: None };
-    if let Some(tag) = seen.record_of_newest(service) {
-        let place = Place { registry: sources.registry, repository: destination.repository(), tag: &tag };
-        seen.recorded = promote::points_at(place).await.ok().flatten();
-    }
-    Ok(seen)
+    let operations = operations?;
+    let (recorded, serving, claimed) = (None, None, None);
+    let seen = Observation { live, operations, repository, points_at, recorded, serving, claimed, began };
+    let recorded = async |tag: Option<String>| {
+        let place = Place { registry: sources.registry, repository: destination.repository(), tag: &tag? };
+        promote::points_at(place).await.ok().flatten()
+    };
+    let next = seen.newest().map(|newest| record_tag(service, Some(&newest.id)));
+    let of_serving = release::serving(&seen.operations);
+    let serving = of_serving.map(|(_, before)| record_tag(service, before.map(|before| &before.id)));
+    let newest = seen.record_of_newest(service);
+    let (recorded, serving, claimed) = tokio::join!(recorded(newest), recorded(serving), recorded(next));
+    Ok(Observation { recorded, serving, claimed, ..seen })
 }
 
 /// What a service deploys from is in the cache already.

@@ -19,6 +19,35 @@ use crate::{
 /// What is waited for is told this often.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
+/// Looks in a row that AWS refused. A session that ended and a permission that is not known everywhere yet refuse some; only a
+/// lasting refusal means it.
+#[derive(Debug, Default)]
+pub(super) struct Denials {
+    count: u32,
+    since: Option<Instant>,
+}
+
+impl Denials {
+    /// So many refusals, over at least so long, are lasting.
+    const LASTING: (u32, Duration) = (4, Duration::from_mins(1));
+
+    /// Takes note of a look.
+    pub(super) fn count(&mut self, error: Option<&TargetError>) {
+        if error.is_some_and(TargetError::is_denied) {
+            self.count += 1;
+            self.since.get_or_insert_with(Instant::now);
+        } else if error.is_none() {
+            *self = Self::default();
+        }
+    }
+
+    /// Whether no other look can help.
+    pub(super) fn are_lasting(&self) -> bool {
+        let (count, time) = Self::LASTING;
+        self.count >= count && self.since.is_some_and(|since| since.elapsed() >= time)
+    }
+}
+
 /// The service did not become ready.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
@@ -56,21 +85,25 @@ pub enum PrepareError {
     Cancelled,
 }
 
-/// Waits until no operation and no maintenance keeps the service from taking a call.
+/// Waits until no operation and no maintenance keeps the service from taking a call, or until another operation is listed than
+/// `known`, the newest: it may be the one that is wanted.
 ///
 /// # Errors
 /// [`PrepareError::StillBusy`] at the deadline.
 pub async fn wait_until_free<T: DeployTarget>(
     target: &T,
     service: &str,
+    known: Option<&OperationId>,
     timeout: Duration,
     events: &Emitter,
     cancel: &CancellationToken,
 ) -> Result<(), PrepareError> {
     let begun = Instant::now();
     let mut told: Option<Instant> = None;
+    let mut denials = Denials::default();
     loop {
-        let Some(what) = unless(cancel, busy_with(target, service)).await? else { return Ok(()) };
+        let busy_with = busy_with(target, service, known, &mut denials);
+        let Some(what) = unless(cancel, busy_with).await? else { return Ok(()) };
         if begun.elapsed() >= timeout {
             return Err(PrepareError::StillBusy { what, waited: timeout });
         }
@@ -79,15 +112,25 @@ pub async fn wait_until_free<T: DeployTarget>(
     }
 }
 
-/// What the service is busy with; `None` when it is not. A look that fails tells nothing: the next may.
-async fn busy_with<T: DeployTarget>(target: &T, service: &str) -> Result<Option<String>, PrepareError> {
-    let live = match target.service(service).await {
+/// What the service is busy with; `None` when it is not, or an operation came. A look that fails tells nothing: the next may.
+async fn busy_with<T: DeployTarget>(
+    target: &T,
+    service: &str,
+    known: Option<&OperationId>,
+    denials: &mut Denials,
+) -> Result<Option<String>, PrepareError> {
+    let seen = target.service(service).await;
+    denials.count(seen.as_ref().err());
+    let live = match seen {
         Ok(None) => return Ok(None),
         Ok(Some(live)) => live,
-        Err(error) if error.is_denied() => return Err(PrepareError::Unseen(error)),
+        Err(error) if denials.are_lasting() => return Err(PrepareError::Unseen(error)),
         Err(error) => return Ok(Some(format!("something that cannot be seen just now ({error})"))),
     };
-    let operations = target.operations(&live.arn).await.unwrap_or_default();
+    let operations = target.recent_operations(&live.arn).await.unwrap_or_default();
+    if operations.first().is_some_and(|newest| Some(&newest.id) != known) {
+        return Ok(None);
+    }
     Ok(match (running(&operations), live.status == ServiceStatus::OperationInProgress) {
         (Some(operation), _) => Some(format!("operation {}", operation.id)),
         (None, true) => Some("AWS's own maintenance, or an operation that is not listed".to_owned()),
@@ -109,10 +152,13 @@ pub async fn follow<T: DeployTarget>(
 ) -> Result<(), PrepareError> {
     let begun = Instant::now();
     let mut told = None;
+    let mut denials = Denials::default();
     let operation = &started.operation;
     loop {
         let looked = async { Ok(target.operation(&started.service, operation).await) };
-        match unless(cancel, looked).await? {
+        let looked = unless(cancel, looked).await?;
+        denials.count(looked.as_ref().err());
+        match looked {
             Ok(Some(seen)) => match seen.status.verdict() {
                 Some(Verdict::Deployed) => return Ok(()),
                 Some(Verdict::Failed | Verdict::RolledBack | Verdict::RollbackFailed) => {
@@ -121,7 +167,7 @@ pub async fn follow<T: DeployTarget>(
                 None => {}
             },
             Err(error) if error.is_not_found() => return Ok(()),
-            Err(error) if error.is_denied() => return Err(PrepareError::Unseen(error)),
+            Err(error) if denials.are_lasting() => return Err(PrepareError::Unseen(error)),
             Ok(None) | Err(_) => {}
         }
         if begun.elapsed() >= timeout {

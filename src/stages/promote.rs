@@ -6,11 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{
-        digest::Digest,
-        event::{Emitter, Event},
-        manifest::RawManifest,
-    },
+    domain::{digest::Digest, manifest::RawManifest},
     registry::{Registry, RegistryError},
 };
 
@@ -44,6 +40,14 @@ pub enum PromoteError {
         #[source]
         source: RegistryError,
     },
+    /// The repository does not have the image.
+    #[error("cannot point {place} at {digest}: the repository does not have that image")]
+    NoImage {
+        /// `HOST/REPOSITORY:TAG`.
+        place: String,
+        /// Where it should point.
+        digest: Digest,
+    },
     /// The move got no answer in time, and nobody can say where it points.
     #[error("{place} was to point at {digest}, and it is not known whether it does")]
     Unknown {
@@ -63,51 +67,10 @@ impl PromoteError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotMoved { source, .. } => source.hint(),
+            Self::NoImage { .. } => None,
             Self::Unknown { place, .. } => Some(format!("look where {place} points, then run the same command again")),
         }
     }
-}
-
-/// What promoting did.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Promotion {
-    /// What the tag pointed at before.
-    pub previous: Option<RawManifest>,
-    /// Whether it had to be moved.
-    pub moved: bool,
-}
-
-/// Points the tag at `manifest`, unless it does already. Asked first: some registries refuse even the same digest again.
-///
-/// # Errors
-/// [`PromoteError`] says whether the tag points where it did, or nobody knows.
-pub async fn promote(
-    place: Place<'_>,
-    manifest: &RawManifest,
-    events: &Emitter,
-    cancel: &CancellationToken,
-) -> Result<Promotion, PromoteError> {
-    let not_moved = |source| PromoteError::NotMoved { place: place.name(), digest: manifest.digest.clone(), source };
-    let previous = place.registry.manifest(place.repository, place.tag).await.map_err(not_moved)?;
-    let moved = previous.as_ref().is_none_or(|previous| previous.digest != manifest.digest);
-    if moved {
-        put(place, manifest, cancel).await?;
-    }
-    events.emit(Event::Promoted {
-        repository: format!("{}/{}", place.registry.host(), place.repository),
-        tag: place.tag.to_owned(),
-        previous: previous.as_ref().map(|previous| previous.digest.clone()),
-        digest: manifest.digest.clone(),
-    });
-    Ok(Promotion { previous, moved })
-}
-
-/// Points the tag back at what it pointed at.
-///
-/// # Errors
-/// [`PromoteError`]; the tag may then still point at the new image.
-pub async fn restore(place: Place<'_>, previous: &RawManifest) -> Result<(), PromoteError> {
-    put(place, previous, &CancellationToken::new()).await
 }
 
 /// Points a tag at a manifest that the repository has, and tells nobody: for tags that nothing is deployed from.
@@ -132,7 +95,11 @@ pub async fn points_at(place: Place<'_>) -> Result<Option<Digest>, RegistryError
 
 /// A move that was refused, or got no answer, may have been made all the same: the registry is asked before either is
 /// believed.
-async fn put(place: Place<'_>, manifest: &RawManifest, cancel: &CancellationToken) -> Result<(), PromoteError> {
+pub(super) async fn put(
+    place: Place<'_>,
+    manifest: &RawManifest,
+    cancel: &CancellationToken,
+) -> Result<(), PromoteError> {
     let (name, digest) = (place.name(), manifest.digest.clone());
     let refusal = tokio::select! {
         result = place.registry.put_manifest(place.repository, place.tag, manifest) => match result {
@@ -161,7 +128,9 @@ async fn patience(cancel: &CancellationToken) {
 }
 
 impl Place<'_> {
-    fn name(&self) -> String {
+    /// `HOST/REPOSITORY:TAG`.
+    #[must_use]
+    pub fn name(&self) -> String {
         format!("{}/{}:{}", self.registry.host(), self.repository, self.tag)
     }
 }

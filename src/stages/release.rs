@@ -20,9 +20,9 @@ use crate::{
 const ATTEMPTS: u32 = 5;
 /// How long a role that App Runner cannot assume is waited for: one that was made a moment ago cannot be for up to a minute
 /// (field reports; Terraform's provider waits likewise). Such an order was not taken either.
-const ROLE_PROPAGATION: Duration = Duration::from_secs(75);
+pub(super) const ROLE_PROPAGATION: Duration = Duration::from_secs(75);
 /// From one order to the next in that time.
-const ROLE_INTERVAL: Duration = Duration::from_secs(5);
+pub(super) const ROLE_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an order without an answer is looked for: operations are listed late.
 const SETTLE: Duration = Duration::from_secs(30);
 /// From one look to the next.
@@ -130,6 +130,12 @@ pub enum ReleaseError {
     /// The service said no: nothing runs.
     #[error("the service did not take the deployment")]
     Refused(#[source] TargetError),
+    /// The service said no for now, or nothing, until the end of all patience, and it is certain that nothing runs.
+    #[error("the service did not take the deployment until the deadline")]
+    NotTaken(#[source] TargetError),
+    /// The service is busy with something else: nothing of this image runs.
+    #[error("the service is busy, and did not take the deployment")]
+    Busy(#[source] TargetError),
     /// No answer came, and no operation of ours was found: one may run.
     #[error("the service gave no answer, and no deployment of this run was found")]
     Unknown(#[source] TargetError),
@@ -226,7 +232,14 @@ async fn give<T: DeployTarget>(
     }
 }
 
-async fn give_once<T: DeployTarget>(target: &T, order: &ReleaseOrder) -> Result<Option<Started>, TargetError> {
+/// Gives the order once.
+///
+/// # Errors
+/// [`TargetError`]: [`read_answer`] says what it means.
+pub(super) async fn give_once<T: DeployTarget>(
+    target: &T,
+    order: &ReleaseOrder,
+) -> Result<Option<Started>, TargetError> {
     match order {
         ReleaseOrder::Create(order) => target.create(order).await.map(Some),
         ReleaseOrder::Deploy(service) => target.start_deployment(service).await.map(Some),
@@ -236,24 +249,63 @@ async fn give_once<T: DeployTarget>(target: &T, order: &ReleaseOrder) -> Result<
     }
 }
 
+/// What an answer to an order means that is no success.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Answer {
+    /// It was one of too many, and not taken.
+    Throttled,
+    /// App Runner cannot assume a role of ours, which may only be too new. Not taken.
+    RoleTooNew,
+    /// The service is not in a state that takes it. Not taken.
+    Busy,
+    /// Not taken, for good.
+    Refused,
+    /// It may have been taken: the service failed, gave no answer, or one that cannot be read.
+    Unknown,
+}
+
+/// Reads an answer. App Runner says "not now" and "I cannot assume that role" under codes it uses for much else, so the words count.
+pub(super) fn read_answer(error: &TargetError) -> Answer {
+    let TargetError::Call(fault) = error else { return Answer::Unknown };
+    if fault.code.is_none() || fault.is_internal() {
+        Answer::Unknown
+    } else if fault.is_throttling() {
+        Answer::Throttled
+    } else if is_about_a_role(fault) {
+        Answer::RoleTooNew
+    } else if is_about_the_state(fault) {
+        Answer::Busy
+    } else {
+        Answer::Refused
+    }
+}
+
+/// A refusal because of the state that the service is in: another operation runs on it, or one has created it.
+#[must_use]
+pub fn is_about_the_state(fault: &AwsFault) -> bool {
+    let says = |words: &str| fault.message.contains(words);
+    fault.has_code("InvalidStateException")
+        || says("RUNNING state")
+        || says("OPERATION_IN_PROGRESS")
+        || says("name already exists")
+}
+
 /// When to give the order again that this was the answer to; `None`: not again.
 fn not_for_now(error: &TargetError, attempt: u32, elapsed: Duration) -> Option<Duration> {
-    let TargetError::Call(fault) = error else { return None };
-    if fault.is_throttling() {
-        let doubled = Duration::from_secs(1 << attempt.min(ATTEMPTS));
-        return (attempt < ATTEMPTS).then(|| doubled.mul_f64(0.5 + fastrand::f64() * 0.5));
+    match read_answer(error) {
+        Answer::Throttled => {
+            let doubled = Duration::from_secs(1 << attempt.min(ATTEMPTS));
+            (attempt < ATTEMPTS).then(|| doubled.mul_f64(0.5 + fastrand::f64() * 0.5))
+        }
+        Answer::RoleTooNew => (elapsed < ROLE_PROPAGATION).then_some(ROLE_INTERVAL),
+        Answer::Busy | Answer::Refused | Answer::Unknown => None,
     }
-    let may_only_be_new = is_about_a_role(fault) && elapsed < ROLE_PROPAGATION;
-    may_only_be_new.then_some(ROLE_INTERVAL)
 }
 
 /// An answer with an error code of the caller's making is a no. A code of the service's own making, no answer, or one
 /// that cannot be read, may hide a yes.
 fn is_refusal(error: &TargetError) -> bool {
-    match error {
-        TargetError::Call(fault) => fault.code.is_some() && !fault.is_internal(),
-        TargetError::Answer { .. } => false,
-    }
+    read_answer(error) != Answer::Unknown
 }
 
 /// What came of an order without an answer: an operation, or (of a deletion) no service any more.

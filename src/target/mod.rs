@@ -153,6 +153,14 @@ pub trait DeployTarget {
         operation: &OperationId,
     ) -> impl Future<Output = Result<Option<ObservedOperation>, TargetError>> + Send;
 
-    /// The service's last operations, the newest first: the first page of them, and so at least the last twenty.
+    /// The service's operations, the newest first: all of them, up to the last two hundred.
     fn operations(&self, service: &ServiceArn) -> impl Future<Output = Result<Vec<PastOperation>, TargetError>> + Send;
+
+    /// The service's last operations, the newest first: at least twenty, unless there are fewer.
+    fn recent_operations(
+        &self,
+        service: &ServiceArn,
+    ) -> impl Future<Output = Result<Vec<PastOperation>, TargetError>> + Send {
+        self.operations(service)
+    }
 }

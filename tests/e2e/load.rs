@@ -49,7 +49,7 @@ fn scripted() -> World {
         writeln!(roles, r#"  - {{ arn: "{access}", assumed_by: [build.apprunner.amazonaws.com] }}"#).unwrap();
     }
     let seed = SEED.replace("roles:\n", &format!("roles:\n{roles}"));
-    World::with_seed(&format!("{seed}\nscripted: true\n"))
+    World::with_seed(&format!("{seed}\nscripted: true\neventual_consistency: false\n"))
 }
 
 fn source(account: &str) -> SourceConfiguration {

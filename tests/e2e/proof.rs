@@ -2,6 +2,7 @@
 //! a run deploys once or not at all, says so by its exit code, and the same command again ends well.
 
 mod calls;
+mod concurrency;
 mod kills;
 mod states;
 
@@ -41,7 +42,12 @@ struct Version {
 
 impl Ground {
     fn new(arguments: &'static [&'static str]) -> Self {
-        let world = World::with_seed(&format!("{SEED}scripted: true\n"));
+        Self::with_seed("short_pages: true\n", arguments)
+    }
+
+    /// A ground whose seed says this besides.
+    fn with_seed(seed: &str, arguments: &'static [&'static str]) -> Self {
+        let world = World::with_seed(&format!("{SEED}scripted: true\n{seed}"));
         let serving = world.push_image("v0", &small(0));
         let ran: Ran = deploy(&world, "v0", &[]).output().unwrap().into();
         assert_eq!(ran.code, 0, "{}", ran.said());

@@ -18,11 +18,11 @@ use aws_sdk_apprunner::types::{ImageRepository, ImageRepositoryType, SourceConfi
 use serde_json::Value;
 use shipgate::domain::digest::Digest;
 
-use crate::world::{Ran, World, signal};
+use crate::world::{Ran, SEED, World, signal};
 
-/// A world where v1 serves and v2 waits in the registry.
+/// A world where v1 serves and v2 waits in the registry. Lists come in short and empty pages.
 fn serving() -> (World, Digest, Digest) {
-    let world = World::new();
+    let world = World::with_seed(&format!("{SEED}short_pages: true\n"));
     let (old, new) = (world.push("v1", &[]), world.push("v2", &[]));
     world.deploy_well("v1");
     (world, old, new)
@@ -32,13 +32,17 @@ fn arn(world: &World) -> String {
     world.service().expect("there is a service").0
 }
 
+/// The service as the sandbox sees it from inside: at once, and not some time later as by its API.
+fn inside(world: &World) -> Value {
+    let arn = arn(world);
+    let services = world.control(None)["services"].as_array().unwrap().clone();
+    services.into_iter().find(|service| service["Service"]["ServiceArn"] == arn.as_str()).unwrap()
+}
+
 /// The ids of the service's operations, newest first, as the record has them.
 fn ids(world: &World) -> Vec<String> {
-    let arn = arn(world);
-    world.app_runner(async |client| {
-        let listed = client.list_operations().service_arn(arn).send().await.unwrap();
-        listed.operation_summary_list().iter().map(|one| one.id().unwrap().replace('-', "")).collect()
-    })
+    let operations = inside(world)["Operations"].as_array().unwrap().clone();
+    operations.iter().map(|one| one["Id"].as_str().unwrap().replace('-', "")).collect()
 }
 
 /// The calls that change anything anywhere, so far.
@@ -52,14 +56,9 @@ fn changes(world: &World) -> Vec<String> {
 
 /// Waits until the service is in a state.
 fn until(world: &World, status: &str) {
-    let arn = arn(world);
-    world.app_runner(async |client| {
-        while client.describe_service().service_arn(&arn).send().await.unwrap().service.unwrap().status.as_str()
-            != status
-        {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    });
+    while inside(world)["Service"]["Status"] != status {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
 }
 
 fn pause(world: &World) {

@@ -28,12 +28,13 @@ fn refusal(code: &str, message: &str, times: u32) -> Value {
 #[test]
 fn a_deployment_that_is_refused_takes_the_tag_back() {
     let not_now = "Can't start a deployment on the specified service, because it isn't in RUNNING state.";
-    for (code, message, exit_code) in
-        [("InvalidRequestException", not_now, 11), ("AccessDeniedException", "User: x is not authorized", 3)]
+    // A refusal for want of a permission counts when it comes a second time, with renewed credentials.
+    for (code, message, exit_code, times) in
+        [("InvalidRequestException", not_now, 11, 1), ("AccessDeniedException", "User: x is not authorized", 3, 2)]
     {
         let (world, old) = serving();
-        world.fault(&refusal(code, message, 1));
-        let ran = world.deploy("v2", &[]);
+        world.fault(&refusal(code, message, times));
+        let ran = world.deploy("v2", &["--if-busy", "fail"]);
         assert_eq!(ran.code, exit_code, "{}", ran.said());
         assert_eq!(world.tag(LIVE), Some(old), "{}", ran.said());
         assert_eq!(world.answer(), "200 v1");

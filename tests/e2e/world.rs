@@ -233,11 +233,12 @@ impl World {
     pub(crate) fn operations(&self) -> Vec<String> {
         let (arn, _, _) = self.service().expect("there is a service");
         self.app_runner(async |client| {
-            let listed = client.list_operations().service_arn(arn).send().await.unwrap();
-            let kind = |operation: &aws_sdk_apprunner::types::OperationSummary| {
-                operation.r#type().unwrap().as_str().to_owned()
-            };
-            listed.operation_summary_list().iter().map(kind).collect()
+            let mut pages = client.list_operations().service_arn(arn).into_paginator().send();
+            let mut kinds = Vec::new();
+            while let Some(Ok(page)) = pages.next().await {
+                kinds.extend(page.operation_summary_list().iter().map(|one| one.r#type().unwrap().as_str().to_owned()));
+            }
+            kinds
         })
     }
 
@@ -285,8 +286,12 @@ impl World {
     /// The one service: its ARN, status and URL.
     pub(crate) fn service(&self) -> Option<(String, String, String)> {
         self.app_runner(async |client| {
-            let listed = client.list_services().send().await.unwrap();
-            let arn = listed.service_summary_list().first()?.service_arn()?.to_owned();
+            let mut pages = client.list_services().into_paginator().send();
+            let arn = loop {
+                if let Some(listed) = pages.next().await?.unwrap().service_summary_list().first() {
+                    break listed.service_arn()?.to_owned();
+                }
+            };
             let service = client.describe_service().service_arn(&arn).send().await.unwrap().service?;
             let url = format!("http://{}", service.service_url.unwrap_or_default());
             Some((arn, service.status.as_str().to_owned(), url))

@@ -2,7 +2,7 @@
 
 mod guide;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
 use serde_json::{Map, Value, json};
 
@@ -16,9 +16,9 @@ use crate::{
     domain::{account::Region, exit_code::ExitCode},
     sandbox::{
         self, Options, Sandbox,
-        apprunner::{Options as AppRunnerOptions, Pace},
+        apprunner::{Consistency, Options as AppRunnerOptions, Pace},
         delays::Delays,
-        seed::Seed,
+        seed::{ConsistencySeed, Seed},
     },
 };
 
@@ -66,12 +66,14 @@ fn options(args: &SandboxArgs, seed: &Seed) -> Options {
         Some(scale) => AppRunnerOptions { pace: Pace::real(scale), time_scale: scale, ..default },
         None => default,
     };
-    let app_runner = AppRunnerOptions { scripted: seed.scripted, ..app_runner };
+    let consistency = consistency(args.time_scale, seed.eventual_consistency);
+    let app_runner = AppRunnerOptions { scripted: seed.scripted, consistency, ..app_runner };
+    let delays = args.time_scale.map_or(Delays::QUICK, Delays::real);
     Options {
         seed: seed.clone(),
         listen: args.listen,
         allow_hosts: args.allow_host.clone(),
-        delays: args.time_scale.map_or(Delays::QUICK, Delays::real),
+        delays: if consistency == Consistency::IMMEDIATE { delays.immediate() } else { delays },
         state: args.state.clone(),
         app_runner,
     }
@@ -86,6 +88,18 @@ fn exposure(listen: SocketAddr) -> Option<String> {
             listen.port()
         )
     })
+}
+
+/// App Runner is eventually consistent unless the seed says otherwise.
+fn consistency(time_scale: Option<f64>, seed: Option<ConsistencySeed>) -> Consistency {
+    match seed {
+        Some(ConsistencySeed::Switch(false)) => Consistency::IMMEDIATE,
+        Some(ConsistencySeed::Exact { stale_status_ms, late_operations_ms }) => Consistency {
+            stale_status: Duration::from_millis(stale_status_ms),
+            late_operations: Duration::from_millis(late_operations_ms),
+        },
+        Some(ConsistencySeed::Switch(true)) | None => time_scale.map_or(Consistency::QUICK, Consistency::real),
+    }
 }
 
 fn read_seed(path: &Path) -> Result<Seed, String> {

@@ -1,11 +1,16 @@
 //! Why a service takes no deployment, and what can be done about it.
 
+use crate::domain::digest::Digest;
+
 /// Why a service takes no deployment now.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refusal {
     /// An operation, or AWS's own maintenance, is running, and the run is told not to wait for it.
     #[error("the service is busy (OPERATION_IN_PROGRESS): every change is refused until the operation ends")]
     Busy,
+    /// Another run was faster.
+    #[error("another run has deployed {0} since this one began")]
+    Overtaken(Digest),
     /// Paused by somebody.
     #[error("the service is paused (PAUSED) and takes no deployment")]
     Paused,
@@ -20,12 +25,15 @@ pub enum Refusal {
     UnknownState(String),
 }
 
+/// What to do when another run was faster.
+pub const OVERTAKEN: &str = "to deploy this image after it, run the same command again";
+
 impl Refusal {
     /// Whether it is about the state the service is in now, and may pass, rather than about how it is set up.
     #[must_use]
     pub fn is_about_state(&self) -> bool {
         match self {
-            Self::Busy | Self::Paused | Self::DeleteFailed | Self::UnknownState(_) => true,
+            Self::Busy | Self::Overtaken(_) | Self::Paused | Self::DeleteFailed | Self::UnknownState(_) => true,
             Self::NotAnImage => false,
         }
     }
@@ -37,6 +45,7 @@ impl Refusal {
             Self::Busy => {
                 "run the same command again when the operation has ended, or let it be waited for: --if-busy wait"
             }
+            Self::Overtaken(_) => OVERTAKEN,
             Self::Paused => "have it resumed first: --resume",
             Self::DeleteFailed => {
                 "have it deleted once more and created anew: --recreate (its URL, ARN and log groups change)"

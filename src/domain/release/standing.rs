@@ -1,5 +1,7 @@
 //! Whether a digest is deployed already, or being deployed: read from a service's operations and the record.
 
+use jiff::Timestamp;
+
 use crate::domain::{
     digest::Digest,
     operation::{OperationId, OperationStatus, Verdict},
@@ -42,6 +44,22 @@ pub struct PastOperation {
     pub kind: OperationKind,
     /// Where it stands.
     pub status: OperationStatus,
+    /// When it started, in the service's own time. May be given in whole seconds, rounded down.
+    pub started_at: Option<Timestamp>,
+}
+
+impl PastOperation {
+    /// Whether it started when a run that began at `moment` was under way already. Within the same second it counts as that.
+    #[must_use]
+    pub fn is_since(&self, moment: Timestamp) -> bool {
+        self.started_at.is_some_and(|started| started.as_second() >= moment.as_second())
+    }
+
+    /// Whether it has ended and brought nothing up.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.status.verdict().is_some_and(|verdict| verdict != Verdict::Deployed)
+    }
 }
 
 /// What is known of earlier deployments of a digest.
@@ -49,31 +67,58 @@ pub struct PastOperation {
 pub enum Standing {
     /// The last operation deployed it, and succeeded.
     Deployed,
-    /// This operation is deploying it.
+    /// This operation is deploying it, or did and failed while this run was under way.
     UnderWay(OperationId),
+    /// While this run was under way, another run deployed this other digest, or is deploying it.
+    Overtaken(Digest),
     /// Neither is known.
     Unknown,
 }
 
 /// Reads the standing of `wanted`. `newest` is the service's newest operation, `recorded` the digest that it is for: by the
 /// record, or because the service's identifier can only ever mean one digest. `in_place` says whether what the service deploys
-/// from points at `wanted` now.
+/// from points at `wanted` now, `began` when this run began.
 #[must_use]
 pub fn standing(
     newest: Option<&PastOperation>,
     recorded: Option<&Digest>,
     wanted: &Digest,
     in_place: bool,
+    began: Timestamp,
 ) -> Standing {
-    let Some(newest) = newest.filter(|newest| in_place && recorded == Some(wanted) && newest.kind.deploys()) else {
+    let Some((newest, recorded)) = newest.filter(|newest| newest.kind.deploys()).zip(recorded) else {
         return Standing::Unknown;
     };
+    let is_since = newest.is_since(began);
+    if recorded != wanted {
+        let is_overtaken = is_since && !newest.has_failed();
+        return if is_overtaken { Standing::Overtaken(recorded.clone()) } else { Standing::Unknown };
+    }
     match (&newest.status, newest.status.verdict()) {
-        (_, Some(Verdict::Deployed)) => Standing::Deployed,
-        (OperationStatus::Pending | OperationStatus::InProgress, _) => Standing::UnderWay(newest.id.clone()),
+        (_, Some(Verdict::Deployed)) if in_place => Standing::Deployed,
+        (OperationStatus::Pending | OperationStatus::InProgress, _) if in_place => {
+            Standing::UnderWay(newest.id.clone())
+        }
+        // One that failed before this run began is tried again; one that another run started since then is this run's too. What it
+        // deployed is not in place any more where it was the identifier.
+        (OperationStatus::RollbackInProgress, _) if is_since => Standing::UnderWay(newest.id.clone()),
+        _ if is_since && newest.has_failed() => Standing::UnderWay(newest.id.clone()),
         // One that is being rolled back has failed: it is waited for, and not followed.
         _ => Standing::Unknown,
     }
+}
+
+/// The operation that came first of those that came since the list `before` was read, with the one before it. While it ran, no
+/// other was taken. Of one that deploys nothing only if no other came.
+#[must_use]
+pub fn newcomer<'a>(
+    before: &[PastOperation],
+    now: &'a [PastOperation],
+) -> Option<(&'a PastOperation, Option<&'a PastOperation>)> {
+    let is_new = |one: &PastOperation| before.iter().all(|known| known.id != one.id);
+    let at = now.iter().rposition(|one| is_new(one) && one.kind.deploys());
+    let at = at.or_else(|| now.iter().rposition(is_new))?;
+    Some((&now[at], now.get(at + 1)))
 }
 
 /// The operation that runs on a service, as far as its list tells; `operations` are newest first.
@@ -113,7 +158,11 @@ pub fn come_since<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Digest, OperationId, OperationKind, PastOperation, Standing, come_since, running, serving, standing};
+    use jiff::Timestamp;
+
+    use super::{
+        Digest, OperationId, OperationKind, PastOperation, Standing, come_since, newcomer, running, serving, standing,
+    };
     use crate::domain::operation::OperationStatus;
 
     #[test]
@@ -146,14 +195,59 @@ mod tests {
             (DeleteService, "IN_PROGRESS", Some(&wanted), true, Standing::Unknown),
         ];
         for (kind, status, recorded, in_place, expected) in table {
-            let newest = PastOperation { id: ours.clone(), kind, status: OperationStatus::from(status.to_owned()) };
-            let read = standing(Some(&newest), recorded, &wanted, in_place);
+            let newest = past("a1", kind, status);
+            let read = standing(Some(&newest), recorded, &wanted, in_place, at(100));
             assert_eq!(read, expected, "{kind:?} {status} {recorded:?} {in_place}");
         }
-        assert_eq!(standing(None, Some(&wanted), &wanted, true), Standing::Unknown);
+        assert_eq!(standing(None, Some(&wanted), &wanted, true, at(100)), Standing::Unknown);
     }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
     fn past(id: &str, kind: OperationKind, status: &str) -> PastOperation {
-        PastOperation { id: OperationId::new(id), kind, status: OperationStatus::from(status.to_owned()) }
+        let status = OperationStatus::from(status.to_owned());
+        PastOperation { id: OperationId::new(id), kind, status, started_at: Some(at(99)) }
+    }
+
+    /// Of two runs at once: what the other one ordered is this run's too, or has overtaken it.
+    #[test]
+    fn operations_of_other_runs_count_since_this_one_began() {
+        use OperationKind::{ResumeService, StartDeployment};
+        let (wanted, other) = (Digest::of(b"wanted"), Digest::of(b"other"));
+        let under_way = Standing::UnderWay(OperationId::new("a1"));
+        let overtaken = Standing::Overtaken(other.clone());
+        let table = [
+            (StartDeployment, "ROLLBACK_SUCCEEDED", &wanted, true, under_way.clone()),
+            (StartDeployment, "FAILED", &wanted, true, under_way.clone()),
+            (StartDeployment, "ROLLBACK_IN_PROGRESS", &wanted, true, under_way.clone()),
+            (StartDeployment, "SUCCEEDED", &wanted, true, Standing::Deployed),
+            (StartDeployment, "FAILED", &wanted, false, under_way.clone()),
+            (StartDeployment, "SUCCEEDED", &wanted, false, Standing::Unknown),
+            (StartDeployment, "SUCCEEDED", &other, false, overtaken.clone()),
+            (StartDeployment, "IN_PROGRESS", &other, true, overtaken.clone()),
+            (StartDeployment, "PENDING", &other, false, overtaken),
+            (StartDeployment, "ROLLBACK_SUCCEEDED", &other, false, Standing::Unknown),
+            (ResumeService, "SUCCEEDED", &other, false, Standing::Unknown),
+        ];
+        for (kind, status, recorded, in_place, expected) in table {
+            let newest = past("a1", kind, status);
+            let read = standing(Some(&newest), Some(recorded), &wanted, in_place, at(99));
+            assert_eq!(read, expected, "{kind:?} {status} {in_place}");
+        }
+    }
+
+    #[test]
+    fn first_newcomer_counts() {
+        use OperationKind::{Other, StartDeployment};
+        let [third, second, first] = [("3", StartDeployment), ("2", StartDeployment), ("1", Other)]
+            .map(|(id, kind)| past(id, kind, "SUCCEEDED"));
+        let now = [third, second.clone(), first.clone()];
+        assert_eq!(newcomer(&now[2..], &now), Some((&second, Some(&first))));
+        assert_eq!(newcomer(&now, &now), None);
+        assert_eq!(newcomer(&[], &now[2..]), Some((&first, None)));
+        assert_eq!(newcomer(&[], &now).map(|(one, _)| one), Some(&second));
     }
 
     #[test]

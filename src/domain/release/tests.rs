@@ -7,7 +7,7 @@ const NONE: Consent =
     Consent { resume: false, recreate: false, force: false, if_busy: IfBusy::Wait, on_push: OnPush::Follow };
 
 fn facts(status: Option<&ServiceStatus>, configured: Configured, auto_deployments: bool) -> Facts<'_> {
-    Facts { status, configured, auto_deployments, tag_in_place: false, standing: Standing::Unknown }
+    Facts { status, configured, auto_deployments, tag_in_place: false, standing: Standing::Unknown, is_claimed: false }
 }
 
 fn ours() -> OperationId {
@@ -150,6 +150,7 @@ fn nothing_is_done_that_was_not_consented_to_and_nothing_twice() {
                 let bit = |at: u32| bits & (1 << at) != 0;
                 for standing in [Standing::Unknown, Standing::Deployed, Standing::UnderWay(ours())] {
                     let facts = Facts {
+                        is_claimed: false,
                         status: Some(&status),
                         configured,
                         auto_deployments: bit(0),

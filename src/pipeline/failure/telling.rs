@@ -5,7 +5,7 @@ use std::error::Error;
 use super::{Failure, Returned, failed};
 use crate::{
     aws::identity::IdentityError,
-    domain::operation::Verdict,
+    domain::{operation::Verdict, release::OVERTAKEN},
     pipeline::progress::{MovedTag, Progress},
     stages::{
         prepare::PrepareError,
@@ -39,6 +39,8 @@ impl Failure {
             "points at the version before"
         } else if matches!(self, Self::Deployment { .. }) {
             "still points at the image that failed"
+        } else if matches!(self, Self::Overtaken { .. }) {
+            "points at this run's image"
         } else if matches!(self, Self::TagTaken { .. }) {
             "points at somebody else's image"
         } else {
@@ -78,13 +80,16 @@ impl Failure {
             | Self::NoEngine(_)
             | Self::Prepare(PrepareError::StillBusy { .. })
             | Self::Changed(_) => "no tag was moved and nothing was deployed",
-            Self::Promote(PromoteError::NotMoved { .. }) => "the tag points where it did and nothing was deployed",
+            Self::Overtaken { .. } => "the service deploys the other run's image",
+            Self::Promote(PromoteError::NotMoved { .. } | PromoteError::NoImage { .. }) => {
+                "the tag points where it did and nothing was deployed"
+            }
             Self::Promote(PromoteError::Unknown { .. }) => "nothing was deployed; where the tag points is not known",
             Self::Prepare(_) => "no tag was moved; what the service is like now is not known: look at it",
             Self::Release(ReleaseError::NoPush) => "the deployment that the push of the tag begins may be running",
             Self::Release(ReleaseError::Nothing { .. }) => "nothing was deployed, as far as is known",
             Self::Release(ReleaseError::Unknown(_)) => "a deployment may be running, and was not found",
-            Self::Release(ReleaseError::Refused(_))
+            Self::Release(ReleaseError::Refused(_) | ReleaseError::NotTaken(_) | ReleaseError::Busy(_))
             | Self::TagTaken { deployed: false, .. }
             | Self::TagUnseen { deployed: false, .. } => "nothing was deployed",
             Self::TagUnseen { deployed: true, .. } => "the deployment succeeded, of what the tag pointed at",
@@ -106,7 +111,9 @@ impl Failure {
             Self::Deployment { .. } => "what serves now is not known: look at the service",
             Self::GateLost(source) if source.is_not_found() => "the service does not exist any more",
             Self::GateTimeout { last: None } => "whether the operation runs is not known: it was never listed",
-            Self::GateTimeout { last: Some(_) } | Self::GateLost(_) => "the operation still runs, as far as is known",
+            Self::GateTimeout { last: Some(_) } | Self::GateLost(_) | Self::GateDenied(_) => {
+                "the operation still runs, as far as is known"
+            }
             Self::Cancelled { .. } => {
                 return match progress.operation() {
                     Some(operation) => format!("operation {operation} goes on in App Runner, which cannot be stopped"),
@@ -173,6 +180,14 @@ impl Failure {
             Self::Release(ReleaseError::Unknown(_)) => Some(
                 "look for it: aws apprunner list-operations --service-arn ARN; follow it with: shipgate wait OPERATION".to_owned(),
             ),
+            Self::Overtaken { .. } => Some(OVERTAKEN.to_owned()),
+            Self::GateDenied(_) => Some(match progress.wait_line() {
+                Some(line) => format!("renew the credentials or the permission, then follow the deployment with: {line}"),
+                None => "renew the credentials or the permission, then run the same command again".to_owned(),
+            }),
+            Self::Release(ReleaseError::Busy(_)) => {
+                Some("run the same command again when the operation has ended, or let shipgate wait: --if-busy wait".to_owned())
+            }
             Self::TagTaken { .. } => Some("let one job at a time deploy to a service, then run the same command again".to_owned()),
             Self::Changed(_) => Some("run the same command again once the service is RUNNING".to_owned()),
             Self::TagUnseen { source, .. } | Self::History { source, .. } => source.hint(),
@@ -257,9 +272,11 @@ impl Failure {
             | Self::TagTaken { .. }
             | Self::TagUnseen { .. }
             | Self::Changed(_)
+            | Self::Overtaken { .. }
             | Self::NoEngine(_)
             | Self::GateTimeout { .. }
             | Self::GateLost(_)
+            | Self::GateDenied(_)
             | Self::CopyStopped { .. }
             | Self::Services(_)
             | Self::NoConsent { .. }

@@ -14,7 +14,7 @@ use crate::{
         smoke::Answer,
     },
     pipeline::progress::{MovedTag, Progress},
-    stages::{prepare::PrepareError, release::ReleaseError},
+    stages::{attempt::Moved, prepare::PrepareError, release::ReleaseError},
     target::{Started, TargetError},
 };
 
@@ -34,6 +34,10 @@ fn deployment(verdict: Verdict, create_failed: bool) -> Failure {
 
 fn taken(deployed: bool) -> Failure {
     Failure::TagTaken { tag: "shop-api".to_owned(), wanted: Digest::of(b"ours"), found: None, deployed }
+}
+
+fn moved_tag() -> MovedTag {
+    MovedTag { tag: "shop-api".to_owned(), moved: Moved { at: jiff::Timestamp::now(), from: None } }
 }
 
 fn aws(code: Option<&str>) -> Failure {
@@ -78,6 +82,14 @@ fn table() -> Vec<(Failure, ExitCode, &'static str)> {
         (unhealthy, ExitCode::Unhealthy, "no tag was moved and nothing was deployed"),
         (Failure::NoEngine("none".to_owned()), ExitCode::Unverifiable, "no tag was moved and nothing was deployed"),
         (Failure::Changed("paused".to_owned()), ExitCode::Busy, "no tag was moved and nothing was deployed"),
+        (
+            Failure::Overtaken { digest: Digest::of(b"theirs"), operation: OperationId::new("1") },
+            ExitCode::Busy,
+            "the other run's image",
+        ),
+        (Failure::Release(ReleaseError::Busy(lost())), ExitCode::Busy, "nothing was deployed"),
+        (Failure::Release(ReleaseError::NotTaken(lost())), ExitCode::DeploymentFailed, "nothing was deployed"),
+        (Failure::GateDenied(lost()), ExitCode::Identity, "still runs"),
         (taken(false), ExitCode::Busy, "nothing was deployed"),
         (taken(true), ExitCode::DeploymentFailed, "may have deployed the other image"),
         (refused("InvalidRequestException", not_running), ExitCode::Busy, "nothing was deployed"),
@@ -118,7 +130,7 @@ fn every_failure_has_its_exit_code_and_its_world() {
 #[test]
 fn a_tag_that_was_moved_is_told_whatever_failed() {
     let progress = Progress::default();
-    progress.tag_moved(MovedTag { tag: "shop-api".to_owned(), previous: None });
+    progress.tag_moved(moved_tag());
     let after_promote = |code| !matches!(code, ExitCode::Unhealthy | ExitCode::Unverifiable | ExitCode::Preflight);
     for (failure, code, _) in table().into_iter().filter(|(_, code, _)| after_promote(*code)) {
         assert!(failure.world(&progress).contains("; tag shop-api "), "{code:?} {failure}");
@@ -151,7 +163,7 @@ fn a_push_whose_deployment_nobody_has_seen_is_told_of() {
     let progress = Progress::default();
     progress.push_deploys();
     assert!(cancelled(Signal::Interrupt).world(&progress).contains("nothing was deployed"), "the tag has not moved");
-    progress.tag_moved(MovedTag { tag: "shop-api".to_owned(), previous: None });
+    progress.tag_moved(moved_tag());
     assert!(cancelled(Signal::Interrupt).world(&progress).contains("may be running"));
 }
 
@@ -189,6 +201,8 @@ fn ends() -> Vec<(&'static str, Failure)> {
         ("never listed", Failure::NoOperation { operation: OperationId::new("17fe9f55") }),
         ("lost", Failure::GateLost(TargetError::Call(fault(None, "no answer")))),
         ("lost, and gone", Failure::GateLost(TargetError::Call(gone))),
+        ("overtaken", Failure::Overtaken { digest: Digest::of(b"theirs"), operation: OperationId::new("22aa") }),
+        ("denied", Failure::GateDenied(TargetError::Call(fault(Some("AccessDeniedException"), "not allowed")))),
         ("cancelled", Failure::Cancelled { signal: Signal::Terminate, stage: Stage::Gate }),
     ]
 }
@@ -220,13 +234,12 @@ fn told(name: &str, failure: &Failure, progress: &Progress) -> String {
 #[test]
 fn a_run_that_is_stopped_on_its_way_back_does_not_say_that_nothing_was_deployed() {
     let progress = Progress::default();
-    let moved = || MovedTag { tag: "shop-api".to_owned(), previous: None };
-    progress.tag_moved(moved());
+    progress.tag_moved(moved_tag());
     progress.deployment_succeeded();
     let stopped = |progress: &Progress| cancelled(Signal::Interrupt).world(progress);
     assert_eq!(stopped(&progress), "the new version serves; tag shop-api points at the new image");
     progress.goes_back();
     assert_eq!(stopped(&progress), "the new version serves");
-    progress.tag_moved(moved());
+    progress.tag_moved(moved_tag());
     assert_eq!(stopped(&progress), "the new version serves; tag shop-api points at the version before");
 }

@@ -76,11 +76,14 @@ fn seen(live: Option<LiveService>) -> Observation {
         repository: Ok(Some(TagMutability::default())),
         points_at: Some(Digest::of(b"other")),
         recorded: None,
+        serving: None,
+        claimed: None,
+        began: jiff::Timestamp::now(),
     }
 }
 
 fn past(id: &str, kind: OperationKind, status: &str) -> PastOperation {
-    PastOperation { id: OperationId::new(id), kind, status: OperationStatus::from(status.to_owned()) }
+    PastOperation { id: OperationId::new(id), kind, status: OperationStatus::from(status.to_owned()), started_at: None }
 }
 
 fn planned(target: &Target, seen: &Observation) -> Plan {

@@ -54,7 +54,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     control::{ControlError, Order},
-    options::{Disputed, Options, Pace},
+    options::{Consistency, Disputed, Options, Pace},
     script::{Moment, Outcome, Script},
     word::OperationKind,
 };

@@ -24,6 +24,8 @@ pub struct Options {
     pub service_quota: usize,
     /// Behaviour that has changed or that reports disagree about.
     pub disputed: Disputed,
+    /// How late answers show what has changed.
+    pub consistency: Consistency,
     /// Fixes the ids that are given out, and the luck of scripts that have a `chance`.
     pub seed: Option<u64>,
 }
@@ -39,6 +41,7 @@ impl Default for Options {
             drain_cap: Duration::from_secs(10),
             service_quota: 30,
             disputed: Disputed::default(),
+            consistency: Consistency::IMMEDIATE,
             seed: None,
         }
     }
@@ -53,6 +56,30 @@ pub struct Disputed {
     pub paused_is_updatable: bool,
     /// An update that changes nothing answers without an operation, as one report has it; else it is one like any.
     pub unchanged_update_is_no_operation: bool,
+}
+
+/// How late answers show what has changed: App Runner is eventually consistent (field reports).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Consistency {
+    /// For this long after an operation was accepted, a service reads the status from before it.
+    pub stale_status: Duration,
+    /// For this long after it was accepted, an operation is not listed.
+    pub late_operations: Duration,
+}
+
+impl Consistency {
+    /// Every answer shows everything.
+    pub const IMMEDIATE: Self = Self { stale_status: Duration::ZERO, late_operations: Duration::ZERO };
+    /// For operations that take as long as containers do.
+    pub const QUICK: Self =
+        Self { stale_status: Duration::from_millis(150), late_operations: Duration::from_millis(300) };
+
+    /// App Runner's own seconds, divided by `time_scale`: a status 5 s stale, an operation listed 20 s late.
+    #[must_use]
+    pub fn real(time_scale: f64) -> Self {
+        let scaled = |seconds: u64| Duration::from_secs(seconds).div_f64(time_scale.max(1e-3));
+        Self { stale_status: scaled(5), late_operations: scaled(20) }
+    }
 }
 
 /// How long each phase of an operation takes at least.

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use jiff::Timestamp;
@@ -55,6 +56,9 @@ pub(super) struct Service {
     #[serde(skip)]
     /// What DescribeService still answers, and in how many answers more.
     pub(super) stale: Option<(ServiceStatus, u32)>,
+    /// The status from before the last operation, and until when answers give it.
+    #[serde(skip)]
+    pub(super) stale_until: Option<(ServiceStatus, Instant)>,
     /// What serves, or served last: what a resumed service runs.
     #[serde(with = "shared")]
     pub(super) deployed: Option<Arc<StoredImage>>,
@@ -96,6 +100,14 @@ impl Service {
     /// Whether it is one of this account and region that has not been deleted.
     pub(super) fn lives_in(&self, account: &AccountId, region: &Region) -> bool {
         self.account == *account && self.region == *region && self.status != ServiceStatus::Deleted
+    }
+
+    /// The status that answers give.
+    pub(super) fn shown_status(&self) -> ServiceStatus {
+        match self.stale_until {
+            Some((status, until)) if Instant::now() < until => status,
+            Some(_) | None => self.status,
+        }
     }
 
     /// Writes a step of an operation down. `previous` is the configuration that a rollback returns to.
@@ -141,6 +153,9 @@ pub(super) struct Operation {
     /// How many answers of ListOperations still leave it out.
     #[serde(skip)]
     pub(super) unlisted: u32,
+    /// From when on ListOperations gives it.
+    #[serde(skip)]
+    pub(super) listed_from: Option<Instant>,
     /// Cancelled when nothing holds it back any more.
     #[serde(skip)]
     pub(super) released: CancellationToken,
@@ -159,8 +174,16 @@ impl Operation {
             ended: None,
             phases: vec![(Phase::Pending, now)],
             unlisted: 0,
+            listed_from: None,
             released: CancellationToken::new(),
         }
+    }
+
+    /// Whether an answer to ListOperations gives it; counts such answers.
+    pub(super) fn take_listing(&mut self) -> bool {
+        let is_hidden = self.unlisted > 0 || self.listed_from.is_some_and(|from| Instant::now() < from);
+        self.unlisted = self.unlisted.saturating_sub(1);
+        !is_hidden
     }
 
     /// Whether it goes on by itself, or has ended.

@@ -7,6 +7,7 @@ pub(crate) mod digesting;
 mod interface;
 pub(crate) mod percent;
 pub(crate) mod protocol;
+mod short_pages;
 pub(crate) mod signature;
 pub(crate) mod token;
 
@@ -21,7 +22,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use self::{calls::Call, protocol::Service, signature::Claim};
+use self::{
+    calls::Call,
+    protocol::Service,
+    short_pages::{List, Page},
+    signature::Claim,
+};
 use super::{
     answer::ApiError,
     authorization,
@@ -317,6 +323,25 @@ async fn call_json(
     let input: Value = serde_json::from_slice(body)
         .map_err(|error| ApiError::new(400, "SerializationException", error.to_string()))?;
     authorization::check(cloud, principal, caller, service, action, &input)?;
+    let Some(list) = List::of(action, &input).filter(|_| cloud.short_pages) else {
+        return dispatch(cloud, service, principal, caller, action, input).await;
+    };
+    match list.page(input) {
+        Page::Empty(answer) => Ok(answer),
+        Page::Short(input) => {
+            dispatch(cloud, service, principal, caller, action, input).await.map(|answer| list.answered(answer))
+        }
+    }
+}
+
+async fn dispatch(
+    cloud: &Arc<Cloud>,
+    service: Service,
+    principal: &Principal,
+    caller: &Caller,
+    action: &str,
+    input: Value,
+) -> Result<Value, ApiError> {
     let may_decrypt = MayDecrypt { identities: &cloud.identities, principal };
     match service {
         Service::Ecr => ecr::call(cloud, principal, caller, action, &input).await,

@@ -40,6 +40,9 @@ const TRIALS: u32 = 4;
 /// So many faults in a row, and the logs count as unreadable for now.
 const FAULTS: u32 = 2;
 
+/// So many refusals in a row, and the logs count as closed to us. One may be of a session that is being renewed.
+const DENIALS: u32 = 3;
+
 /// What is known of our operation from the logs.
 pub(super) struct Story<'a, L> {
     pub(super) started: &'a Started,
@@ -57,6 +60,7 @@ pub(super) struct Story<'a, L> {
     told_unreadable: bool,
     /// The logs are closed to us: reading them again will not help.
     is_denied: bool,
+    denials: u32,
     outlook: Outlook,
     /// Lines of ours that each stream told, and how many pages were read while the operation ran.
     told: [usize; 2],
@@ -104,6 +108,7 @@ impl<'a, L: LogReader> Story<'a, L> {
             application: Application::Unread(None),
             told_unreadable: false,
             is_denied: false,
+            denials: 0,
             outlook: Outlook::Open,
             told: [0, 0],
             pages: 0,
@@ -167,8 +172,13 @@ impl<'a, L: LogReader> Story<'a, L> {
             Err(_) => Err(Unread::Late),
         };
         self.faults = if read.is_ok() { 0 } else { self.faults + 1 };
+        if read.is_ok() {
+            self.denials = 0;
+        }
         if let Err(unread) = read {
-            self.is_denied |= matches!(&unread, Unread::Fault(fault) if fault.is_denied());
+            let is_denied = matches!(&unread, Unread::Fault(fault) if fault.is_denied());
+            self.denials = if is_denied { self.denials + 1 } else { 0 };
+            self.is_denied |= self.denials >= DENIALS;
             if !std::mem::replace(&mut self.told_unreadable, true) {
                 let message = format!("the service's logs cannot be read: {unread}");
                 self.events.emit(Event::Warning { message });

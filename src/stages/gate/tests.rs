@@ -90,6 +90,25 @@ async fn an_unchanged_fault_is_told_once() {
     assert_eq!(cloud.warnings().len(), 2, "{:#?}", cloud.warnings());
 }
 
+/// A session that ended, or a permission that is not known everywhere yet, refuses some looks.
+#[tokio::test(start_paused = true)]
+async fn only_a_lasting_refusal_ends_the_gate() {
+    for code in ["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException"] {
+        let denied = || Err(fault(code));
+        let answers = [Ok(Some(running())), denied(), denied(), Ok(Some(ended("SUCCEEDED")))];
+        let end = Cloud::answering(answers).follow(&RULES).await;
+        assert!(matches!(end, GateEnd::Verdict { verdict: Verdict::Deployed, .. }), "{code}: {end:?}");
+        let begun = Instant::now();
+        let rules = GateRules { timeout: Duration::from_mins(10), ..RULES };
+        let end = Cloud::answering([Ok(Some(running())), denied()]).follow(&rules).await;
+        assert!(matches!(&end, GateEnd::Denied(error) if error.is_denied()), "{code}: {end:?}");
+        assert!((60..120).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+        let soon = GateRules { timeout: Duration::from_secs(5), ..RULES };
+        let end = Cloud::answering([denied()]).follow(&soon).await;
+        assert!(matches!(end, GateEnd::Denied(_)), "refused until the deadline: {end:?}");
+    }
+}
+
 /// Review finding 4.
 #[tokio::test(start_paused = true)]
 async fn logs_that_hang_hold_up_neither_cancellation_nor_deadline() {

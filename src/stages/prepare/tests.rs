@@ -24,7 +24,8 @@ async fn waited(fake: &Fake, cancel: &CancellationToken) -> (Result<(), PrepareE
             into.lock().unwrap().push(text);
         }
     });
-    let ended = wait_until_free(fake, "shop-api", MINUTES, &events, cancel).await;
+    let known = fake.operations[0].1.first().map(|(id, _, _)| OperationId::new(*id));
+    let ended = wait_until_free(fake, "shop-api", known.as_ref(), MINUTES, &events, cancel).await;
     let told = told.lock().unwrap().clone();
     (ended, told)
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use aws_sdk_apprunner::types::ServiceStatus as SdkStatus;
 
-use super::{AppRunner, PAGE, read};
+use super::{AppRunner, PAGE, RECENT, read};
 use crate::{
-    aws::fault::AwsFault,
+    aws::{fault::AwsFault, pages::Pages},
     domain::{
         arn::ServiceArn,
         log_group::plain,
@@ -24,7 +24,7 @@ impl AppRunner {
     /// [`TargetError`] when they cannot be listed in full.
     pub async fn living_services(&self) -> Result<BTreeSet<String>, TargetError> {
         const ACTION: &str = "apprunner:ListServices";
-        let (mut living, mut token) = (BTreeSet::new(), None);
+        let (mut living, mut pages, mut token) = (BTreeSet::new(), Pages::of(ACTION), None);
         loop {
             let asked = self.client.list_services().max_results(PAGE).set_next_token(token).send().await;
             let page = asked.map_err(|error| AwsFault::new(ACTION, &error))?;
@@ -36,21 +36,20 @@ impl AppRunner {
                 let arn = listed.service_arn().unwrap_or_default().parse::<ServiceArn>();
                 living.insert(plain(arn.map_err(|error| read::unusable(ACTION, &error.to_string()))?.id()));
             }
-            token = page.next_token().map(str::to_owned);
+            token = pages.next(page.next_token())?;
             if token.is_none() {
                 return Ok(living);
             }
         }
     }
 
-    /// A service's last operations, the newest first: the first page of them.
+    /// A service's last twenty operations, the newest first.
     ///
     /// # Errors
     /// [`TargetError`] when they cannot be listed.
     pub async fn history(&self, service: &ServiceArn) -> Result<Vec<RanOperation>, TargetError> {
-        let asked = self.client.list_operations().service_arn(service.as_str()).max_results(PAGE).send().await;
-        let page = asked.map_err(|error| AwsFault::new("apprunner:ListOperations", &error))?;
-        let ran = page.operation_summary_list().iter().filter_map(|listed| {
+        let listed = self.list_operations(service, |listed| listed.len() >= RECENT).await?;
+        let ran = listed.iter().take(RECENT).filter_map(|listed| {
             Some(RanOperation {
                 operation: OperationId::new(listed.id()?),
                 kind: listed.r#type().map_or("", |kind| kind.as_str()).to_owned(),

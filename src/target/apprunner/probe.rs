@@ -74,16 +74,15 @@ impl AppRunner {
 
     /// Sends an order to a service that does not exist. A policy may name the id of the one that does: then even looking at another is
     /// denied, and nothing is learnt.
-    async fn probe_nil<T, E, R, F>(
+    async fn probe_nil<T, E, F>(
         &self,
         service: &ServiceArn,
         send: impl FnOnce(String) -> F,
         action: &'static str,
     ) -> Probed
     where
-        F: Future<Output = Result<T, SdkError<E, R>>>,
+        F: Future<Output = Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
     {
         let Some(nil) = nil_of(service) else { return Probed::Unknown };
         let answer = send(nil.clone()).await;

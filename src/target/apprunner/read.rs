@@ -88,7 +88,12 @@ pub(super) fn past_operation(listed: &OperationSummary) -> Option<PastOperation>
         _ => OperationKind::Other,
     };
     let id = OperationId::new(listed.id()?);
-    Some(PastOperation { id, kind, status: operation(listed).status })
+    Some(PastOperation {
+        id,
+        kind,
+        status: operation(listed).status,
+        started_at: listed.started_at().and_then(timestamp),
+    })
 }
 
 pub(super) fn timestamp(time: &DateTime) -> Option<Timestamp> {

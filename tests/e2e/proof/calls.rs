@@ -78,14 +78,20 @@ impl Case {
         fault
     }
 
+    /// What the run is told besides: an order that is struck for good is given up soon.
+    fn arguments(&self) -> &'static [&'static str] {
+        let is_order = ["StartDeployment", "CreateService", "UpdateService"].contains(&self.call.1.as_str());
+        if is_order && self.which == Which::All { &["--gate-timeout", "20s"] } else { &[] }
+    }
+
     /// The exit codes that docs/exit-codes.md has for it.
     fn codes(&self) -> &'static [i32] {
         let (service, action, account) = &self.call;
         match (service.as_str(), action.as_str()) {
-            // Whether an order that was lost was taken is not known, and that is not guessed.
+            // An order that was lost is looked for; when it is certain that nothing came of it, it is given again, until the deadline.
             ("apprunner", "StartDeployment" | "CreateService" | "UpdateService") => match (self.way, self.which) {
-                (Way::LostAfter, _) | (Way::Throttled, Which::One(_)) => &[0],
-                (Way::LostBefore | Way::Failing, _) | (Way::Throttled, Which::All) => &[9],
+                (Way::LostAfter, _) | (_, Which::One(_)) => &[0],
+                (Way::LostBefore | Way::Failing | Way::Throttled, Which::All) => &[9],
             },
             (_, _) if matches!(self.which, Which::One(_)) => &[0],
             ("sts", _) => &[3],
@@ -136,7 +142,7 @@ fn cases(calls: &BTreeMap<Call, usize>, which: impl Fn(usize) -> Vec<Which>) -> 
 fn strike(ground: &mut Ground, case: &Case) {
     let (version, what) = (ground.push(), case.what());
     ground.world.fault(&case.fault());
-    let ran = ground.run(&version);
+    let ran: Ran = ground.command(&version).args(case.arguments()).output().unwrap().into();
     assert!(
         case.codes().contains(&ran.code),
         "{what}: exit code {} and not {:?}: {}",
@@ -206,11 +212,11 @@ fn strike_creation(case: &Case) {
     let (world, version) = Ground::empty();
     let what = case.what();
     world.fault(&case.fault());
-    let run = |world: &World| -> Ran { deploy(world, "v1", &[]).output().unwrap().into() };
-    let ran = run(&world);
+    let run = |world: &World, arguments| -> Ran { deploy(world, "v1", arguments).output().unwrap().into() };
+    let ran = run(&world, case.arguments());
     assert!(case.codes().contains(&ran.code), "{what}: exit code {}: {}", ran.code, ran.said());
     world.fault(&super::no_fault());
-    let again = run(&world);
+    let again = run(&world, &[]);
     assert_eq!(again.code, 0, "{what}: {}", again.said());
     let services = world.control(None)["services"].as_array().unwrap().len();
     let now = service(&world);

@@ -127,7 +127,7 @@ fn a_record_that_others_have_made_untrue_is_not_believed() {
 }
 
 #[test]
-fn an_order_that_is_refused_leaves_tag_and_record_as_they_were() {
+fn refused_order_leaves_tag_and_record_as_they_were() {
     let (world, old, _) = serving();
     let newest = ids(&world).remove(0);
     world.fault(&json!({
@@ -135,7 +135,7 @@ fn an_order_that_is_refused_leaves_tag_and_record_as_they_were() {
         "code": "InvalidRequestException",
         "message": "Can't start a deployment on the specified service, because it isn't in RUNNING state",
     }));
-    let ran = world.deploy("v2", &[]);
+    let ran = world.deploy("v2", &["--if-busy", "fail"]);
     assert_eq!(ran.code, 11, "{}", ran.said());
     assert_eq!(world.tag(LIVE), Some(old.clone()));
     assert_eq!(world.tag(&format!("shipgate-next-shop-api-{newest}")), Some(old), "the next one deploys v1 again");

@@ -13,8 +13,12 @@ impl World {
 
     /// Tells the sandbox to misbehave.
     pub(crate) fn fault(&self, fault: &Value) {
-        let url = format!("{}/_sandbox/faults", self.endpoint);
-        let body = serde_json::json!([fault]).to_string();
+        self.faults_are(&serde_json::json!([fault]));
+    }
+
+    /// Replaces the list of faults.
+    pub(crate) fn faults_are(&self, faults: &Value) {
+        let (url, body) = (format!("{}/_sandbox/faults", self.endpoint), faults.to_string());
         self.runtime.block_on(async {
             let request = reqwest::Client::new().post(url).header("content-type", "application/json").body(body);
             let answer = request.bearer_auth(self.control_token()).send().await.unwrap();

@@ -21,7 +21,7 @@ fn operations(words: &[&str]) -> Vec<PastOperation> {
             other => panic!("{other}"),
         };
         let id = OperationId::new((words.len() - at).to_string());
-        PastOperation { id, kind, status: OperationStatus::from(status.to_owned()) }
+        PastOperation { id, kind, status: OperationStatus::from(status.to_owned()), started_at: None }
     };
     words.iter().enumerate().map(one).collect()
 }

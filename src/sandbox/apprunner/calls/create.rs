@@ -83,6 +83,7 @@ fn service(
         green: None,
         maintenance: false,
         stale: None,
+        stale_until: None,
         deployed: None,
         under_way: None,
     }

@@ -5,7 +5,10 @@ mod create;
 mod read;
 mod tag;
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 use serde_json::{Value, json};
 
@@ -88,6 +91,9 @@ fn accept(app: &App, service: &mut Service, kind: OperationKind, previous: super
     let script = app.scripts.take(&service.account, &service.name, kind);
     let mut operation = Operation::accepted(app.ids.uuid(), kind);
     operation.unlisted = script.unlisted_reads;
+    let (now, consistency) = (Instant::now(), app.options.consistency);
+    operation.listed_from = Some(now + consistency.late_operations);
+    service.stale_until = Some((service.shown_status(), now + consistency.stale_status));
     if !script.stuck {
         operation.released.cancel();
     }

@@ -27,6 +27,7 @@ pub(super) fn describe_service(app: &App, caller: &Caller, input: &Value) -> Res
 /// The service, with an old status as long as reads of it are stale.
 fn stale(service: &mut Service) -> Value {
     let mut answer = render::service(service);
+    answer["Status"] = json!(service.shown_status().word());
     if let Some((status, left)) = service.stale.take() {
         service.stale = (left > 1).then_some((status, left - 1));
         answer["Status"] = json!(status.word());
@@ -38,7 +39,12 @@ fn stale(service: &mut Service) -> Value {
 pub(super) fn list_services(app: &App, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
     let summaries: Vec<(String, Value)> = app.book.look(|services| {
         let living = services.iter().rev().filter(|service| service.lives_in(&caller.account, &caller.region));
-        living.map(|service| (service.arn.clone(), render::service_summary(service))).collect()
+        let summary = |service: &Service| {
+            let mut summary = render::service_summary(service);
+            summary["Status"] = json!(service.shown_status().word());
+            (service.arn.clone(), summary)
+        };
+        living.map(summary).collect()
     });
     paged("ServiceSummaryList", &summaries, input)
 }
@@ -47,9 +53,8 @@ pub(super) fn list_services(app: &App, caller: &Caller, input: &Value) -> Result
 pub(super) fn list_operations(app: &App, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
     let operations: Vec<(String, Value)> = with_service(app, caller, text(input, "ServiceArn"), |service| {
         let newest_first = service.operations.iter_mut().rev().filter_map(|operation| {
-            let hidden = operation.unlisted > 0;
-            operation.unlisted = operation.unlisted.saturating_sub(1);
-            if hidden { None } else { Some(&*operation) }
+            let is_listed = operation.take_listing();
+            is_listed.then_some(&*operation)
         });
         Ok(newest_first.map(|operation| (operation.id.clone(), render::operation(operation, &service.arn))).collect())
     })?;
