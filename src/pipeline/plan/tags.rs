@@ -89,14 +89,19 @@ mod tests {
 
     /// v1 serves by operation `a2`; v2 is to be deployed.
     fn seen(points_at: &str, recorded: Option<&str>) -> Observation {
-        let past =
-            |id: &str, kind| PastOperation { id: OperationId::new(id), kind, status: OperationStatus::Succeeded };
+        let past = |id: &str, kind| {
+            let (id, status) = (OperationId::new(id), OperationStatus::Succeeded);
+            PastOperation { id, kind, status, started_at: None }
+        };
         Observation {
             live: None,
             operations: vec![past("a2", OperationKind::StartDeployment), past("a1", OperationKind::CreateService)],
             repository: Ok(Some(TagMutability::default())),
             points_at: Some(digest(points_at)),
             recorded: recorded.map(digest),
+            serving: None,
+            claimed: None,
+            began: jiff::Timestamp::now(),
         }
     }
 
