@@ -143,7 +143,7 @@ pub(crate) fn repository_of(
 }
 
 fn logs_resource(caller: &Caller, action: &str, input: &Value) -> String {
-    let base = format!("arn:aws:logs:{}:{}:log-group:", caller.region, caller.account);
+    let base = format!("arn:{}:logs:{}:{}:log-group:", caller.region.partition(), caller.region, caller.account);
     let group = input["logGroupName"].as_str().unwrap_or_default();
     if let Some(identifier) = input["logGroupIdentifier"].as_str().filter(|text| text.starts_with("arn:")) {
         return format!("{}:log-stream:", identifier.trim_end_matches(":*"));
@@ -158,7 +158,8 @@ fn secret_resource(cloud: &Cloud, caller: &Caller, action: &str, input: &Value) 
     match (input["SecretId"].as_str(), input["Name"].as_str()) {
         (Some(id), _) => cloud.secrets.arn_of(&caller.account, &caller.region, id),
         (None, Some(name)) if action == "CreateSecret" => {
-            format!("arn:aws:secretsmanager:{}:{}:secret:{name}-??????", caller.region, caller.account)
+            let Caller { account, region, .. } = caller;
+            format!("arn:{}:secretsmanager:{region}:{account}:secret:{name}-??????", region.partition())
         }
         (None, _) => "*".to_owned(),
     }
@@ -185,7 +186,8 @@ fn app_runner_resource(caller: &Caller, action: &str, input: &Value) -> String {
         Some(arn) if action != "CreateService" => arn.to_owned(),
         _ if action == "CreateService" => {
             let name = input["ServiceName"].as_str().unwrap_or_default();
-            format!("arn:aws:apprunner:{}:{}:service/{name}/*", caller.region, caller.account)
+            let Caller { account, region, .. } = caller;
+            format!("arn:{}:apprunner:{region}:{account}:service/{name}/*", region.partition())
         }
         _ => "*".to_owned(),
     }
@@ -232,7 +234,8 @@ fn linked_role(cloud: &Cloud, principal: &Principal, caller: &Caller, action: &s
         return Ok(());
     }
     let role = format!(
-        "arn:aws:iam::{}:role/aws-service-role/apprunner.amazonaws.com/AWSServiceRoleForAppRunner",
+        "arn:{}:iam::{}:role/aws-service-role/apprunner.amazonaws.com/AWSServiceRoleForAppRunner",
+        caller.region.partition(),
         caller.account
     );
     let context = context_of_request(caller.region.as_str(), Timestamp::now());

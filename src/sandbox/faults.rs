@@ -309,7 +309,7 @@ impl Trouble {
 
 /// Ends the task of the connection, and with it the connection. An answer could only be complete or an error; unwinding
 /// without a panic message is the one way out of a handler that leaves the client without an answer.
-fn hang_up() -> ! {
+pub(super) fn hang_up() -> ! {
     panic::resume_unwind(Box::new("the connection is cut on demand"))
 }
 

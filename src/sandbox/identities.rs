@@ -11,11 +11,14 @@ use super::{
     iam::{Context, Denial, Policies, Policy, Question, Subject, decide, policy::InvalidPolicy},
     locking::lock,
     random,
-    seed::{Role, Seed},
+    seed::{Role, Seed, User},
     state::{self, Keeper},
-    sts::trust,
+    sts::{session_tags::SessionTag, trust},
 };
-use crate::domain::{account::AccountId, arn::RoleArn};
+use crate::domain::{
+    account::{AccountId, Region},
+    arn::RoleArn,
+};
 
 /// Who a key speaks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,6 +33,8 @@ pub(crate) struct Principal {
     pub(crate) role: Option<RoleArn>,
     /// What the session was narrowed to when the role was assumed.
     pub(crate) session_policy: Option<Arc<Policy>>,
+    /// The tags of the session.
+    pub(crate) tags: Vec<SessionTag>,
 }
 
 /// A pair of keys and whom they speak for. No `Debug`: it holds secrets.
@@ -101,19 +106,17 @@ impl Identities {
         let keys = seed.users.iter().map(|user| {
             let principal = Principal {
                 account: user.account.clone(),
-                arn: format!("arn:aws:iam::{}:user/{}", user.account, user.name),
+                arn: user.arn(&seed.region),
                 user_id: random::iam_id("AIDA"),
                 role: None,
                 session_policy: None,
+                tags: Vec::new(),
             };
             let id = user.access_key_id.clone().unwrap_or_else(|| random::iam_id("AKIA"));
             let secret = user.secret_access_key.clone().unwrap_or_else(|| random::alphanumeric(40));
             (id, Key { secret, session_token: None, expires: None, principal })
         });
-        let users = seed
-            .users
-            .iter()
-            .map(|user| (format!("arn:aws:iam::{}:user/{}", user.account, user.name), user.policies.clone()));
+        let users = seed.users.iter().map(|user| (user.arn(&seed.region), user.policies.clone()));
         let identities =
             Self { keys: Mutex::new(keys.collect()), users: users.collect(), roles: Mutex::default(), keeper };
         for role in &seed.roles {
@@ -180,15 +183,17 @@ impl Identities {
         role: &Role,
         session_name: &str,
         session_policy: Option<Policy>,
+        tags: Vec<SessionTag>,
         expires: Timestamp,
     ) -> Session {
         let account = role.arn.account();
         let principal = Principal {
             account: account.clone(),
-            arn: format!("arn:aws:sts::{account}:assumed-role/{}/{session_name}", role.arn.name()),
+            arn: format!("arn:{}:sts::{account}:assumed-role/{}/{session_name}", role.arn.partition(), role.arn.name()),
             user_id: format!("{}:{session_name}", random::iam_id("AROA")),
             role: Some(role.arn.clone()),
             session_policy: session_policy.map(Arc::new),
+            tags,
         };
         let key = Key {
             secret: random::alphanumeric(40),
@@ -231,6 +236,13 @@ impl Identities {
     }
 }
 
+impl User {
+    /// Its ARN, in the partition of the sandbox's main region.
+    pub(super) fn arn(&self, region: &Region) -> String {
+        format!("arn:{}:iam::{}:user/{}", region.partition(), self.account, self.name)
+    }
+}
+
 /// The condition keys about the caller (IAM User Guide, "AWS global condition context keys").
 fn with_principal(context: Context, principal: &Principal) -> Context {
     let arn = principal.role.as_ref().map_or(principal.arn.as_str(), |role| role.as_str());
@@ -240,6 +252,9 @@ fn with_principal(context: Context, principal: &Principal) -> Context {
         .with("aws:PrincipalType", if principal.role.is_some() { "AssumedRole" } else { "User" })
         .with("aws:PrincipalIsAWSService", "false")
         .with("aws:userid", principal.user_id.as_str());
+    let of_tag =
+        |context: Context, tag: &SessionTag| context.with(&format!("aws:PrincipalTag/{}", tag.key), tag.value.as_str());
+    let context = principal.tags.iter().fold(context, of_tag);
     match (&principal.role, principal.arn.rsplit_once(":user/")) {
         (None, Some((_, name))) => context.with("aws:username", name),
         _ => context,

@@ -19,7 +19,7 @@ impl MayDecrypt<'_> {
     /// is for everybody who may read what is encrypted with it.
     pub(crate) fn with(&self, key: Option<&str>, caller: &Caller) -> bool {
         let Some(key) = key.filter(|key| !key.starts_with("alias/aws/")) else { return true };
-        let place = format!("arn:aws:kms:{}:{}", caller.region, caller.account);
+        let place = format!("arn:{}:kms:{}:{}", caller.region.partition(), caller.region, caller.account);
         let resource = match key {
             arn if arn.starts_with("arn:") => arn.to_owned(),
             alias if alias.starts_with("alias/") => format!("{place}:{alias}"),

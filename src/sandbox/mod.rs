@@ -25,6 +25,7 @@ mod page;
 mod parameters;
 mod passed_role;
 mod random;
+mod regions;
 mod registry;
 mod rest;
 mod runtime_images;
@@ -188,8 +189,11 @@ pub async fn start(mut options: Options) -> Result<Sandbox, SandboxError> {
 
 async fn create_services(cloud: &Cloud, seed: &Seed) -> Result<(), SandboxError> {
     for service in &seed.services {
-        let arn = format!("arn:aws:iam::{}:root", service.account);
         let region = service.region.as_ref().unwrap_or(&seed.region).clone();
+        if !regions::have_app_runner(&region) {
+            return Err(SandboxError::Service { reason: format!("App Runner is not in {region}") });
+        }
+        let arn = format!("arn:{}:iam::{}:root", region.partition(), service.account);
         let owner = caller::Caller { account: service.account.clone(), region, arn };
         let created = cloud.app_runner.call(&owner, "CreateService", service.create.clone()).await;
         match created {

@@ -23,9 +23,10 @@ pub(crate) fn session(
     let (account, name, session) = (role.account(), role.name(), alphanumeric(32));
     Ok(Principal {
         account: account.clone(),
-        arn: format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),
+        arn: format!("arn:{}:sts::{account}:assumed-role/{name}/{session}", role.partition()),
         user_id: format!("AROA:{session}"),
         role: Some(role.clone()),
         session_policy: None,
+        tags: Vec::new(),
     })
 }

@@ -2,6 +2,7 @@
 
 mod again;
 mod crashes;
+mod expiry;
 mod identity;
 mod pushes;
 mod returning;

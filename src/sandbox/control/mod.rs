@@ -2,14 +2,17 @@
 //!
 //! Here a request is read, its signature verified and its action named; what it does is the services' business.
 
+mod body;
 pub(crate) mod calls;
 pub(crate) mod digesting;
+mod enumerations;
 mod interface;
 pub(crate) mod percent;
 pub(crate) mod protocol;
 mod short_pages;
 pub(crate) mod signature;
 pub(crate) mod token;
+mod unknown;
 
 use std::sync::Arc;
 
@@ -29,21 +32,11 @@ use self::{
     signature::Claim,
 };
 use super::{
-    answer::ApiError,
-    authorization,
-    budget::{NotRead, Sender},
-    caller::Caller,
-    cloud::Cloud,
-    ecr,
-    identities::Principal,
-    keys::MayDecrypt,
-    logs, page, parameters, rest, secrets_manager, sts,
+    answer::ApiError, authorization, caller::Caller, cloud::Cloud, ecr, faults, identities::Principal,
+    keys::MayDecrypt, logs, page, parameters, regions, rest, secrets_manager, sts,
 };
 use crate::domain::account::Region;
 
-/// The largest body of a request whose sender is unknown, which may be an AssumeRoleWithWebIdentity: a token of 20,000
-/// characters and a session policy, percent-encoded.
-const LARGEST_UNKNOWN: usize = 128 * 1024;
 /// Larger bodies hold layers, and no ids to look for.
 const LARGEST_WITH_IDS: usize = 64 * 1024;
 
@@ -91,8 +84,11 @@ impl Received {
         digits.windows(ZEROS.len()).any(|window| window == ZEROS)
     }
 
+    /// The parameters of the query protocol, which a GET has in its address.
     fn form(&self) -> Vec<(String, String)> {
-        percent::pairs(&String::from_utf8_lossy(&self.body), true)
+        let mut pairs = percent::pairs(&String::from_utf8_lossy(&self.body), true);
+        pairs.extend(percent::pairs(&self.query, true));
+        pairs
     }
 }
 
@@ -119,12 +115,12 @@ pub(crate) async fn serve(cloud: Arc<Cloud>, request: Request) -> Response<Body>
         return refused;
     }
     let (sender, limit) =
-        if is_of_interface { interface::largest_body(&received) } else { largest_body(&cloud, &received) };
+        if is_of_interface { interface::largest_body(&received) } else { body::largest(&cloud, &received) };
     // It counts against the budget until the call has been answered.
     let buffered = match cloud.budget.read(body, received.content_length(), limit, sender).await {
         Ok(buffered) => buffered,
         Err(not_read) => {
-            let refused = refuse_body(&cloud, &received, sender, not_read);
+            let refused = body::refuse(&cloud, &received, sender, not_read);
             rest.read().await;
             return refused;
         }
@@ -133,7 +129,11 @@ pub(crate) async fn serve(cloud: Arc<Cloud>, request: Request) -> Response<Body>
     if is_of_interface {
         return interface::serve(&cloud, &received);
     }
+    if let Some(refused) = unknown::refusal(&received) {
+        return refused;
+    }
     let (service, action) = name_call(&received);
+    cut_where_app_runner_is_not(&received, service);
     let signed = authenticate(&cloud, &received, service, action.clone(), Timestamp::now());
     let principal = signed.as_ref().ok().and_then(|signed| signed.principal.clone());
     let response = match signed {
@@ -153,45 +153,11 @@ pub(crate) async fn serve(cloud: Arc<Cloud>, request: Request) -> Response<Body>
     response
 }
 
-/// Who sends this, as far as the headers tell, and how long a body is read from them. A signature covers the body, so it
-/// is verified afterwards.
-fn largest_body(cloud: &Cloud, received: &Received) -> (Sender, usize) {
-    const KIB: usize = 1024;
-    const MIB: usize = 1024 * KIB;
-    let key = Claim::read(&received.headers).and_then(|claim| cloud.identities.key(&claim.access_key_id));
-    let is_known = key.is_some_and(|key| {
-        let is_over = key.expires.is_some_and(|expires| expires <= Timestamp::now());
-        !is_over && received.header("x-amz-security-token") == key.session_token.as_deref()
-    });
-    if !is_known {
-        return (Sender::Unknown, LARGEST_UNKNOWN);
-    }
-    let limit = match name_call(received) {
-        // A part of 20 MiB in base64, and some more.
-        (Service::Ecr, action) if action == "UploadLayerPart" => 32 * MIB,
-        // A manifest of 4 MiB as a JSON string.
-        (Service::Ecr, _) => 8 * MIB,
-        // A batch of 1 MiB as JSON strings.
-        (Service::Logs, _) => 4 * MIB,
-        (Service::AppRunner | Service::SecretsManager | Service::Ssm, _) => MIB,
-        (Service::Sts, _) => LARGEST_UNKNOWN,
-    };
-    (Sender::Known, limit)
-}
-
-/// The response to a request whose body was not read.
-fn refuse_body(cloud: &Cloud, received: &Received, sender: Sender, not_read: NotRead) -> Response<Body> {
-    let (service, action) = name_call(received);
-    let unauthenticated = authenticate(cloud, received, service, action, Timestamp::now()).err();
-    match (not_read, unauthenticated) {
-        (NotRead::TooLarge, Some(error)) if sender == Sender::Unknown => {
-            protocol::error(service, error.status, error.code, &error.message)
-        }
-        (NotRead::TooLarge, _) => {
-            protocol::error(service, 413, "RequestEntityTooLargeException", "Request size exceeded the limit")
-        }
-        (NotRead::Busy, _) => protocol::error(service, 503, "ServiceUnavailableException", "Service is unavailable"),
-        (NotRead::Broken, _) => protocol::error(service, 400, "RequestTimeoutException", "The body did not arrive"),
+/// Where there is no App Runner its host name does not resolve. Here one address serves all regions: the connection is cut.
+fn cut_where_app_runner_is_not(received: &Received, service: Service) {
+    let region = Claim::read(&received.headers).and_then(|claim| claim.region.parse::<Region>().ok());
+    if service == Service::AppRunner && region.is_some_and(|region| !regions::have_app_runner(&region)) {
+        faults::hang_up();
     }
 }
 
@@ -322,6 +288,7 @@ async fn call_json(
     let body = if body.is_empty() { b"{}" } else { body };
     let input: Value = serde_json::from_slice(body)
         .map_err(|error| ApiError::new(400, "SerializationException", error.to_string()))?;
+    enumerations::check(service, &input)?;
     authorization::check(cloud, principal, caller, service, action, &input)?;
     let Some(list) = List::of(action, &input).filter(|_| cloud.short_pages) else {
         return dispatch(cloud, service, principal, caller, action, input).await;

@@ -55,6 +55,12 @@ impl Service {
         }
     }
 
+    /// Whether a service has this before the dot in `X-Amz-Target`.
+    pub(crate) fn has_target(prefix: &str) -> bool {
+        let all = [Self::Sts, Self::Ecr, Self::AppRunner, Self::Logs, Self::SecretsManager, Self::Ssm];
+        all.into_iter().any(|service| service.target_prefix() == Some(prefix))
+    }
+
     fn content_type(self) -> &'static str {
         match self {
             Self::Sts => "text/xml",

@@ -52,5 +52,5 @@ fn key_arn(key: Option<&str>, id: &RepositoryId) -> String {
     let is_id = name.len() == 36 && name.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     let hex = Digest::of(format!("{}/{}/{name}", id.account, id.region).as_bytes()).hex().to_owned();
     let made = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32]);
-    format!("arn:aws:kms:{}:{}:key/{}", id.region, id.account, if is_id { name } else { &made })
+    format!("arn:{}:kms:{}:{}:key/{}", id.region.partition(), id.region, id.account, if is_id { name } else { &made })
 }

@@ -23,14 +23,19 @@ pub(crate) struct RepositoryId {
 }
 
 impl RepositoryId {
-    /// `arn:aws:ecr:…:repository/NAME`.
+    /// `arn:PARTITION:ecr:…:repository/NAME`.
     pub(crate) fn arn(&self) -> String {
-        format!("arn:aws:ecr:{}:{}:repository/{}", self.region, self.account, self.name)
+        format!("arn:{}:ecr:{}:{}:repository/{}", self.region.partition(), self.region, self.account, self.name)
     }
 
     /// `A.dkr.ecr.R.amazonaws.com/NAME`.
     pub(crate) fn uri(&self) -> String {
-        format!("{}.dkr.ecr.{}.amazonaws.com/{}", self.account, self.region, self.name)
+        let suffix = match self.region.partition() {
+            "aws-cn" => "amazonaws.com.cn",
+            "aws-eusc" => "amazonaws.eu",
+            _ => "amazonaws.com",
+        };
+        format!("{}.dkr.ecr.{}.{suffix}/{}", self.account, self.region, self.name)
     }
 }
 

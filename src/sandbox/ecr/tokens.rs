@@ -82,6 +82,7 @@ mod tests {
             user_id: String::new(),
             role: None,
             session_policy: None,
+            tags: Vec::new(),
         };
         let holder = Holder { principal, region: "eu-west-1".parse().unwrap() };
         let (token, expires) = tokens.issue(holder.clone(), now);

@@ -150,6 +150,7 @@ mod tests {
                 user_id: String::new(),
                 role: None,
                 session_policy: None,
+                tags: Vec::new(),
             };
             let parse = |text: &str| Policy::parse(text).unwrap();
             let (own, session_policy, on_resource) =

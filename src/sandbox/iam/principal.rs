@@ -90,7 +90,7 @@ fn entry_names(kind: Kind, name: &str, subject: Subject<'_>) -> Trusted {
                 Trusted::BySession
             } else if name == "*" || name == principal.arn || role == Some(name) {
                 Trusted::ByName
-            } else if name == account || name == format!("arn:aws:iam::{account}:root") {
+            } else if name == account || is_root_of(name, account) {
                 Trusted::ByAccount
             } else {
                 Trusted::Not
@@ -98,6 +98,12 @@ fn entry_names(kind: Kind, name: &str, subject: Subject<'_>) -> Trusted {
         }
         (Kind::Aws | Kind::Federated | Kind::Service, _) => Trusted::Not,
     }
+}
+
+/// Whether it is the ARN of an account as a whole, in any partition.
+fn is_root_of(name: &str, account: &str) -> bool {
+    let fields: Vec<&str> = name.split(':').collect();
+    matches!(fields[..], ["arn", partition, "iam", "", named, "root"] if partition.starts_with("aws") && named == account)
 }
 
 #[cfg(test)]
@@ -115,6 +121,7 @@ mod tests {
             user_id: String::new(),
             role: Some("arn:aws:iam::333333333333:role/runner".parse().unwrap()),
             session_policy: None,
+            tags: Vec::new(),
         };
         let subject = Subject::Principal(&session);
         for (principal, expected) in [

@@ -30,7 +30,7 @@ pub(crate) fn describe(groups: &Groups, caller: &Caller, input: &Value) -> Resul
 }
 
 fn describe_one(caller: &Caller, name: &str, group: &Group) -> Value {
-    let arn = format!("arn:aws:logs:{}:{}:log-group:{name}", caller.region, caller.account);
+    let arn = format!("arn:{}:logs:{}:{}:log-group:{name}", caller.region.partition(), caller.region, caller.account);
     let mut shown = json!({
         "logGroupName": name,
         "creationTime": group.created,

@@ -51,7 +51,7 @@ pub(crate) struct Stream {
     pub(super) key: String,
     /// When it was made, in milliseconds since 1970.
     pub(crate) created: i64,
-    /// From when on DescribeLogStreams lists it, in milliseconds since 1970.
+    /// From when on DescribeLogStreams lists it, in milliseconds since 1970; 0 for a client's own stream.
     pub(super) listed_from: i64,
     /// Its lines in the order of their time, then of their arrival.
     pub(crate) lines: Vec<Line>,

@@ -3,15 +3,11 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{
-    Group, Groups, group, group_name,
-    groups::with_token,
-    invalid, limit,
-    store::{Line, Stream},
-};
+use super::{Groups, group, group_name, groups::with_token, invalid, limit, store::Stream};
 use crate::sandbox::{answer::ApiError, caller::Caller};
 
-/// What DescribeLogStreams knows by now: it lags behind the lines, by up to an hour (API reference, LogStream).
+/// What DescribeLogStreams knows by now of the streams of App Runner: it lags behind the lines, by up to an hour (API
+/// reference, LogStream). Of streams that clients make it knows everything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Seen {
     now: i64,
@@ -30,7 +26,8 @@ impl Seen {
 
     /// The times of the first line and of the last one that it knows.
     fn times(self, stream: &Stream) -> Option<(i64, i64)> {
-        let until = if self.delay == 0 { i64::MAX } else { self.now.saturating_sub(self.delay) };
+        let is_late = self.delay > 0 && stream.listed_from > 0;
+        let until = if is_late { self.now.saturating_sub(self.delay) } else { i64::MAX };
         let known = stream.lines.partition_point(|line| line.at <= until);
         let known = stream.lines.get(..known)?;
         Some((known.first()?.at, known.last()?.at))
@@ -59,7 +56,8 @@ pub(crate) fn describe(groups: &mut Groups, caller: &Caller, input: &Value, seen
         None => 0,
         Some(token) => token.parse().map_err(|_| invalid("The specified nextToken is invalid."))?,
     };
-    let arn = format!("arn:aws:logs:{}:{}:log-group:{group_name}:log-stream", caller.region, caller.account);
+    let Caller { account, region, .. } = caller;
+    let arn = format!("arn:{}:logs:{region}:{account}:log-group:{group_name}:log-stream", region.partition());
     let list: Vec<Value> =
         streams.iter().skip(from).take(limit).map(|(name, stream)| describe_stream(&arn, name, stream, seen)).collect();
     let next = (from + limit < streams.len()).then(|| (from + limit).to_string());
@@ -81,7 +79,7 @@ fn describe_stream(arn: &str, name: &str, stream: &Stream, seen: Seen) -> Value 
     shown
 }
 
-fn stream_name(input: &Value) -> Result<&str, ApiError> {
+pub(super) fn stream_name(input: &Value) -> Result<&str, ApiError> {
     input["logStreamName"].as_str().filter(|name| !name.is_empty() && !name.contains([':', '*'])).ok_or_else(|| {
         invalid(
             "1 validation error detected: Value at 'logStreamName' failed to satisfy constraint: Member must satisfy \
@@ -90,7 +88,7 @@ fn stream_name(input: &Value) -> Result<&str, ApiError> {
     })
 }
 
-fn no_stream() -> ApiError {
+pub(super) fn no_stream() -> ApiError {
     ApiError::new(400, "ResourceNotFoundException", "The specified log stream does not exist.")
 }
 
@@ -110,24 +108,4 @@ pub(crate) fn create(groups: &mut Groups, input: &Value) -> Result<Value, ApiErr
 pub(crate) fn delete(groups: &mut Groups, input: &Value) -> Result<Value, ApiError> {
     let removed = group(groups, input)?.streams.remove(stream_name(input)?);
     removed.map(|_| Value::Null).ok_or_else(no_stream)
-}
-
-/// PutLogEvents: a batch in the order of time, put among the lines there are.
-pub(crate) fn put_events(groups: &mut Groups, input: &Value) -> Result<Value, ApiError> {
-    let events: Option<Vec<(i64, &str)>> = input["logEvents"].as_array().and_then(|events| {
-        events.iter().map(|event| Some((event["timestamp"].as_i64()?, event["message"].as_str()?))).collect()
-    });
-    let events = events.filter(|events| !events.is_empty());
-    let events = events.ok_or_else(|| invalid("Log events must have a timestamp and a message."))?;
-    if !events.is_sorted_by_key(|(at, _)| *at) {
-        return Err(invalid("Log events in a single PutLogEvents request must be in chronological order."));
-    }
-    let group: &mut Group = group(groups, input)?;
-    let first = group.lines();
-    let stream = group.streams.get_mut(stream_name(input)?).ok_or_else(no_stream)?;
-    for (offset, (at, message)) in events.into_iter().enumerate() {
-        stream.insert(Line { at, sequence: first + offset, message: message.to_owned() });
-    }
-    // Sequence tokens have not been asked for since 2023, and are still answered.
-    Ok(json!({"nextSequenceToken": format!("{:056}", stream.lines.len())}))
 }

@@ -77,5 +77,5 @@ fn may(role: &Role) -> String {
 
 /// An ARN without what all of them begin with.
 fn short(principal: &str) -> &str {
-    principal.strip_prefix("arn:aws:iam::").unwrap_or(principal)
+    principal.split_once(":iam::").map_or(principal, |(_, rest)| rest)
 }

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     invalid, required,
-    store::{Asked, Id, Kind, Parameter, ParameterStore, Value},
+    store::{Asked, Id, Kind, Parameter, ParameterStore, Value, key},
 };
 use crate::{
     domain::digest::Digest,
@@ -20,7 +20,7 @@ const MOST_NAMES: usize = 10;
 const SIZES: [usize; 2] = [4096, 8192];
 
 fn id(caller: &Caller, name: &str) -> Id {
-    (caller.account.clone(), caller.region.clone(), name.to_owned())
+    (caller.account.clone(), caller.region.clone(), key(name).to_owned())
 }
 
 /// A name as parameters may have it (API reference, PutParameter: Name).
@@ -35,11 +35,16 @@ fn checked_name(name: &str) -> Result<(), ApiError> {
     if well_formed {
         return Ok(());
     }
-    Err(invalid(
+    Err(malformed_name())
+}
+
+/// AWS words it so even when all that is missing is the slash of a path.
+fn malformed_name() -> ApiError {
+    invalid(
         "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of \
          sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 \
          symbols .-_",
-    ))
+    )
 }
 
 fn kind(word: &str) -> Result<Kind, ApiError> {
@@ -66,7 +71,7 @@ pub(super) fn put(parameters: &ParameterStore, caller: &Caller, input: &Json) ->
             SIZES[usize::from(tier != "Standard")]
         )));
     }
-    let id = id(caller, name);
+    let (id, own) = (id(caller, name), (caller.account.clone(), caller.region.clone(), name.to_owned()));
     let version = parameters.change(&id, |place| {
         if place.is_some() && input["Overwrite"] != true {
             let message =
@@ -77,7 +82,7 @@ pub(super) fn put(parameters: &ParameterStore, caller: &Caller, input: &Json) ->
         let kind = kind.ok_or_else(|| invalid("A parameter type is required when you create a parameter."))?;
         let key = input["KeyId"].as_str().map(str::to_owned).filter(|_| kind == Kind::SecureString);
         let data_type = input["DataType"].as_str().unwrap_or("text").to_owned();
-        let parameter = place.get_or_insert_with(|| Parameter::new(id.clone(), kind, key.clone(), data_type));
+        let parameter = place.get_or_insert_with(|| Parameter::new(own.clone(), kind, key.clone(), data_type));
         (parameter.kind, parameter.key) = (kind, key.or(parameter.key.take()));
         parameter.versions.push(Value { text: text.to_owned(), at: Timestamp::now() });
         Ok(parameter.versions.len())
@@ -93,7 +98,11 @@ pub(super) fn get(
     may_decrypt: &MayDecrypt<'_>,
     input: &Json,
 ) -> Result<Json, ApiError> {
-    let asked = Asked::read(required(input, "Name")?);
+    let name = required(input, "Name")?;
+    let asked = Asked::read(name);
+    if !name.starts_with("arn:") && name.contains('/') && !name.starts_with('/') {
+        return Err(malformed_name());
+    }
     let decrypt = input["WithDecryption"] == true;
     parameters.look(&id(caller, &asked.name), |found| {
         // AWS says no word more than the code.

@@ -34,8 +34,11 @@ pub(super) fn get_by_path(
     let (recursive, decrypt) = (input["Recursive"] == true, input["WithDecryption"] == true);
     let after = input["NextToken"].as_str().unwrap_or_default();
     let mut found = parameters.list(&caller.account, &caller.region);
+    found.sort_by(|a, b| a.name().cmp(b.name()));
     found.retain(|parameter| {
-        let rest = parameter.name().strip_prefix(&under);
+        // A name without a path is at the root.
+        let whole = format!("/{}", parameter.name().trim_start_matches('/'));
+        let rest = whole.strip_prefix(&under);
         rest.is_some_and(|rest| recursive || !rest.contains('/')) && parameter.name() > after
     });
     let page: Vec<Value> = found

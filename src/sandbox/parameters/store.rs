@@ -23,6 +23,7 @@ pub(super) type Id = (AccountId, Region, String);
 /// All parameters.
 #[derive(Default)]
 pub(crate) struct ParameterStore {
+    /// By the name that they are found by.
     all: Mutex<BTreeMap<Id, Parameter>>,
     keeper: Option<Arc<Keeper>>,
 }
@@ -130,9 +131,15 @@ impl Parameter {
     }
 }
 
+/// The name that a parameter is found by: `/name` and `name` are one parameter, deeper paths need the slash (moto's test
+/// of that is verified against AWS).
+pub(super) fn key(name: &str) -> &str {
+    name.strip_prefix('/').filter(|rest| !rest.contains('/')).unwrap_or(name)
+}
+
 /// The ARN of a parameter of this name.
 pub(crate) fn arn(account: &AccountId, region: &Region, name: &str) -> String {
-    format!("arn:aws:ssm:{region}:{account}:parameter/{}", name.trim_start_matches('/'))
+    format!("arn:{}:ssm:{region}:{account}:parameter/{}", region.partition(), name.trim_start_matches('/'))
 }
 
 fn document((account, region, name): &Id) -> String {
@@ -148,7 +155,11 @@ impl ParameterStore {
     /// The parameters that were kept.
     pub(crate) fn restore(&self, keeper: &Keeper) -> Result<(), SandboxError> {
         let kept = keeper.read_all::<Parameter>("parameters")?;
-        lock(&self.all).extend(kept.into_iter().map(|(_, parameter)| (parameter.id.clone(), parameter)));
+        let found_by = |parameter: &Parameter| {
+            let (account, region, name) = &parameter.id;
+            (account.clone(), region.clone(), key(name).to_owned())
+        };
+        lock(&self.all).extend(kept.into_iter().map(|(_, parameter)| (found_by(&parameter), parameter)));
         Ok(())
     }
 
@@ -160,8 +171,9 @@ impl ParameterStore {
         let (region, account) = (region.parse().ok()?, account.parse().ok()?);
         resource.strip_prefix("parameter/").filter(|name| !name.is_empty())?;
         if life.seeded.insert(text.to_owned()) {
-            let id = (account, region, Asked::read(text).name);
-            let mut parameter = Parameter::new(id.clone(), Kind::SecureString, None, "text".to_owned());
+            let own: Id = (account, region, Asked::read(text).name);
+            let id = (own.0.clone(), own.1.clone(), key(&own.2).to_owned());
+            let mut parameter = Parameter::new(own, Kind::SecureString, None, "text".to_owned());
             parameter.versions.push(Value { text: value.to_owned(), at: Timestamp::now() });
             self.change(&id, |place| *place = Some(parameter));
         }
@@ -206,7 +218,7 @@ impl ParameterStore {
             let key = parameter.key.clone().filter(|_| parameter.kind == Kind::SecureString);
             Some(ReadParameter { text: value.text.clone(), key })
         };
-        let id = (account.clone(), region.clone(), asked.name.clone());
+        let id = (account.clone(), region.clone(), key(&asked.name).to_owned());
         self.look(&id, |parameter| parameter.filter(|known| asked.names(known)).and_then(read))
     }
 }

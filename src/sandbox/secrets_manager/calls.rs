@@ -10,7 +10,7 @@ use super::{
 };
 use crate::sandbox::{answer::ApiError, caller::Caller, keys::MayDecrypt};
 
-/// CreateSecret. A secret may be made without a value.
+/// CreateSecret. A secret may be made without a value. The same token with the same value is the same request.
 pub(super) fn create(secrets: &SecretStore, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
     let name = required(input, "Name")?;
     if name.len() > 512 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-/_+=.@!".contains(c)) {
@@ -21,9 +21,15 @@ pub(super) fn create(secrets: &SecretStore, caller: &Caller, input: &Value) -> R
     let (content, token, tags) = (content(input)?, token(input)?, tags(input)?);
     let version = content.is_some().then_some(token.clone());
     let text = |member: &str| input[member].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    let made = secrets.create((&caller.account, &caller.region), name, |secret| {
+    let again = |known: &Secret| {
+        let version = known.version_of_id(&token)?;
+        let is_same = content.as_ref() == Some(&version.value);
+        Some(if is_same { Ok(()) } else { Err(token_is_used(&token, known)) })
+    };
+    let first = content.clone();
+    let made = secrets.create((&caller.account, &caller.region), name, again, |secret| {
         (secret.description, secret.key, secret.tags) = (text("Description"), text("KmsKeyId"), tags);
-        if let Some(content) = content {
+        if let Some(content) = first {
             secret.add_version(&token, content, &[CURRENT.to_owned()], Timestamp::now());
         }
     })?;
@@ -76,19 +82,21 @@ pub(super) fn put_value(secrets: &SecretStore, caller: &Caller, input: &Value) -
     secrets.change((&caller.account, &caller.region), id, |secret| {
         secret.is_readable()?;
         match secret.version_of_id(&token) {
-            Some(version) if version.value != value => {
-                let message = format!(
-                    "You can't use ClientRequestToken {token} because that value is already in use for a version of secret {}.",
-                    secret.arn
-                );
-                return Err(ApiError::new(400, "ResourceExistsException", message));
-            }
+            Some(version) if version.value != value => return Err(token_is_used(&token, secret)),
             Some(_) => {}
             None => secret.add_version(&token, value, &stages, Timestamp::now()),
         }
         let stages = secret.version_of_id(&token).map(|version| json!(version.stages)).unwrap_or_default();
         Ok(json!({"ARN": secret.arn, "Name": secret.name, "VersionId": token, "VersionStages": stages}))
     })
+}
+
+fn token_is_used(token: &str, secret: &Secret) -> ApiError {
+    let message = format!(
+        "You can't use ClientRequestToken {token} because that value is already in use for a version of secret {}.",
+        secret.arn
+    );
+    ApiError::new(400, "ResourceExistsException", message)
 }
 
 /// DescribeSecret. It answers for secrets that are marked for deletion too.

@@ -74,11 +74,12 @@ impl SecretStore {
         Some(())
     }
 
-    /// Adds a secret under an ARN of its own, unless its name is taken; gives the ARN.
+    /// Adds a secret under an ARN of its own. If its name is taken, `again` says what the same request answers once more.
     pub(super) fn create(
         &self,
         (account, region): (&AccountId, &Region),
         name: &str,
+        again: impl FnOnce(&Secret) -> Option<Result<(), ApiError>>,
         fill: impl FnOnce(&mut Secret),
     ) -> Result<Secret, ApiError> {
         let now = Timestamp::now();
@@ -90,11 +91,17 @@ impl SecretStore {
                 "You can't create this secret because a secret with this name is already scheduled for deletion.";
             return Err(refused(message));
         }
-        if taken.is_some() {
-            let message = format!("The operation failed because the secret {name} already exists.");
-            return Err(ApiError::new(400, "ResourceExistsException", message));
+        if let Some(known) = taken {
+            return match again(known) {
+                Some(done) => done.map(|()| known.clone()),
+                None => {
+                    let message = format!("The operation failed because the secret {name} already exists.");
+                    Err(ApiError::new(400, "ResourceExistsException", message))
+                }
+            };
         }
-        let arn = format!("arn:aws:secretsmanager:{region}:{account}:secret:{name}-{}", random::alphanumeric(SUFFIX));
+        let (partition, suffix) = (region.partition(), random::alphanumeric(SUFFIX));
+        let arn = format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-{suffix}");
         let mut secret = Secret::new(account.clone(), region.clone(), arn.clone(), name.to_owned(), now);
         fill(&mut secret);
         self.keep(&secret);
@@ -138,7 +145,7 @@ impl SecretStore {
     pub(crate) fn arn_of(&self, account: &AccountId, region: &Region, id: &str) -> String {
         let all = lock(&self.all);
         let found = all.values().find(|known| known.is_called(account, region, id)).map(|known| known.arn.clone());
-        let named = || format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}");
+        let named = || format!("arn:{}:secretsmanager:{region}:{account}:secret:{id}", region.partition());
         found.unwrap_or_else(|| if id.starts_with("arn:") { id.to_owned() } else { named() })
     }
 

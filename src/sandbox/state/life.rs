@@ -39,10 +39,11 @@ impl Life {
         if self.control_token.is_empty() {
             self.control_token = ControlToken::generate();
         }
+        let region = seed.region.clone();
         for user in
             seed.users.iter_mut().filter(|user| user.access_key_id.is_none() || user.secret_access_key.is_none())
         {
-            let arn = format!("arn:aws:iam::{}:user/{}", user.account, user.name);
+            let arn = user.arn(&region);
             let made = || (random::iam_id("AKIA"), random::alphanumeric(40));
             let (id, secret) = self.keys.entry(arn).or_insert_with(made).clone();
             user.access_key_id.get_or_insert(id);

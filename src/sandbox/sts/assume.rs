@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     request::Form,
+    session_tags::{LONGEST_POLICY, SessionTags, packed_percent},
     trust,
     web_identity::Claims,
     xml::{element, text},
@@ -22,12 +23,20 @@ pub(crate) fn role(cloud: &Cloud, principal: &Principal, form: &Form<'_>, now: T
     let session_name = form.session_name()?;
     let duration = form.duration_seconds()?;
     let session_policy = session_policy(form)?;
+    let tags = SessionTags::read(form, &principal.tags)?;
+    let packed = packed_percent(form.optional("Policy"), &tags.all)?;
     let known = cloud.identities.role(arn, now).ok_or_else(|| untrusted(principal, arn))?;
     let mut context = context_of_request(cloud.region.as_str(), now).with("sts:RoleSessionName", session_name);
     if let Some(external_id) = form.optional("ExternalId") {
         context = context.with("sts:ExternalId", external_id);
     }
-    may_assume(cloud, principal, &known, context)?;
+    for tag in &tags.all {
+        context = context.with(&format!("aws:RequestTag/{}", tag.key), tag.value.as_str());
+    }
+    may(cloud, principal, &known, "sts:AssumeRole", context.clone())?;
+    if tags.requested > 0 {
+        may(cloud, principal, &known, "sts:TagSession", context)?;
+    }
     let duration = allowed_duration(&known.role, duration)?;
     if principal.role.is_some() && duration > 3600 {
         let message =
@@ -35,12 +44,20 @@ pub(crate) fn role(cloud: &Cloud, principal: &Principal, form: &Form<'_>, now: T
         return Err(ApiError::new(400, "ValidationError", message));
     }
     let expires = expiry(now, duration);
-    Ok(assumed(&cloud.identities.open_session(&known.role, session_name, session_policy, expires), Vec::new()))
+    let session = cloud.identities.open_session(&known.role, session_name, session_policy, tags.all, expires);
+    Ok(assumed(&session, packed, Vec::new()))
 }
 
-fn may_assume(cloud: &Cloud, principal: &Principal, known: &KnownRole, context: Context) -> Result<(), ApiError> {
+/// Whether the principal may do this with the role: its own policies and the trust policy must allow it.
+fn may(
+    cloud: &Cloud,
+    principal: &Principal,
+    known: &KnownRole,
+    action: &str,
+    context: Context,
+) -> Result<(), ApiError> {
     let need = Need {
-        action: "sts:AssumeRole",
+        action,
         resource: known.role.arn.as_str(),
         resource_account: known.role.arn.account(),
         resource_policy: Some(&known.trust),
@@ -48,7 +65,7 @@ fn may_assume(cloud: &Cloud, principal: &Principal, known: &KnownRole, context: 
         context,
     };
     cloud.identities.authorize(principal, &need).map_err(|denial| match denial {
-        Denial::Implicit(Side::Resource) => untrusted(principal, need.resource),
+        Denial::Implicit(Side::Resource) => unallowed(principal, need.action, need.resource),
         Denial::Implicit(Side::Identity | Side::Session) | Denial::Explicit(_) => {
             ApiError::new(403, "AccessDenied", denial.message(&principal.arn, need.action, need.resource))
         }
@@ -57,7 +74,11 @@ fn may_assume(cloud: &Cloud, principal: &Principal, known: &KnownRole, context: 
 
 /// The refusal as AWS words it: it does not tell a missing role from one that does not trust.
 fn untrusted(principal: &Principal, role: &str) -> ApiError {
-    let message = format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {role}", principal.arn);
+    unallowed(principal, "sts:AssumeRole", role)
+}
+
+fn unallowed(principal: &Principal, action: &str, role: &str) -> ApiError {
+    let message = format!("User: {} is not authorized to perform: {action} on resource: {role}", principal.arn);
     ApiError::new(403, "AccessDenied", message)
 }
 
@@ -77,6 +98,12 @@ pub(crate) fn with_web_identity(cloud: &Cloud, form: &Form<'_>, now: Timestamp) 
     let session_name = form.session_name()?;
     let duration = form.duration_seconds()?;
     let session_policy = session_policy(form)?;
+    if form.optional("Policy").is_some_and(|policy| policy.chars().count() > LONGEST_POLICY) {
+        let message = "1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less \
+                       than or equal to 2048";
+        return Err(ApiError::new(400, "ValidationError", message));
+    }
+    let packed = packed_percent(form.optional("Policy"), &[])?;
     let claims = Claims::read(&cloud.issuer, form.required("WebIdentityToken")?, now)?;
     let known = cloud.identities.role(arn, now).filter(|known| trusts_token(known, &claims, session_name, now));
     let known = known
@@ -88,7 +115,8 @@ pub(crate) fn with_web_identity(cloud: &Cloud, form: &Form<'_>, now: Timestamp) 
         text("Provider", &trust::provider(&known.role, &claims.issuer)),
     ];
     let expires = expiry(now, duration);
-    Ok(assumed(&cloud.identities.open_session(&known.role, session_name, session_policy, expires), extra))
+    let session = cloud.identities.open_session(&known.role, session_name, session_policy, Vec::new(), expires);
+    Ok(assumed(&session, packed, extra))
 }
 
 fn trusts_token(known: &KnownRole, claims: &Claims, session_name: &str, now: Timestamp) -> bool {
@@ -123,7 +151,7 @@ fn expiry(now: Timestamp, seconds: u32) -> Timestamp {
     now.checked_add(SignedDuration::from_secs(seconds.into())).unwrap_or(Timestamp::MAX)
 }
 
-fn assumed(session: &Session, extra: Vec<String>) -> String {
+fn assumed(session: &Session, packed_percent: Option<usize>, extra: Vec<String>) -> String {
     let principal = &session.key.principal;
     let user = [text("AssumedRoleId", &principal.user_id), text("Arn", &principal.arn)].concat();
     let expires = session.key.expires.unwrap_or(Timestamp::MAX).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -135,5 +163,6 @@ fn assumed(session: &Session, extra: Vec<String>) -> String {
     ]
     .concat();
     let own = vec![element("AssumedRoleUser", &user), element("Credentials", &credentials)];
-    own.into_iter().chain(extra).collect()
+    let packed = packed_percent.map(|percent| text("PackedPolicySize", &percent.to_string()));
+    own.into_iter().chain(packed).chain(extra).collect()
 }

@@ -3,6 +3,7 @@
 mod assume;
 pub(crate) mod issuer;
 mod request;
+pub(crate) mod session_tags;
 pub(crate) mod trust;
 mod web_identity;
 pub(crate) mod xml;

@@ -49,5 +49,5 @@ fn web_identity(role: &Role, accepted: &WebIdentity) -> Value {
 
 /// The ARN of an OIDC provider in the role's account.
 pub(crate) fn provider(role: &Role, issuer: &str) -> String {
-    format!("arn:aws:iam::{}:oidc-provider/{issuer}", role.arn.account())
+    format!("arn:{}:iam::{}:oidc-provider/{issuer}", role.arn.partition(), role.arn.account())
 }

@@ -3,7 +3,7 @@
 use aws_sdk_cloudwatchlogs::{Client, error::ProvideErrorMetadata as _, types::InputLogEvent};
 
 use super::world::{DEPLOY, WORKLOAD, assumed, sandbox};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Options, Sandbox, delays::Delays, start};
 
 const GROUP: &str = "/aws/apprunner/shop-api/0123/application";
 
@@ -106,21 +106,69 @@ async fn lines_are_put_where_their_time_is() {
     let create = || logs.create_log_stream().log_group_name(GROUP).log_stream_name("own").send();
     create().await.unwrap();
     assert!(create().await.unwrap_err().into_service_error().is_resource_already_exists_exception());
+    let now = jiff::Timestamp::now().as_millisecond();
     let put = |stamps: &[i64]| {
         let events = stamps
             .iter()
-            .map(|at| InputLogEvent::builder().timestamp(*at).message(format!("own {at}")).build().unwrap());
+            .map(|at| InputLogEvent::builder().timestamp(now + at).message(format!("own {at}")).build().unwrap());
         let put = logs.put_log_events().log_group_name(GROUP).log_stream_name("own");
         put.set_log_events(Some(events.collect())).send()
     };
-    put(&[1002, 1008]).await.unwrap();
-    put(&[1005]).await.unwrap();
+    put(&[2, 8]).await.unwrap();
+    put(&[5]).await.unwrap();
     assert!(put(&[9, 8]).await.unwrap_err().into_service_error().is_invalid_parameter_exception());
     let own = logs.get_log_events().log_group_name(GROUP).log_stream_name("own").send().await.unwrap();
     let messages: Vec<&str> = own.events().iter().filter_map(|event| event.message()).collect();
-    assert_eq!(messages, ["own 1002", "own 1005", "own 1008"]);
+    assert_eq!(messages, ["own 2", "own 5", "own 8"]);
+    let old = put(&[-15 * 24 * 60 * 60 * 1000]).await.unwrap();
+    let rejected = old.rejected_log_events_info().unwrap();
+    assert_eq!((rejected.too_old_log_event_end_index(), rejected.too_new_log_event_start_index()), (Some(1), None));
+    let own = logs.get_log_events().log_group_name(GROUP).log_stream_name("own").send().await.unwrap();
+    assert_eq!(own.events().len(), 3, "a line that is too old is not kept");
     logs.delete_log_stream().log_group_name(GROUP).log_stream_name("own").send().await.unwrap();
     let left = logs.describe_log_streams().log_group_name(GROUP).send().await.unwrap();
     assert_eq!(left.log_streams().len(), 2);
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_group_is_named_by_name_or_arn() {
+    let sandbox = sandbox(|_| ()).await;
+    let logs = with_lines(&sandbox).await;
+    let group = logs.describe_log_groups().send().await.unwrap().log_groups()[0].clone();
+    let describe = |identifier: &str| logs.describe_log_streams().log_group_identifier(identifier);
+    for identifier in [GROUP, group.log_group_arn().unwrap()] {
+        assert_eq!(describe(identifier).send().await.unwrap().log_streams().len(), 2, "{identifier}");
+    }
+    // `arn` ends with `:*`.
+    let refused = describe(group.arn().unwrap()).send().await.unwrap_err().into_service_error();
+    assert!(
+        refused.is_invalid_parameter_exception() && refused.message().unwrap().contains("[\\w#+=/:,.@-]*"),
+        "{refused}"
+    );
+    let both = describe(GROUP).log_group_name(GROUP).send().await.unwrap_err().into_service_error();
+    assert!(both.is_invalid_parameter_exception(), "{both}");
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn new_streams_of_app_runner_are_listed_late() {
+    let options = Options {
+        delays: Delays { log_streams: std::time::Duration::from_hours(1), ..Delays::NONE },
+        ..Options::default()
+    };
+    let sandbox = start(options).await.unwrap();
+    let (account, region) = (WORKLOAD.parse().unwrap(), "ap-northeast-1".parse().unwrap());
+    let now = jiff::Timestamp::now().as_millisecond();
+    for (stream, at) in [("old", now - 7_200_000), ("old", now), ("new", now)] {
+        sandbox.cloud.logs.put_at(at, &account, &region, GROUP, stream, "a line");
+    }
+    let logs = Client::new(&assumed(&sandbox, DEPLOY).await);
+    let listed = logs.describe_log_streams().log_group_name(GROUP).send().await.unwrap();
+    let seen: Vec<_> =
+        listed.log_streams().iter().map(|one| (one.log_stream_name(), one.last_event_timestamp())).collect();
+    assert_eq!(seen, [(Some("old"), Some(now - 7_200_000))]);
+    let read = logs.get_log_events().log_group_name(GROUP).log_stream_name("new").send().await.unwrap();
+    assert_eq!(read.events().len(), 1, "whoever knows its name can read it");
     sandbox.shutdown().await;
 }

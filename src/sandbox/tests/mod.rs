@@ -11,5 +11,6 @@ mod protection;
 mod regions;
 mod registry;
 mod secrets;
+mod strictness;
 mod sts;
 mod world;

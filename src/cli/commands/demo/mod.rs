@@ -40,7 +40,10 @@ async fn tell(world: &World, keep: bool) -> Result<ExitCode, DemoError> {
     story.rolled_back_deployment().await?;
     let code = story.end();
     if keep {
-        say(&format!("\nThe sandbox goes on at {}, until Ctrl-C.", world.endpoint()));
+        let (page, exports) = (world.page(), world.exports());
+        say(&format!(
+            "\nThe sandbox keeps running until Ctrl-C: open {page} in a browser. In another shell:\n\n{exports}"
+        ));
         signals::next().await;
     }
     Ok(code)

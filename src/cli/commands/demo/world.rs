@@ -152,6 +152,17 @@ impl World {
         self.sandbox.endpoint()
     }
 
+    /// The address of the sandbox's page.
+    pub(super) fn page(&self) -> String {
+        self.sandbox.page()
+    }
+
+    /// What points clients at the sandbox, as lines for a shell.
+    pub(super) fn exports(&self) -> String {
+        let export = |(name, value): &(String, String)| format!("export {name}={value}\n");
+        self.sandbox.environment().iter().map(export).collect::<Vec<_>>().concat()
+    }
+
     /// The whole environment of a deployment in this world: what leads an AWS client to the sandbox, and of the user's own
     /// only what finds the Docker engine and the terminal. Nothing else can then lead a call off this machine.
     pub(super) fn environment(&self) -> Vec<(String, String)> {

@@ -65,7 +65,12 @@ fn service(
     let id = app.ids.hex();
     let now = Timestamp::now();
     Service {
-        arn: format!("arn:aws:apprunner:{}:{}:service/{name}/{id}", caller.region, caller.account),
+        arn: format!(
+            "arn:{}:apprunner:{}:{}:service/{name}/{id}",
+            caller.region.partition(),
+            caller.region,
+            caller.account
+        ),
         name,
         id,
         account: caller.account.clone(),

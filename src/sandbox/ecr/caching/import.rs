@@ -143,10 +143,11 @@ fn session_of(role: &RoleArn) -> Principal {
     let account: &AccountId = role.account();
     Principal {
         account: account.clone(),
-        arn: format!("arn:aws:sts::{account}:assumed-role/{}/ecr-pull-through-cache", role.name()),
+        arn: format!("arn:{}:sts::{account}:assumed-role/{}/ecr-pull-through-cache", role.partition(), role.name()),
         user_id: "AROAPULLTHROUGHCACHE:ecr-pull-through-cache".to_owned(),
         role: Some(role.clone()),
         session_policy: None,
+        tags: Vec::new(),
     }
 }
 

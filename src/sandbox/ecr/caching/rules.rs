@@ -64,7 +64,7 @@ impl Rules {
     pub(crate) fn seed(&self, seed: &Seed, life: &mut Life) -> Result<(), SandboxError> {
         for one in &seed.pull_through_cache_rules {
             let region = one.region.as_ref().unwrap_or(&seed.region).clone();
-            let arn = format!("arn:aws:iam::{}:root", one.account);
+            let arn = format!("arn:{}:iam::{}:root", seed.region.partition(), one.account);
             let owner = Caller { account: one.account.clone(), region, arn };
             let (id, rule) = calls::read(&owner, &one.create)
                 .map_err(|refused| SandboxError::CacheRule { reason: refused.to_string() })?;
