@@ -317,6 +317,8 @@ async fn verify_image<T>(
     let runnable = cancel.run_until_cancelled(looking).await.flatten();
     let request = VerifyRequest {
         image: checking::pulled_from(&adapters.source_pull, image, runnable.as_ref(), false),
+        // It has been searched: `pulled_from` names the image itself where an engine would not find it.
+        source: None,
         settings: &plan.settings,
         run_id: &run.id,
         stay: settings.stay,

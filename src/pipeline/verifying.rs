@@ -41,6 +41,15 @@ struct Found {
     image: VerifyImage,
     settings: RunSettings,
     compressed_bytes: Option<u64>,
+    source: Option<(Registry, ImageReference)>,
+}
+
+/// An image's registry, for an engine and for this program.
+pub struct Login {
+    /// What the registry knows us by.
+    pub credentials: Option<Credentials>,
+    /// Its client, if there can be one.
+    pub registry: Option<Registry>,
 }
 
 /// Verifies. `connecting` finds the engine; `login` says what an image's registry knows us by, and is asked only if the
@@ -53,23 +62,28 @@ pub async fn verify(
     run: &Run,
     verifying: &Verifying,
     connecting: impl Future<Output = Result<Engine, EngineError>>,
-    login: impl AsyncFnOnce(&ImageReference) -> Result<Option<Credentials>, Failure>,
+    login: impl AsyncFnOnce(&ImageReference) -> Result<Login, Failure>,
 ) -> Result<Deployed, Failure> {
     let Verifying { image: named, settings, manner } = verifying;
     let looking = async {
         let engine = connecting.await.map_err(VerifyError::Engine)?;
-        let (image, detail) = match whence(&engine, named, manner.pull, false).await? {
-            Whence::Engine => present(named),
-            Whence::Registry(reference) => {
-                let credentials = login(reference).await?;
+        let (image, source, detail) = match whence(&engine, named, manner.pull, false).await? {
+            Whence::Engine => {
+                let (image, detail) = present(named);
+                (image, None, detail)
+            }
+            Whence::Registry(image) => {
+                let Login { credentials, registry } = login(image).await?;
                 let always = manner.pull == PullPolicy::Always;
-                let reference = reference.to_string();
+                let reference = image.to_string();
                 let detail = format!("pulls {reference}");
-                (VerifyImage::Pull { reference, credentials, known_as: Vec::new(), always }, detail)
+                let source = registry.map(|registry| (registry, image.clone()));
+                (VerifyImage::Pull { reference, credentials, known_as: Vec::new(), always }, source, detail)
             }
         };
         let detail = format!("the engine at {} {detail}", engine.facts().address);
-        Ok(Told::done(Found { engine, image, settings: settings.clone(), compressed_bytes: None }, detail))
+        let settings = settings.clone();
+        Ok(Told::done(Found { engine, image, settings, compressed_bytes: None, source }, detail))
     };
     let found = run.narrator.reading_stage(Stage::Resolve, looking).await?;
     conclude(run, named, manner, found).await
@@ -127,7 +141,7 @@ pub async fn verify_for_target<T: DeployTarget>(
             }
         };
         let detail = format!("settings {of_what}; the engine at {} {detail}", engine.facts().address);
-        Ok(Told::done(Found { engine, image, settings, compressed_bytes }, detail))
+        Ok(Told::done(Found { engine, image, settings, compressed_bytes, source: None }, detail))
     };
     let found = run.narrator.reading_stage(Stage::Resolve, looking).await?;
     conclude(run, named, manner, found).await
@@ -178,6 +192,7 @@ async fn conclude(run: &Run, named: &EngineImage, manner: &Manner, found: Found)
 async fn check(run: &Run, manner: &Manner, found: Found) -> Result<Told<()>, Failure> {
     let request = VerifyRequest {
         image: found.image,
+        source: found.source.as_ref().map(|(registry, image)| (registry, image)),
         settings: &found.settings,
         run_id: &run.id,
         stay: manner.stay,

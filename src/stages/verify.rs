@@ -50,9 +50,11 @@ use crate::{
     domain::{
         event::{Emitter, Event, milliseconds},
         finding::FindingReport,
+        image::ImageReference,
         reach::ReachChoice,
         service::RunSettings,
     },
+    registry::Registry,
 };
 
 /// One line on a container that the engine did not start.
@@ -66,6 +68,8 @@ const PULL_ATTEMPTS: u32 = 4;
 pub struct VerifyRequest<'a> {
     /// The image.
     pub image: VerifyImage,
+    /// Where to look for the image for linux/amd64 if the engine does not find it in an index: the registry, and what it is asked for.
+    pub source: Option<(&'a Registry, &'a ImageReference)>,
     /// The service's settings.
     pub settings: &'a RunSettings,
     /// The run everything made here is labelled with.

@@ -52,7 +52,11 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
 
 async fn alone(run: &Run, verifying: &Verifying, environment: &Environment) -> Result<Deployed, Failure> {
     let engine = wire::docker_environment(environment);
-    let login = async |image: &ImageReference| wire::login_of(image, environment).await;
+    let login = async |image: &ImageReference| {
+        let credentials = wire::login_of(image, environment).await?;
+        let registry = wire::open_as_logged_in(image, environment).await.ok();
+        Ok::<_, Failure>(order::Login { credentials, registry })
+    };
     let verified = Box::pin(order::verify(run, verifying, Engine::connect(&engine), login)).await;
     match (verified, verifying.image.reference()) {
         // An engine's refusal to pull a build cache or an artifact does not say what it is.

@@ -23,10 +23,14 @@ use crate::{
         digest::Digest,
         event::{Emitter, Event},
     },
+    registry::Selection,
 };
 
 /// How long a pull may take.
 pub(super) const PULL_LIMIT: Duration = Duration::from_mins(15);
+
+/// How long its registry may take to find the image for the platform in an index.
+const SEARCH_LIMIT: Duration = Duration::from_secs(30);
 
 /// What an image that is at hand is called for the time of a check: whoever else forgets it takes only their own name
 /// from it.
@@ -90,9 +94,12 @@ impl<'a> Fetching<'a> {
                         self.notice("the engine has the image already: it is not pulled");
                         (name, Some(facts))
                     }
-                    None => match self.pull(reference, credentials.as_ref()).await? {
-                        Some(finding) => return Ok(Err(finding)),
-                        None => (reference.clone(), self.look(reference).await?),
+                    None => match self.pull_any(reference, credentials.as_ref()).await? {
+                        Err(finding) => return Ok(Err(finding)),
+                        Ok(pulled) => {
+                            let facts = self.look(&pulled).await?;
+                            (pulled, facts)
+                        }
                     },
                 }
             }
@@ -142,6 +149,32 @@ impl<'a> Fetching<'a> {
         if self.claims.iter().all(|claim| claim.name != name) {
             let marker = mark_pull(self.engine, &name, self.request.run_id, self.events).await;
             self.claims.push(Claim { name, marker });
+        }
+    }
+
+    /// Pulls the image, or the member of its index for the platform: not every engine searches nested indexes and members that
+    /// name no platform, as App Runner is taken to do. Returns what it has pulled.
+    async fn pull_any(&mut self, reference: &str, credentials: Option<&Credentials>) -> Result<Fetched, VerifyError> {
+        let Some(finding) = self.pull(reference, credentials).await? else { return Ok(Ok(reference.to_owned())) };
+        let member = unless_cancelled(self.cancel, async { Ok(self.member().await) }).await?;
+        let Some(member) = member else { return Ok(Err(finding)) };
+        self.notice(&format!("the engine does not find the image for {PLATFORM} in the index: it is {member}"));
+        Ok(match self.pull(&member, credentials).await? {
+            Some(finding) => Err(finding),
+            None => Ok(member),
+        })
+    }
+
+    /// The image for the platform, where its index names it in a way that an engine may not find.
+    async fn member(&self) -> Option<String> {
+        let (registry, image) = self.request.source?;
+        let search = async {
+            let raw = registry.manifest(image.repository(), image.manifest_reference()).await.ok()??;
+            registry.select(image.repository(), &raw, PLATFORM).await.ok()
+        };
+        match timeout(SEARCH_LIMIT, Box::pin(search)).await.ok()?? {
+            Selection::Image(found) if !found.is_obvious => Some(image.with_digest(&found.digest).to_string()),
+            Selection::Image(_) | Selection::Nothing { .. } => None,
         }
     }
 

@@ -15,7 +15,7 @@ use self::{
     bench::{Bench, settings, with_bench},
     registry::Registry,
 };
-use super::{Answer, Finding, Seen, VerifyError, VerifyImage};
+use super::{Answer, Finding, Seen, VerifyError, VerifyImage, VerifyRequest, verify};
 use crate::{
     docker::{
         container::ContainerSpec,
@@ -25,6 +25,7 @@ use crate::{
         credentials::Credentials,
         event::{Emitter, Event},
         health::Protocol,
+        image::ImageReference,
         secret::Secret,
         service_secret::SecretSource,
     },
@@ -220,6 +221,35 @@ async fn a_pulled_image_is_forgotten_and_the_password_stays_secret() {
         // The image that was there before, and is the same but for its name, is not touched.
         let VerifyImage::Present(name) = bench.image() else { panic!("the bench has its image loaded") };
         assert!(bench.engine().image(&name).await.unwrap().is_some());
+    })
+    .await;
+}
+
+/// The engine finds no image for the platform in such an index; the registry is searched for it.
+#[tokio::test]
+async fn an_image_in_a_nested_index_is_pulled_and_forgotten() {
+    with_bench(async |bench: &Bench| {
+        let registry = Registry::nested(bench.packed(), "token").await;
+        let image: ImageReference = registry.reference().parse().unwrap();
+        let credentials = Credentials::Basic { username: "AWS".to_owned(), password: Secret::new("token") };
+        let address = format!("http://{}", image.host());
+        let client = crate::registry::Registry::new(image.host(), &address, credentials.clone().into()).unwrap();
+        let pull = VerifyImage::Pull {
+            reference: image.to_string(),
+            known_as: Vec::new(),
+            credentials: Some(credentials),
+            always: false,
+        };
+        let settings = settings(&[]);
+        let request = bench.request(pull, &settings, Duration::ZERO);
+        let request = VerifyRequest { source: Some((&client, &image)), ..request };
+        let cancel = CancellationToken::new();
+        let verification = verify(bench.engine(), request, &Emitter::silent(), &cancel).await.unwrap();
+        assert!(verification.healthy, "{verification:?}");
+        let pulled = image.with_digest(&bench.packed().manifest.digest);
+        for name in [image, pulled] {
+            assert_eq!(bench.engine().image(&name.to_string()).await.unwrap(), None, "{name} is still there");
+        }
     })
     .await;
 }

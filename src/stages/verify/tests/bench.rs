@@ -182,6 +182,7 @@ impl Bench {
     ) -> VerifyRequest<'a> {
         VerifyRequest {
             image,
+            source: None,
             settings,
             run_id: &self.run_id,
             stay,

@@ -11,9 +11,15 @@ use axum::{
 };
 use base64::Engine as _;
 use bytes::Bytes;
+use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::{domain::digest::Digest, packing::PackedImage};
+use crate::{
+    domain::{digest::Digest, manifest::RawManifest},
+    packing::PackedImage,
+};
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 struct Shelf {
     authorization: String,
@@ -29,11 +35,31 @@ pub(super) struct Registry {
 
 impl Registry {
     pub(super) async fn start(image: PackedImage, password: &str) -> Self {
+        Self::serve(image, &[], password).await
+    }
+
+    /// The image in an index that names no platform, and that in another index.
+    pub(super) async fn nested(image: PackedImage, password: &str) -> Self {
+        let index_of = |member: &RawManifest| {
+            let RawManifest { media_type, digest, bytes } = member;
+            let member = json!({"mediaType": media_type, "digest": digest, "size": bytes.len()});
+            let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [member]});
+            RawManifest::new(INDEX, index.to_string().into())
+        };
+        let inner = index_of(&image.manifest);
+        let outer = index_of(&inner);
+        Self::serve(image, &[inner, outer], password).await
+    }
+
+    /// An image, and indexes, of which the last is the one that is named.
+    async fn serve(image: PackedImage, indexes: &[RawManifest], password: &str) -> Self {
         let token = base64::engine::general_purpose::STANDARD.encode(format!("AWS:{password}"));
-        let digest = image.manifest.digest.clone();
+        let manifests: Vec<&RawManifest> = [&image.manifest].into_iter().chain(indexes).collect();
+        let digest = manifests[manifests.len() - 1].digest.clone();
+        let as_content = |raw: &RawManifest| (raw.digest.to_string(), (raw.media_type.clone(), raw.bytes.clone()));
+        let manifests: Vec<_> = manifests.into_iter().map(as_content).collect();
         let blobs = image.blobs.into_iter().map(|(blob, bytes)| (blob.digest.to_string(), (blob.media_type, bytes)));
-        let manifest = (digest.to_string(), (image.manifest.media_type, image.manifest.bytes));
-        let shelf = Shelf { authorization: format!("Basic {token}"), content: blobs.chain([manifest]).collect() };
+        let shelf = Shelf { authorization: format!("Basic {token}"), content: blobs.chain(manifests).collect() };
         let router = Router::new()
             .route("/v2/", get(greet))
             .route("/v2/shop/api/{kind}/{digest}", get(content))
