@@ -138,10 +138,11 @@ mod tests {
         ask(&logs, "DeleteLogGroup", json!({"logGroupName": "b"}));
         put(&logs, "b", "new");
         ask(&logs, "PutRetentionPolicy", json!({"logGroupName": "a", "retentionInDays": 7}));
+        let hour_ago = super::now() - 60 * 60 * 1000;
         ask(
             &logs,
             "PutLogEvents",
-            json!({"logGroupName": "a", "logStreamName": "s", "logEvents": [{"timestamp": 1, "message": "zero"}]}),
+            json!({"logGroupName": "a", "logStreamName": "s", "logEvents": [{"timestamp": hour_ago, "message": "zero"}]}),
         );
 
         let again = store(folder.path());
