@@ -5,6 +5,8 @@ use std::error::Error;
 use aws_sdk_sts::error::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::domain::mask::masked;
+
 /// What stands for the error code of an answer without one.
 const NO_CODE: &str = "no code";
 
@@ -36,7 +38,7 @@ pub struct AwsFault {
 }
 
 impl AwsFault {
-    /// Reads an SDK error.
+    /// Reads an SDK error. Services repeat parts of the request in their messages.
     pub fn new<E>(action: &'static str, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
@@ -44,7 +46,7 @@ impl AwsFault {
         let status = error.raw_response().map(|response| response.status().as_u16());
         match error.as_service_error() {
             Some(service) => Self::answered(action, status, service.code(), service.message()),
-            None => Self { action, code: None, message: innermost(error) },
+            None => Self { action, code: None, message: masked(&innermost(error)) },
         }
     }
 
@@ -53,7 +55,7 @@ impl AwsFault {
         let told = Self {
             action,
             code: Some(code.unwrap_or(NO_CODE).to_owned()),
-            message: message.unwrap_or("the service gave no message").to_owned(),
+            message: masked(message.unwrap_or("the service gave no message")),
         };
         match status {
             Some(status @ 500..) if !told.is_internal() && !told.is_throttling() => {

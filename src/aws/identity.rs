@@ -265,6 +265,7 @@ impl RoleChain {
         let provider = self.base.config.credentials_provider();
         let provider = provider.ok_or_else(|| none(CredentialsError::not_loaded_no_source()))?;
         let credentials = provider.provide_credentials().await.map_err(none)?;
+        keep_secret(&credentials);
         Ok(Walked { credentials, passed: vec!["base identity".to_owned()] })
     }
 
@@ -332,14 +333,22 @@ pub(super) fn credentials_of(
 ) -> Result<Credentials, AwsFault> {
     let nothing = || AwsFault { action, code: None, message: "the answer holds no credentials".to_owned() };
     let given = given.ok_or_else(nothing)?;
-    let secret = Secret::new(given.secret_access_key);
-    Ok(Credentials::new(
+    let credentials = Credentials::new(
         given.access_key_id,
-        secret.reveal(),
+        given.secret_access_key,
         Some(given.session_token),
         std::time::SystemTime::try_from(given.expiration).ok(),
         "shipgate role chain",
-    ))
+    );
+    keep_secret(&credentials);
+    Ok(credentials)
+}
+
+/// Has the parts that are secret masked in all output. The id of an access key is none: it is in logs of AWS, and says whose
+/// key it is.
+fn keep_secret(credentials: &Credentials) {
+    drop(Secret::new(credentials.secret_access_key()));
+    drop(credentials.session_token().map(Secret::new));
 }
 
 impl ProvideCredentials for RoleChain {

@@ -349,5 +349,8 @@ pub enum Color {
 
 #[expect(clippy::unnecessary_wraps, reason = "clap's parsers may fail")]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
-    Ok(Secret::new(text))
+    if let Some((name, value)) = text.split_once('=') {
+        drop(Secret::variable(name, value));
+    }
+    Ok(Secret::unregistered(text))
 }

@@ -21,6 +21,7 @@ use crate::{
     domain::{
         event::{Emitter, Event, Stage, WrittenAt, milliseconds},
         exit_code::ExitCode,
+        mask::masked,
     },
     pipeline::{
         cancellation::{Cancellation, Signal},
@@ -32,6 +33,7 @@ use crate::{
     report::{
         Fanout, Moment, ReportError, Reporter, harmless,
         json::JsonLines,
+        masking::{Content, MaskedWriter},
         report_file::ReportFile,
         text::{Style, Terminal},
     },
@@ -52,10 +54,10 @@ impl Console {
         let begun = Instant::now();
         let mut ci = Ci::of(args, environment);
         let fanout = match args.output {
-            OutputFormat::Json => Fanout::new().with(JsonLines::new(io::stdout())),
+            OutputFormat::Json => Fanout::new().with(JsonLines::new(MaskedWriter::new(io::stdout(), Content::Json))),
             OutputFormat::Text => {
                 let style = style(args.color, environment, &ci);
-                let terminal = Terminal::new(style, io::stdout(), io::stderr());
+                let terminal = Terminal::new(style, text_to(io::stdout()), text_to(io::stderr()));
                 Fanout::new().with(terminal.framed(ci.frame(environment)))
             }
         };
@@ -249,12 +251,17 @@ fn style(color: Color, environment: &Environment, ci: &Ci) -> Style {
     }
 }
 
+/// A stream of text without secrets.
+fn text_to<W: Write>(stream: W) -> MaskedWriter<W> {
+    MaskedWriter::new(stream, Content::Text)
+}
+
 /// Asks a question that is answered with y or n. Where nobody sits at a terminal, the answer is no.
 pub(super) async fn ask(question: &str) -> bool {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return false;
     }
-    write!(io::stderr().lock(), "{question} [y/N] ").ok();
+    write!(io::stderr().lock(), "{} [y/N] ", masked(question)).ok();
     let answered = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).map(|_| answer)
@@ -268,6 +275,11 @@ fn is_yes(answer: &str) -> bool {
 
 /// Data, to standard output. A reader that has gone away ends the run without a word, as `head` expects.
 pub(super) fn print_data(text: &str) -> ExitCode {
+    print_unmasked(&masked(text))
+}
+
+/// Data whose purpose is to hand out keys: those of a sandbox, to whoever started it.
+pub(super) fn print_unmasked(text: &str) -> ExitCode {
     match writeln!(io::stdout().lock(), "{text}") {
         Ok(()) => ExitCode::Success,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Success,
@@ -277,12 +289,43 @@ pub(super) fn print_data(text: &str) -> ExitCode {
 
 /// A line of talk, to standard error. Nothing can be done when even that fails.
 pub(super) fn say(text: &str) {
+    say_unmasked(&masked(text));
+}
+
+/// The same about a sandbox's own keys.
+pub(super) fn say_unmasked(text: &str) {
     writeln!(io::stderr().lock(), "{text}").ok();
 }
 
 /// Warns where no renderer is there to do it.
 pub(super) fn warn(text: &str) {
     say(&harmless(&format!("warning: {text}")));
+}
+
+/// What clap has to say: help on standard output, and what is wrong with a command line on standard error.
+///
+/// # Errors
+/// The stream cannot be written.
+pub(super) fn print_usage(error: &clap::Error) -> io::Result<()> {
+    let plain = error.render().to_string();
+    let text = masked(&error.render().ansi().to_string());
+    let shown = harmless(&plain);
+    let is_harmless = shown.lines().eq(masked(&plain).lines().map(str::trim_end));
+    let written = if error.use_stderr() && !is_harmless {
+        // An argument holds what would act on a terminal, or on the CI system that reads the output.
+        writeln!(io::stderr().lock(), "{shown}")
+    } else if error.use_stderr() {
+        anstream::stderr().write_all(text.as_bytes())
+    } else {
+        anstream::stdout().write_all(text.as_bytes())
+    };
+    // A reader that has gone away has read enough.
+    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
+/// A panic's message may quote what was being read.
+pub(super) fn mask_panics() {
+    std::panic::set_hook(Box::new(|panic| say(&panic.to_string())));
 }
 
 /// Says what went wrong where no renderer is there to say it.

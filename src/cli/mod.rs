@@ -7,42 +7,36 @@ mod console;
 mod signals;
 pub mod wire;
 
-use std::{
-    ffi::OsString,
-    io::{self, Write as _},
-    process::ExitCode as ProcessExitCode,
-};
+use std::{ffi::OsString, process::ExitCode as ProcessExitCode};
 
 use clap::Parser;
 
 use self::args::{Cli, Command};
-use crate::{domain::exit_code::ExitCode, report};
+use crate::{
+    config::environment::Environment,
+    domain::{exit_code::ExitCode, mask},
+};
 
 /// Runs the program with these arguments (the first is its own name) and gives the exit code.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ProcessExitCode {
-    match Cli::try_parse_from(arguments) {
+    console::mask_panics();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match Cli::try_parse_from(&arguments) {
         Ok(cli) => in_runtime(cli.command),
         Err(error) => {
+            // Neither has been read: what is wrong may be that a secret stands in the wrong place.
+            drop(Environment::of_process());
+            mask::arguments(arguments.iter().filter_map(|argument| argument.to_str()));
             // clap calls `--help` and `--version` errors too; those go to standard output and are none.
             let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Success };
-            let code = print(&error).map_or(ExitCode::Internal, |()| code);
+            let code = console::print_usage(&error).map_or(ExitCode::Internal, |()| code);
             if code == ExitCode::Usage {
                 ci::tell_of_usage(&first_words(&error));
             }
             code.into()
         }
     }
-}
-
-/// As clap prints it, unless an argument holds what would act on a terminal or on the CI system that reads the output.
-fn print(error: &clap::Error) -> io::Result<()> {
-    let text = error.render().to_string();
-    let harmless = report::harmless(&text);
-    if !error.use_stderr() || harmless.lines().eq(text.lines().map(str::trim_end)) {
-        return error.print();
-    }
-    writeln!(io::stderr().lock(), "{harmless}")
 }
 
 /// What is wrong, without how it would be right: that is in the log.

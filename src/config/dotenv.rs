@@ -92,7 +92,10 @@ fn parse<'e>(
                 let message = format!("the value of {name} has {size} characters, and the limit is {most}");
                 file.mistakes.push(mistake_at(text, start, message));
             }
-            Ok(Some((name, value))) => drop(variables.insert(name, Secret::new(value))),
+            Ok(Some((name, value))) => {
+                let value = Secret::variable(&name, value);
+                variables.insert(name, value);
+            }
             Ok(None) => {}
             Err(mistake) => file.mistakes.push(mistake),
         }

@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
+use crate::domain::mask;
+
 /// The environment's variables, read once.
 #[derive(Clone, Default)]
 pub struct Environment {
@@ -10,13 +12,16 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// What this process was started with. Variables that are not UTF-8 are left out: none that is read here can be.
+    /// What this process was started with. Variables that are not UTF-8 are left out: none that is read here can be. Secrets
+    /// among the values are masked in all output from now on.
     #[must_use]
     pub fn of_process() -> Self {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        Self { variables: std::env::vars_os().filter_map(text).collect() }
+        let variables = std::env::vars_os().filter_map(text).collect();
+        mask::environment(&variables);
+        Self { variables }
     }
 
     /// An environment of these variables and no others.

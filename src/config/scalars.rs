@@ -263,7 +263,7 @@ values! {
 
     /// The value of an environment variable: any text.
     EnvironmentValue(Secret) is "a text",
-        |text| Some(Secret::new(text)),
+        |text| Some(Secret::variable("", text)),
         { "type": ["string", "number", "boolean"] }
 }
 

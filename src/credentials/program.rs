@@ -14,7 +14,11 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::domain::{credentials::Credentials, secret::Secret};
+use crate::domain::{
+    credentials::Credentials,
+    mask::{masked, shortened},
+    secret::Secret,
+};
 
 /// More than any token has.
 const MAX_ANSWER_BYTES: u64 = 256 * 1024;
@@ -125,7 +129,7 @@ fn failure(outcome: &Outcome, answer: Option<Answer>) -> Result<Option<Credentia
     }
     let complaint = if errors.trim().is_empty() && !output.contains('{') { output } else { errors };
     let complaint = match answer.map(|answer| answer.secret).filter(|secret| !secret.is_empty()) {
-        Some(secret) => fit_to_show(&complaint.replace(&secret, "…")),
+        Some(secret) => fit_to_show(&complaint.replace(Secret::new(secret).reveal(), "…")),
         None => fit_to_show(&complaint),
     };
     let ended = match outcome.status.code() {
@@ -135,14 +139,11 @@ fn failure(outcome: &Outcome, answer: Option<Answer>) -> Result<Option<Credentia
     Err(if complaint.is_empty() { ended } else { format!("{ended}: {complaint}") })
 }
 
-/// The text on one line, capped.
+/// The text without secrets, on one line, capped.
 fn fit_to_show(text: &str) -> String {
-    let printable: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let printable: String = masked(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = printable.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    shortened(&line, MAX_SHOWN)
 }
 
 #[cfg(test)]

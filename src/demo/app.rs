@@ -15,6 +15,7 @@ use axum::{Router, http::StatusCode, routing::get};
 use socket2::{Domain, Socket, Type};
 use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
+use super::environment::{encoded_environment, environment};
 use crate::domain::service::DEFAULT_PORT;
 
 /// How the application is to fail (`DEMO_FAIL`).
@@ -57,6 +58,8 @@ pub enum Failure {
     /// `print-environment`: writes every variable it was given, as careless programs do when they crash, and ends with
     /// code 1.
     PrintEnvironment,
+    /// `print-encoded-environment`: the same, each value as programs encode it, in long lines and in broken ones.
+    PrintEncodedEnvironment,
 }
 
 /// What the application is told by its environment.
@@ -98,8 +101,8 @@ impl AppSettings {
             Some(value) => Some(failure(&value).ok_or(InvalidSetting {
                 name: "DEMO_FAIL",
                 value,
-                expected: "never-listen, exit:CODE, status:CODE, listen-local, eat-memory, print-environment, ignore-sigterm, flap, \
-                           not-http, tls, http2, listen-ipv6, need-privileges, slow:MS, exit-after:MS, crash-after:MS, sicken-after:MS or answer-after:MS",
+                expected: "never-listen, exit:CODE, status:CODE, listen-local, eat-memory, print-environment, \
+                           print-encoded-environment, ignore-sigterm, flap, not-http, tls, http2, listen-ipv6, need-privileges, slow:MS, exit-after:MS, crash-after:MS, sicken-after:MS or answer-after:MS",
             })?),
         };
         Ok(Self {
@@ -126,6 +129,7 @@ fn failure(text: &str) -> Option<Failure> {
         ("listen-local", None) => Some(Failure::ListenLocal),
         ("eat-memory", None) => Some(Failure::EatMemory),
         ("print-environment", None) => Some(Failure::PrintEnvironment),
+        ("print-encoded-environment", None) => Some(Failure::PrintEncodedEnvironment),
         ("ignore-sigterm", None) => Some(Failure::IgnoreSigterm),
         ("flap", None) => Some(Failure::Flap),
         ("not-http", None) => Some(Failure::NotHttp),
@@ -189,7 +193,11 @@ async fn run(settings: &AppSettings) -> u8 {
             eat_memory().await
         }
         Some(Failure::PrintEnvironment) => {
-            print_environment();
+            environment().iter().for_each(|line| say(line));
+            1
+        }
+        Some(Failure::PrintEncodedEnvironment) => {
+            encoded_environment().iter().for_each(|line| say(line));
             1
         }
         Some(Failure::Slow(time)) => {
@@ -236,14 +244,6 @@ async fn eat_memory() -> u8 {
     loop {
         eaten.push(vec![1_u8; 1 << 30]);
         tokio::task::yield_now().await;
-    }
-}
-
-/// The settings hold the variables that are asked for by name; all of them are known to Linux, which containers run on.
-fn print_environment() {
-    let variables = std::fs::read("/proc/self/environ").unwrap_or_default();
-    for variable in variables.split(|byte| *byte == 0).filter(|variable| !variable.is_empty()) {
-        say(&String::from_utf8_lossy(variable));
     }
 }
 
@@ -334,7 +334,8 @@ fn status(failure: Option<Failure>, number: usize, since_start: Duration) -> Sta
             | Failure::Http2
             | Failure::ListenIpv6
             | Failure::NeedPrivileges
-            | Failure::PrintEnvironment,
+            | Failure::PrintEnvironment
+            | Failure::PrintEncodedEnvironment,
         )
         | None => true,
     };

@@ -6,6 +6,7 @@ use bollard::errors::Error as BollardError;
 use tokio_rustls::rustls;
 
 use super::tls;
+use crate::domain::mask::masked;
 
 /// A socket that was tried, and why it did not serve.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -207,7 +208,7 @@ fn io_reason(error: &io::Error) -> String {
 const MESSAGE_CHARACTERS: usize = 500;
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MESSAGE_CHARACTERS).collect()
+    masked(text).split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MESSAGE_CHARACTERS).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod digest;
 pub mod engine_image;
 pub mod event;
 pub mod exit_code;
+mod facts;
 pub mod finding;
 pub mod forecast;
 pub mod health;

@@ -2,14 +2,32 @@
 
 use std::fmt;
 
+use super::mask;
+
 /// A secret text. `Debug` and `Display` are written by hand and show nothing of it; it is not `Serialize`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a text into keeping.
+    /// Keeps a credential, and has it masked in everything that leaves the process: [`mask`] says how.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        mask::credential(&text);
+        Self(text)
+    }
+
+    /// Keeps the value of an environment variable. It is masked likewise, unless it is a common or an ordinary word.
+    #[must_use]
+    pub fn variable(name: &str, text: impl Into<String>) -> Self {
+        let text = text.into();
+        mask::variable(name, &text);
+        Self(text)
+    }
+
+    /// Keeps a text that is shown where it stands alone: a stand-in, a part of a secret that is masked as a whole.
+    #[must_use]
+    pub fn unregistered(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 

@@ -121,7 +121,7 @@ impl SecretsWay {
 /// What stands in for a secret. It is not confidential: an application that shows it shows what it was about to use.
 #[must_use]
 pub fn stand_in(name: &str) -> Secret {
-    Secret::new(format!("shipgate-stub-{name}"))
+    Secret::unregistered(format!("shipgate-stub-{name}"))
 }
 
 /// Whether a variable's value is what stands in for a secret.

@@ -9,7 +9,11 @@ use tokio::{
 };
 
 use super::error::TokenError;
-use crate::domain::{oidc::TokenProgram, secret::Secret};
+use crate::domain::{
+    mask::{masked, shortened},
+    oidc::TokenProgram,
+    secret::Secret,
+};
 
 /// The programs ask their service, with retries of their own.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -68,13 +72,10 @@ async fn read(from: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> 
 
 /// A complaint on one line, capped, without what looks like a token.
 fn fit_to_show(text: &str) -> String {
-    let printable: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let printable: String = masked(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let shown = |word| if looks_like_a_token(word) { "…" } else { word };
     let line = printable.split_whitespace().map(shown).collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    shortened(&line, MAX_SHOWN)
 }
 
 /// The first part of every JSON web token is an object in base64: it begins with `{"`.

@@ -1,11 +1,17 @@
 //! Makes a registry's own words fit to be shown: short, on one line, and without the signatures that presigned
 //! addresses carry in their query strings.
 
+use crate::domain::mask::{masked, masked_before_cut};
+
 /// As many characters of a foreign text as are shown.
 const MAX_SHOWN: usize = 300;
 
-/// The text on one line, capped, with the query string of every address in it cut off.
+/// A text of so many bytes may have been cut off where reading stopped.
+const MAY_BE_CUT_BYTES: usize = 16 * 1024;
+
+/// The text without secrets, on one line, capped, with the query string of every address in it cut off.
 pub(super) fn fit_to_show(text: &str) -> String {
+    let text = if text.len() >= MAY_BE_CUT_BYTES { masked_before_cut(text) } else { masked(text) };
     let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words = one_line.split_whitespace().map(without_queries).collect::<Vec<_>>().join(" ");
     match words.char_indices().nth(MAX_SHOWN) {
@@ -40,6 +46,7 @@ fn without_queries(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::fit_to_show;
+    use crate::domain::secret::Secret;
 
     #[test]
     fn queries_go_and_the_rest_stays() {
@@ -54,6 +61,15 @@ mod tests {
         for (text, shown) in table {
             assert_eq!(fit_to_show(text), shown);
         }
+    }
+
+    #[test]
+    fn secrets_are_masked_before_the_cap() {
+        let secret = Secret::new("s3cr3t-of-the-registry");
+        let shown = fit_to_show(&format!("{}{}", "x".repeat(290), secret.reveal()));
+        assert_eq!(shown, format!("{}…", "x".repeat(290)));
+        let cut = fit_to_show(&format!("{} {}", " ".repeat(16 * 1024), &secret.reveal()[..12]));
+        assert_eq!(cut, "…");
     }
 
     #[test]

@@ -10,6 +10,8 @@ use reqwest::header::HeaderValue;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::domain::secret::Secret;
+
 /// How long a token is good when its service does not say so (distribution's token specification, `expires_in`).
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(1);
 
@@ -81,7 +83,8 @@ impl Token {
         let answer: Value = serde_json::from_slice(body).map_err(|_| "its token service answers no JSON")?;
         let filled = |name: &str| answer.get(name)?.as_str().map(str::trim).filter(|token| !token.is_empty());
         let token = filled("token").or_else(|| filled("access_token")).ok_or("its token service gave no token")?;
-        let header = HeaderValue::try_from(format!("Bearer {token}"));
+        let token = Secret::new(token);
+        let header = HeaderValue::try_from(format!("Bearer {}", token.reveal()));
         let mut header = header.map_err(|_| "its token holds characters that no header may")?;
         header.set_sensitive(true);
         Ok(Self { header, scopes, issued, lifetime: lifetime(answer.get("expires_in")) })

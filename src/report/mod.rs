@@ -7,6 +7,7 @@ mod html;
 pub mod json;
 mod junit;
 mod markdown;
+pub mod masking;
 mod quantity;
 pub mod report_file;
 pub mod text;
@@ -26,7 +27,10 @@ use std::{
 use jiff::Timestamp;
 
 pub(crate) use self::untrusted::harmless;
-use crate::domain::event::{Emitter, Event};
+use crate::domain::{
+    event::{Emitter, Event},
+    mask,
+};
 
 /// When something happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -169,7 +173,10 @@ impl Reporter {
     #[must_use]
     pub fn emitter(&self) -> Emitter {
         let reporter = self.clone();
-        Emitter::new(move |event| reporter.with(|fanout, moment| fanout.take(moment, &event)))
+        Emitter::new(move |event| {
+            event.public_facts().into_iter().for_each(mask::publish);
+            reporter.with(|fanout, moment| fanout.take(moment, &event));
+        })
     }
 
     /// Lets the renderers know that time has passed.

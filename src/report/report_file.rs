@@ -6,10 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Moment, Renderer, ReportError, ci::Outputs, document::Document, html, junit::Junit, markdown,
-    untrusted::escaped_json,
-};
+use super::{Moment, Renderer, ReportError, ci::Outputs, document::Document, html, junit::Junit, markdown, masking};
 use crate::{domain::event::Event, whole_file};
 
 /// A file has more room than a CI system's page, and is to be read all the same.
@@ -42,14 +39,15 @@ impl Content {
         }
     }
 
-    fn bytes(&self) -> io::Result<Vec<u8>> {
-        match self {
-            Self::Json(document) => Ok(escaped_json(&serde_json::to_string_pretty(document)?).into_bytes()),
-            Self::Junit(junit) => junit.to_xml(),
-            Self::Markdown(document) => Ok(markdown::of(document, MAX_MARKDOWN_BYTES).into_bytes()),
-            Self::Html(document) => Ok(html::page(document).into_bytes()),
-            Self::Dotenv(outputs) => Ok(outputs.to_dotenv().into_bytes()),
-        }
+    fn text(&self) -> io::Result<String> {
+        let (content, text) = match self {
+            Self::Json(document) => (masking::Content::Json, serde_json::to_string_pretty(document)?),
+            Self::Junit(junit) => (masking::Content::Markup, String::from_utf8_lossy(&junit.to_xml()?).into_owned()),
+            Self::Markdown(document) => (masking::Content::Text, markdown::of(document, MAX_MARKDOWN_BYTES)),
+            Self::Html(document) => (masking::Content::Markup, html::page(document)),
+            Self::Dotenv(outputs) => (masking::Content::Text, outputs.to_dotenv()),
+        };
+        Ok(content.masked(&text))
     }
 }
 
@@ -80,7 +78,7 @@ impl ReportFile {
     }
 
     fn write(&self) -> io::Result<()> {
-        let mut bytes = self.content.bytes()?;
+        let mut bytes = self.content.text()?.into_bytes();
         if bytes.last().is_some_and(|last| *last != b'\n') {
             bytes.push(b'\n');
         }

@@ -3,25 +3,19 @@
 
 use std::{fmt::Write as _, iter::Peekable, str::Chars};
 
-use crate::characters::is_invisible;
+use crate::{characters::is_invisible, domain::mask::shortened};
 
 /// More of one line than this helps nobody.
 const MAX_CHARS: usize = 2000;
 
-/// The text on one line, without escape sequences and control characters.
+/// The text on one line, without escape sequences, control characters and secrets.
 pub(super) fn cleaned(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len().min(MAX_CHARS));
+    let mut clean = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
-    let mut length = 0;
     while let Some(next) = chars.next() {
-        let Some(shown) = shown(next, &mut chars) else { continue };
-        if length == MAX_CHARS {
-            clean.push('…');
-            break;
-        }
-        clean.push(shown);
-        length += 1;
+        clean.extend(shown(next, &mut chars));
     }
+    let clean = shortened(&clean, MAX_CHARS);
     // GitHub's runner obeys `##[command]` anywhere in a line; `::command` only at its beginning, where shipgate's
     // own words are.
     clean.replace("##[", "# #[").trim_end().to_owned()

@@ -9,6 +9,7 @@
 mod architecture;
 mod at_hand;
 mod browser;
+mod canary;
 mod ci;
 mod clients;
 mod copying;

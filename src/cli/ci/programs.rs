@@ -11,11 +11,13 @@ use tokio::{
     process::{Child, Command},
 };
 
+use crate::domain::mask::{masked, shortened};
+
 /// Tokens are longer than words.
 const LONG_WORD: usize = 32;
 
 /// Runs a program to its end, which is waited for so long. Its standard output is nobody's; its last line of talk is in the
-/// error. No argument may be confidential: other processes can see them.
+/// error. Input and arguments are masked as all output is.
 ///
 /// # Errors
 /// Why it did not do its work, in one line.
@@ -25,12 +27,14 @@ pub(super) async fn run(
     input: Option<&str>,
     patience: Duration,
 ) -> Result<(), String> {
-    let doing = format!("{program} {}", arguments.first().unwrap_or(&""));
+    let arguments: Vec<String> = arguments.iter().map(|argument| masked(argument)).collect();
+    let input = input.map(masked);
+    let doing = format!("{program} {}", arguments.first().map_or("", String::as_str));
     let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
     let mut command = Command::new(program);
-    command.args(arguments).stdin(stdin).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.args(&arguments).stdin(stdin).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     let child = command.spawn().map_err(|error| not_run(program, &error))?;
-    match tokio::time::timeout(patience, feed(child, input)).await {
+    match tokio::time::timeout(patience, feed(child, input.as_deref())).await {
         Ok(Ok(output)) if output.status.success() => Ok(()),
         Ok(Ok(output)) => Err(format!("{doing} ended with {}{}", output.status, last_line(&output.stderr))),
         Ok(Err(error)) => Err(format!("{doing}: {error}")),
@@ -66,8 +70,9 @@ fn last_line(talk: &[u8]) -> String {
 
 /// Without what acts on a terminal, and without words as long as a token of the system.
 fn shown(line: &str) -> String {
-    let plain: String = line.chars().filter(|c| !c.is_control()).take(300).collect();
-    plain.split(' ').map(|word| if word.len() >= LONG_WORD { "…" } else { word }).collect::<Vec<_>>().join(" ")
+    let plain: String = masked(line).chars().filter(|c| !c.is_control()).collect();
+    let words = plain.split(' ').map(|word| if word.len() >= LONG_WORD { "…" } else { word });
+    shortened(&words.collect::<Vec<_>>().join(" "), 300)
 }
 
 #[cfg(test)]

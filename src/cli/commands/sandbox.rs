@@ -10,7 +10,7 @@ use self::guide::Guide;
 use crate::{
     cli::{
         args::{OutputFormat, SandboxArgs},
-        console::{complain, print_data, say},
+        console::{complain, print_unmasked, say, say_unmasked},
         signals,
     },
     domain::{account::Region, exit_code::ExitCode},
@@ -142,7 +142,7 @@ fn introduce(sandbox: &Sandbox, seed: &Seed, output: OutputFormat) {
         "environment": environment,
     });
     if output == OutputFormat::Text {
-        say(&Guide::new(sandbox, seed).text());
+        say_unmasked(&Guide::new(sandbox, seed).text());
     }
-    print_data(&told.to_string());
+    print_unmasked(&told.to_string());
 }

@@ -178,8 +178,8 @@ impl Problems {
         }
         for text in &words.variables {
             let (name, value) = match text.split_once('=') {
-                Some((name, value)) => (name, Some(Secret::new(value))),
-                None => (text.as_str(), environment.get(text).map(Secret::new)),
+                Some((name, value)) => (name, Some(Secret::variable(name, value))),
+                None => (text.as_str(), environment.get(text).map(|value| Secret::variable(text, value))),
             };
             match value {
                 _ if !dotenv::is_name(name) => self.add("--env", "the text before the `=` is not a variable name"),

@@ -28,6 +28,7 @@ fn failures_on_order() {
         ("status:404", Some(Failure::Status(404))),
         ("eat-memory", Some(Failure::EatMemory)),
         ("print-environment", Some(Failure::PrintEnvironment)),
+        ("print-encoded-environment", Some(Failure::PrintEncodedEnvironment)),
         ("slow:1500", Some(Failure::Slow(Duration::from_millis(1500)))),
         ("ignore-sigterm", Some(Failure::IgnoreSigterm)),
         ("flap", Some(Failure::Flap)),

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         event::{Event, Outcome, WrittenAt},
         exit_code::ExitCode,
+        mask::shortened,
     },
     report::verdict,
 };
@@ -149,10 +150,7 @@ fn with_hint(message: &str, hint: Option<&str>) -> String {
 }
 
 fn cut(message: &str) -> String {
-    match message.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
-    }
+    shortened(message, MAX_CHARS)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::nonces::Nonces;
 use crate::{
-    domain::{digest::Digest, event::Event, exit_code::ExitCode, operation::OperationId},
+    domain::{digest::Digest, event::Event, exit_code::ExitCode, mask::masked, operation::OperationId},
     report::{untrusted::cleaned, verdict},
 };
 
@@ -98,8 +98,9 @@ impl Outputs {
         let mut text = String::new();
         for (name, value) in self.known() {
             let name = name.replace('-', "_").to_ascii_uppercase();
-            let line = format!("SHIPGATE_{name}={}\n", value.lines().next().unwrap_or_default());
-            if is_plain(value.lines().next().unwrap_or_default()) && text.len() + line.len() <= MAX_DOTENV_BYTES {
+            let value = masked(value.lines().next().unwrap_or_default());
+            let line = format!("SHIPGATE_{name}={value}\n");
+            if is_plain(&value) && text.len() + line.len() <= MAX_DOTENV_BYTES {
                 text.push_str(&line);
             }
         }

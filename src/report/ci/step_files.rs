@@ -10,7 +10,7 @@ use std::{
 use super::{nonces::Nonces, outputs::Outputs};
 use crate::{
     domain::event::Event,
-    report::{Moment, Renderer, ReportError, document::Document, markdown},
+    report::{Moment, Renderer, ReportError, document::Document, markdown, masking::Content},
 };
 
 /// GitHub takes no larger summary of a step: what is over it is not shown at all.
@@ -83,7 +83,7 @@ impl Renderer for StepSummary {
     }
 }
 
-/// In one write, so that it is there whole or not at all.
+/// Without secrets, and in one write, so that it is there whole or not at all.
 fn append(path: &PathBuf, text: &str) -> io::Result<()> {
-    OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())
+    OpenOptions::new().create(true).append(true).open(path)?.write_all(Content::Text.masked(text).as_bytes())
 }

@@ -18,7 +18,7 @@ pub(super) fn words(command: &str) -> Result<Option<Vec<String>>, VerifyError> {
 /// The environment: the service's own, and `PORT` unless the service sets it.
 pub(super) fn environment(settings: &RunSettings) -> Result<Vec<(String, Secret)>, VerifyError> {
     let mut environment: BTreeMap<String, Secret> = settings.environment.clone();
-    environment.entry("PORT".to_owned()).or_insert_with(|| Secret::new(settings.port.to_string()));
+    environment.entry("PORT".to_owned()).or_insert_with(|| Secret::variable("PORT", settings.port.to_string()));
     // The engine would quote the whole entry, value and all, in its refusal.
     let impossible =
         |name: &str, value: &Secret| name.is_empty() || name.contains(['=', '\0']) || value.reveal().contains('\0');

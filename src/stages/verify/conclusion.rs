@@ -11,6 +11,7 @@ use super::{
     ending::exit_reason,
     failures::different_failures,
     judge::{Decision, Watch, allowed},
+    output::shown,
     program::{Program, is_worth_a_look, refine},
     spoken::Spoken,
     trial::Trial,
@@ -149,7 +150,7 @@ impl Trial<'_> {
     /// The evidence; that it cannot be had is told, and changes no verdict.
     async fn last_lines(&self, container: &str, mask: &Mask) -> Vec<String> {
         let message = match timeout(LAST_LINES_LIMIT, self.engine.last_lines(container, LAST_LINES)).await {
-            Ok(Ok(lines)) => return lines.into_iter().map(|line| mask.apply(line)).collect(),
+            Ok(Ok(lines)) => return lines.iter().map(|line| shown(line, mask)).collect(),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("the container's output could not be read within {} s", LAST_LINES_LIMIT.as_secs()),
         };

@@ -6,7 +6,10 @@ use futures_util::StreamExt as _;
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    docker::Engine,
+    docker::{
+        Engine,
+        logs::{LINE_CHARACTERS, OutputLine},
+    },
     domain::{
         event::{Emitter, Event, LogSource},
         mask::Mask,
@@ -18,6 +21,11 @@ const MOST_LINES: usize = 2_000;
 
 /// How long the rest of the output of an ended container is waited for.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+
+/// A line as it may be shown.
+pub(super) fn shown(line: &OutputLine, mask: &Mask) -> String {
+    mask.shortened(&line.text, line.is_cut, LINE_CHARACTERS)
+}
 
 /// Passes the container's output on as it comes. Stops when dropped.
 pub(super) struct Relay {
@@ -32,7 +40,7 @@ impl Relay {
             let mut lines = std::pin::pin!(lines);
             for _ in 0..MOST_LINES {
                 let Some(line) = lines.next().await else { return };
-                events.emit(Event::LogLine { source: LogSource::LocalContainer, line: mask.apply(line) });
+                events.emit(Event::LogLine { source: LogSource::LocalContainer, line: shown(&line, &mask) });
             }
             let message = format!("the container wrote more than {MOST_LINES} lines; the rest is not shown");
             events.emit(Event::Notice { message });

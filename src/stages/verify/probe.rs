@@ -18,8 +18,11 @@ use crate::domain::{
 /// The most bytes of an answer's head that are read: what common servers allow for all headers together.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-/// The most bytes of a body that are kept as evidence.
-const EXCERPT_BYTES: usize = 200;
+/// The most bytes of a body that are read: more than are shown, so that a secret in it is seen whole.
+const BODY_BYTES: usize = 16 * 1024;
+
+/// The most characters of a body or an address that are shown as evidence.
+const EXCERPT_CHARACTERS: usize = 200;
 
 /// The most bytes that are kept of something that is not HTTP: more than are shown, so that a secret in it is seen whole.
 const RECEIVED_BYTES: usize = 8 * 1024;
@@ -30,9 +33,6 @@ const CLOSED: &str = "the connection was closed";
 /// How long the rest of a body is waited for: it is evidence, and no verdict waits for it.
 const EXCERPT_LIMIT: Duration = Duration::from_millis(200);
 
-/// The most bytes of the line with a chunk's size (RFC 9112, section 7.1), as servers write it.
-const CHUNK_SIZE_BYTES: usize = 20;
-
 /// An answer over HTTP.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Answer {
@@ -40,7 +40,8 @@ pub struct Answer {
     pub status: u16,
     /// Where it redirects to, if it does.
     pub location: Option<String>,
-    /// The first bytes of its body, on one line and without control characters; empty for a status that passes.
+    /// The beginning of its body, on one line and without control characters; empty for a status that passes. Where its end is
+    /// missing, it ends with `…`.
     pub body: String,
 }
 
@@ -78,14 +79,19 @@ impl Seen {
         Self::Status(Answer { status, location: None, body: String::new() })
     }
 
-    /// The same without the values that the application was given.
+    /// The same as it may be shown: without the values that the application was given, and cut after that.
     pub(super) fn masked(self, mask: &Mask) -> Self {
+        let shown = |text: String| match text.strip_suffix('…') {
+            Some(beginning) => {
+                let shown = mask.shortened(beginning, true, EXCERPT_CHARACTERS);
+                if shown.ends_with('…') { shown } else { shown + "…" }
+            }
+            None => mask.shortened(&text, false, EXCERPT_CHARACTERS),
+        };
         match self {
-            Self::Status(Answer { status, location, body }) => Self::Status(Answer {
-                status,
-                location: location.map(|location| mask.apply(location)),
-                body: mask.apply(body),
-            }),
+            Self::Status(Answer { status, location, body }) => {
+                Self::Status(Answer { status, location: location.map(shown), body: shown(body) })
+            }
             Self::NotHttp { what, received } => Self::NotHttp { what, received: received.masked(mask) },
             seen @ (Self::Accepted | Self::Refused | Self::TimedOut { .. } | Self::NoRoute) => seen,
         }
@@ -223,38 +229,50 @@ async fn not_http(mut stream: TcpStream, what: &'static str, mut bytes: Vec<u8>)
     Seen::not_http(what, bytes)
 }
 
-/// The first bytes of a body, as a line for people.
+/// The beginning of a body, as a line for people.
 async fn excerpt(mut stream: TcpStream, mut body: Vec<u8>, head: &[u8]) -> String {
-    let complete = async {
-        // One more than is kept, to know that something was left out; a chunk's size is before it.
-        while body.len() <= EXCERPT_BYTES + CHUNK_SIZE_BYTES && matches!(stream.read_buf(&mut body).await, Ok(1..)) {}
-    };
-    let _in_part = timeout(EXCERPT_LIMIT, complete).await;
     let chunked = header(head, "transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
-    one_line(if chunked { first_chunk(&body) } else { &body })
-}
-
-/// As much as there is of the first chunk (RFC 9112, section 7.1); all of it where the chunk cannot be read.
-fn first_chunk(body: &[u8]) -> &[u8] {
-    let read = || {
-        let end = body.iter().position(|byte| *byte == b'\n')?;
-        let size = std::str::from_utf8(&body[..end]).ok()?.split(';').next()?.trim();
-        let size = usize::from_str_radix(size, 16).ok()?;
-        let rest = &body[end + 1..];
-        Some(&rest[..rest.len().min(size)])
+    let announced: Option<usize> = header(head, "content-length").and_then(|length| length.parse().ok());
+    let mut is_complete = false;
+    let reading = async {
+        while body.len() < BODY_BYTES && !is_complete {
+            let has_ended = !matches!(stream.read_buf(&mut body).await, Ok(1..));
+            is_complete = has_ended || (!chunked && announced.is_some_and(|length| body.len() >= length));
+        }
     };
-    read().unwrap_or(body)
+    let _in_part = timeout(EXCERPT_LIMIT, reading).await;
+    let (body, is_last) = if chunked { chunks(&body) } else { (body, is_complete) };
+    let is_whole = is_last && body.len() <= BODY_BYTES;
+    let line = one_line(&body[..body.len().min(BODY_BYTES)]);
+    if is_whole || line.is_empty() { line } else { line + "…" }
 }
 
-/// Text without control characters, every blank one space, cut to [`EXCERPT_BYTES`].
-fn one_line(bytes: &[u8]) -> String {
-    let kept = &bytes[..bytes.len().min(EXCERPT_BYTES)];
-    let text = String::from_utf8_lossy(kept).replace(|letter: char| letter.is_control(), " ");
-    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if bytes.len() > EXCERPT_BYTES {
-        line.push('…');
+/// The chunks of a body (RFC 9112, section 7.1), as far as there are any, and whether the last one is among them. A body that is
+/// not in chunks is taken as it stands.
+fn chunks(body: &[u8]) -> (Vec<u8>, bool) {
+    let (mut content, mut rest) = (Vec::new(), body);
+    while let Some((size, after)) = chunk_size(rest) {
+        if size == 0 {
+            return (content, true);
+        }
+        let end = after.len().min(size);
+        content.extend(&after[..end]);
+        rest = after[end..].strip_prefix(b"\r\n").or_else(|| after[end..].strip_prefix(b"\n")).unwrap_or_default();
     }
-    line
+    if content.is_empty() { (body.to_vec(), false) } else { (content, false) }
+}
+
+/// The size of the next chunk, and what follows its line.
+fn chunk_size(body: &[u8]) -> Option<(usize, &[u8])> {
+    let end = body.iter().position(|byte| *byte == b'\n')?;
+    let size = std::str::from_utf8(&body[..end]).ok()?.split(';').next()?.trim();
+    Some((usize::from_str_radix(size, 16).ok()?, &body[end + 1..]))
+}
+
+/// Text without control characters, every blank one space.
+fn one_line(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes).replace(|letter: char| letter.is_control(), " ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The path as it may stand in a request line: whatever could end the line or the word is percent-encoded.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::{
     domain::{
         health::{HealthCheck, Protocol},
+        mask,
         operation::{OperationId, OperationStatus},
         release::{OperationKind, PastOperation},
         secret::Secret,
@@ -32,6 +33,9 @@ pub(super) fn live_service(service: &Service) -> Result<LiveService, TargetError
     let source = service.source_configuration();
     let repository = source.and_then(|source| source.image_repository());
     let image = repository.and_then(|repository| repository.image_configuration());
+    // A variable may hold the tag that is deployed, or the service's own address: those are shown all the same.
+    let identifier = repository.map(|repository| repository.image_identifier());
+    [Some(service.service_arn()), service.service_url(), identifier].into_iter().flatten().for_each(mask::publish);
     Ok(LiveService {
         arn,
         status: ServiceStatus::from(service.status().as_str()),
@@ -116,7 +120,7 @@ fn run_settings(
         environment: variables
             .into_iter()
             .flatten()
-            .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
+            .map(|(name, value)| (name.clone(), Secret::variable(name, value.clone())))
             .collect(),
         secrets: secrets
             .into_iter()

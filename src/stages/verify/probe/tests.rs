@@ -43,9 +43,26 @@ fn heads() {
 #[test]
 fn what_a_server_says_is_one_line_without_control_characters() {
     assert_eq!(one_line(b"  a\r\n\x1b[31mb\x00 \t c"), "a [31mb c");
-    assert_eq!(one_line(&[b'x'; 200]), "x".repeat(200));
-    assert_eq!(one_line(&[b'x'; 201]), "x".repeat(200) + "…");
     assert_eq!(one_line(b"\xff"), "\u{fffd}");
+}
+
+#[test]
+fn answers_are_masked_and_then_cut() {
+    let (name, value) = ("PLAN".to_owned(), Secret::new("a-confidential-value"));
+    let mask = Mask::new([(&name, &value)]);
+    let shown = |body: &str| match Seen::Status(Answer { body: body.to_owned(), ..answer() }).masked(&mask) {
+        Seen::Status(answer) => answer.body,
+        other => panic!("{other}"),
+    };
+    assert_eq!(shown(&"x".repeat(200)), "x".repeat(200));
+    assert_eq!(shown(&"x".repeat(201)), "x".repeat(200) + "…");
+    let long = format!("{} a-confidential-value", "x".repeat(190));
+    assert_eq!(shown(&long), "x".repeat(190) + " …");
+    assert_eq!(shown("not ready: a-confidential-va…"), "not ready: …");
+}
+
+fn answer() -> Answer {
+    Answer { status: 500, location: None, body: String::new() }
 }
 
 #[test]
@@ -88,9 +105,14 @@ async fn answers_over_a_connection() {
     let head = "HTTP/1.1 302 Found\r\nLocation: /login\r\n";
     let whole: &'static str = Box::leak(format!("{head}Content-Length: 5\r\n\r\nmoved").into_boxed_str());
     assert_eq!(answered_with(whole, Protocol::Http).await, Seen::Status(moved.clone()));
-    let chunked: &'static str =
-        Box::leak(format!("{head}transfer-encoding: chunked\r\n\r\n5\r\nmoved\r\n0\r\n\r\n").into_boxed_str());
-    assert_eq!(answered_with(chunked, Protocol::Http).await, Seen::Status(moved));
+    for chunks in ["5\r\nmoved\r\n0\r\n\r\n", "2;x=y\r\nmo\r\n3\r\nved\r\n0\r\n\r\n"] {
+        let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n{chunks}");
+        assert_eq!(answered_with(chunked.leak(), Protocol::Http).await, Seen::Status(moved.clone()));
+    }
+    // The connection ends within the second chunk.
+    let partial = format!("{head}transfer-encoding: chunked\r\n\r\n2\r\nmo\r\n3\r\nv").leak();
+    let seen = answered_with(partial, Protocol::Http).await;
+    assert_eq!(seen, Seen::Status(Answer { body: "mov…".to_owned(), ..moved }));
     assert!(matches!(answered_with("", Protocol::Http).await, Seen::NotHttp { .. }));
     assert_eq!(answered_with("", Protocol::Tcp).await, Seen::Accepted);
 }

@@ -1,20 +1,59 @@
-//! Takes values that a program was given out of text that the program wrote.
+//! Takes secrets out of text. What this process holds as a secret is known to all of it ([`masked`]); the values of an
+//! environment are taken out of what programs write by closer rules ([`Mask`]). Text is masked first, and cut after that.
 
+mod encoding;
+mod known;
+mod patterns;
+mod shapes;
+mod structure;
+mod wording;
+
+pub(in crate::domain) use self::known::{credential, variable};
+pub use self::{
+    known::{arguments, environment, publish},
+    structure::{masked_json, masked_markup},
+};
+use self::{
+    patterns::{Patterns, joined, without},
+    wording::{LONG, is_confidential},
+};
 use super::secret::Secret;
 
-/// A value this long is masked wherever it stands. Shorter ones are words such as `true`, and would tear holes into
-/// everything.
-const LONG: usize = 8;
+/// The text without any secret that is known, and without what looks like one.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    let mut spans = known::patterns().spans(text);
+    spans.extend(shapes::spans(text));
+    without(text, &joined(spans))
+}
 
-/// Parts of names whose values are confidential, however short.
-const CONFIDENTIAL: [&str; 8] = ["PASS", "PWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "AUTH", "PIN"];
+/// The same of a text that something has cut off: a secret that the cut goes through is taken out too.
+#[must_use]
+pub fn masked_before_cut(text: &str) -> String {
+    let kept = known::patterns().cut_off_at(text).unwrap_or(text.len());
+    let cut = if kept < text.len() { "…" } else { "" };
+    masked(&text[..kept]) + cut
+}
+
+/// The text without secrets, and then in no more than this many characters.
+#[must_use]
+pub fn shortened(text: &str, max_characters: usize) -> String {
+    first_characters(masked(text), max_characters)
+}
+
+fn first_characters(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
 
 /// The values of an environment, ready to be taken out of lines of text. Output comes line by line, so a value of
 /// several lines is masked line by line.
 #[derive(Clone, Default, Debug)]
 pub struct Mask {
-    /// Masked wherever they stand; the longest first, as one may contain another.
-    anywhere: Vec<Secret>,
+    /// Masked wherever they stand.
+    anywhere: Patterns,
     /// Masked where they stand as a word.
     words: Vec<Secret>,
     /// Masked where they are a whole line: the short lines of a long value.
@@ -29,50 +68,69 @@ impl Mask {
     pub fn new<'a>(environment: impl IntoIterator<Item = (&'a String, &'a Secret)>) -> Self {
         let mut mask = Self::default();
         for (name, value) in environment {
+            variable(name, value.reveal());
             mask.add(name, value.reveal());
         }
-        mask.anywhere.sort_by_key(|value| std::cmp::Reverse(value.reveal().len()));
         mask
     }
 
     fn add(&mut self, name: &str, value: &str) {
         let pieces: Vec<&str> = value.lines().map(str::trim).filter(|piece| !piece.is_empty()).collect();
         let several = pieces.len() > 1;
+        if several {
+            self.anywhere.add(value.trim());
+        }
         for piece in pieces {
-            let loud = name.to_ascii_uppercase();
-            if piece.len() >= LONG {
-                self.anywhere.push(Secret::new(piece));
+            if piece.chars().count() >= LONG {
+                self.anywhere.add(piece);
                 continue;
             }
             if several {
-                self.lines.push(Secret::new(piece));
+                self.lines.push(Secret::unregistered(piece));
             }
-            if CONFIDENTIAL.iter().any(|part| loud.contains(part)) {
-                self.words.push(Secret::new(piece));
+            if is_confidential(name) {
+                self.words.push(Secret::unregistered(piece));
             }
-            self.named.push((name.to_owned(), Secret::new(piece)));
+            self.named.push((name.to_owned(), Secret::unregistered(piece)));
         }
     }
 
-    /// The line without the values.
+    /// The text, which may have several lines, without the values.
     #[must_use]
-    pub fn apply(&self, line: String) -> String {
+    pub fn apply(&self, text: String) -> String {
+        if text.contains('\n') {
+            let whole = without(&text, &self.anywhere.spans(&text));
+            return whole.split('\n').map(|line| self.line(line)).collect::<Vec<_>>().join("\n");
+        }
+        self.line(&text)
+    }
+
+    /// The text without the values, and then in no more than this many characters. `is_cut`: something has cut off its end
+    /// before.
+    #[must_use]
+    pub fn shortened(&self, text: &str, is_cut: bool, max_characters: usize) -> String {
+        let cut_off = [self.anywhere.cut_off_at(text), known::patterns().cut_off_at(text)];
+        let kept = match cut_off.into_iter().flatten().min().filter(|_| is_cut) {
+            Some(end) => format!("{}…", &text[..end]),
+            None => text.to_owned(),
+        };
+        first_characters(self.apply(kept), max_characters)
+    }
+
+    fn line(&self, line: &str) -> String {
         if self.lines.iter().any(|value| line.trim() == value.reveal()) {
             return "…".to_owned();
         }
-        let mut line = line;
-        for value in self.anywhere.iter().filter(|value| !value.reveal().is_empty()) {
-            if line.contains(value.reveal()) {
-                line = line.replace(value.reveal(), "…");
-            }
-        }
+        let mut spans = self.anywhere.spans(line);
+        spans.extend(self.anywhere.pieces(line));
+        let mut line = without(line, &joined(spans));
         for (name, value) in &self.named {
             line = replace(&line, value.reveal(), |before, after| follows_name(before, name) && is_word_end(after));
         }
         for value in &self.words {
             line = replace(&line, value.reveal(), |before, after| is_word_start(before) && is_word_end(after));
         }
-        line
+        masked(&line)
     }
 }
 
@@ -116,7 +174,7 @@ mod tests {
 
     fn mask(variables: &[(&str, &str)]) -> Mask {
         let environment: BTreeMap<String, Secret> =
-            variables.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect();
+            variables.iter().map(|(name, value)| ((*name).to_owned(), Secret::unregistered(*value))).collect();
         Mask::new(&environment)
     }
 
@@ -154,5 +212,26 @@ mod tests {
         for (line, masked) in table {
             assert_eq!(mask.apply(line.to_owned()), masked, "{line}");
         }
+    }
+
+    #[test]
+    fn text_is_masked_before_it_is_cut() {
+        let mask = mask(&[("URL", "postgres://u:h7nter2@db.internal/shop")]);
+        let text = format!("{}postgres://u:h7nter2@db.internal/shop", "x".repeat(95));
+        assert_eq!(mask.shortened(&text, false, 100), format!("{}…", "x".repeat(95)));
+        for cut in 96..text.len() {
+            assert_eq!(mask.shortened(&text[..cut], true, 100), format!("{}…", "x".repeat(95)), "{cut}");
+        }
+        assert_eq!(super::shortened(&text, 100), format!("{}…", "x".repeat(95)));
+        let _token = Secret::new("t0ken-of-some-length");
+        assert_eq!(super::masked_before_cut("it is t0ken-of-so"), "it is …");
+    }
+
+    #[test]
+    fn a_value_that_was_broken_over_lines_is_masked() {
+        let mask = mask(&[("A", "correct-horse-7-battery-staple-9"), ("PEM", "-----BEGIN-----\nkqh=\n-----END-----")]);
+        assert_eq!(mask.apply("is correct-horse-7-bat\ntery-staple-9".to_owned()), "is …\ntery-staple-9");
+        assert_eq!(mask.apply("x\nkqh=\ny".to_owned()), "x\n…\ny");
+        assert_eq!(mask.apply("-----BEGIN-----\nkqh=\n-----END-----".to_owned()), "…");
     }
 }
