@@ -124,6 +124,10 @@ impl<T: DeployTarget> Release<'_, T> {
             self.run.progress.begins(UnderWay::Tag);
             let moved = tags.point(tag, digest).await;
             self.run.progress.answered();
+            if let (Err(PromoteError::NotMoved { .. }), Some(previous)) = (&moved, &previous) {
+                // Nothing comes of the claim: no other run need wait for it.
+                let _released = tags.point(&self.attempt(tags, None).record(), previous).await;
+            }
             moved?;
         }
         self.run.events().emit(Event::Promoted {
@@ -233,7 +237,7 @@ impl<T: DeployTarget> Release<'_, T> {
     /// What a failure leaves of the tag. Another run's image is its own to deploy: the tag must name that. Where nothing was
     /// deployed for certain, the tag goes back to where it pointed, so that the next to deploy it does not get this image, and the
     /// record with it. Not where a push deploys: going back would be a push too.
-    async fn take_back(&self, failure: Failure) -> Failure {
+    pub(super) async fn take_back(&self, failure: Failure) -> Failure {
         let Some(moved) = self.run.progress.moved_tag() else { return failure };
         let tags = self.tags();
         let attempt = self.attempt(&tags, Some(&moved));
@@ -314,9 +318,11 @@ impl<T: DeployTarget> Release<'_, T> {
 /// Claims, promotes and releases; what comes to nothing is taken back.
 pub(super) async fn release<T: DeployTarget>(release: &Release<'_, T>) -> Result<Released, Failure> {
     let narrator = &release.run.narrator;
-    let outcome = match narrator.stage(Stage::Promote, release.promote()).await? {
-        Err(outcome) => outcome,
-        Ok(claim) => {
+    let outcome = match narrator.stage(Stage::Promote, release.promote()).await {
+        // An attempt before may have moved the tag.
+        Err(failure) => return Err(release.take_back(failure).await),
+        Ok(Err(outcome)) => outcome,
+        Ok(Ok(claim)) => {
             let held = matches!(claim, Claim::Held);
             match narrator.stage(Stage::Release, release.release(held)).await {
                 Ok(outcome) => outcome,

@@ -72,7 +72,10 @@ pub(in crate::pipeline) async fn bring_up<T: DeployTarget>(
             }
             Released::Again => {
                 has_tried = true;
-                ready = preparing::make_ready(run, deployment, adapters, image, &ready.look.plan).await?;
+                match preparing::make_ready(run, deployment, adapters, image, &ready.look.plan).await {
+                    Ok(again) => ready = again,
+                    Err(failure) => return Err(release.take_back(failure).await),
+                }
                 continue;
             }
         };
