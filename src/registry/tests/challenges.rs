@@ -3,7 +3,7 @@
 use axum::{body::Body, response::Response};
 
 use super::{
-    CREDENTIALS, impatient,
+    CREDENTIALS, retries_at_once,
     scripted::{Asked, Scripted, with_headers},
 };
 use crate::{
@@ -15,7 +15,7 @@ const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.im
 
 fn logged_in(address: &str) -> Registry {
     let authorization = Authorization::Basic(Secret::new(CREDENTIALS));
-    Registry::new("registry.test", address, authorization).unwrap().with_patience(impatient())
+    Registry::new("registry.test", address, authorization).unwrap().with_patience(retries_at_once())
 }
 
 fn manifest() -> Response<Body> {
@@ -241,7 +241,8 @@ async fn a_refresh_token_does_not_follow_a_redirect_to_another_host() {
     })
     .await;
     let authorization = Authorization::IdentityToken(Secret::new("hunter2"));
-    let registry = Registry::new("registry.test", &server.address, authorization).unwrap().with_patience(impatient());
+    let registry =
+        Registry::new("registry.test", &server.address, authorization).unwrap().with_patience(retries_at_once());
     let error = read(&registry).await.unwrap_err();
     assert!(error.to_string().contains("redirects to localhost, which may not see the credentials"), "{error}");
     assert!(server.seen().iter().all(|line| !line.contains("/other")), "{:?} {}", server.seen(), server.by_name());

@@ -6,10 +6,10 @@ use std::sync::{
 };
 
 use super::{
-    CREDENTIALS,
+    CREDENTIALS, client,
     fake::FakeRegistry,
     image::{TestImage, image},
-    impatient,
+    retries_at_once,
     scripted::{Scripted, with_headers},
     sessions::Manners,
 };
@@ -17,10 +17,7 @@ use crate::{
     domain::secret::Secret,
     registry::{
         Authorization, Registry,
-        copy::tests::{
-            copy_between, pair,
-            parts::{PART, in_parts},
-        },
+        copy::tests::{copy_between, pair, parts::PART},
         retry::Patience,
     },
 };
@@ -39,7 +36,7 @@ async fn token_service(ended: &Arc<AtomicU64>, more: &'static str) -> Scripted {
 fn logged_in(server: &FakeRegistry) -> Registry {
     let authorization = Authorization::Basic(Secret::new(CREDENTIALS));
     let registry = Registry::new("registry.test", server.address(), authorization).unwrap();
-    registry.with_patience(Patience { part_bytes: PART, ..impatient() })
+    registry.with_patience(Patience { part_bytes: PART, ..retries_at_once() })
 }
 
 /// Copies an image to a registry whose tokens end at a request, after so many such; how many tokens that took.
@@ -59,7 +56,10 @@ async fn tokens_of_a_copy(
     if let Some((request, before)) = ends_at {
         to.expire_after(before, request, "");
     }
-    copy_between(&in_parts(from.address()), &[logged_in(&to)], &image.manifest.digest).await.unwrap();
+    let patience = Patience { part_bytes: PART, ..retries_at_once() };
+    copy_between(&client(from.address()).with_patience(patience), &[logged_in(&to)], &image.manifest.digest)
+        .await
+        .unwrap();
     assert!(to.has(image), "{ends_at:?}");
     assert_eq!(ended.load(Relaxed), u64::from(ends_at.is_some()), "{ends_at:?}");
     to.assert_content();

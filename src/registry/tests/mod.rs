@@ -40,6 +40,11 @@ pub(super) fn client(address: &str) -> Registry {
     Registry::new("registry.test", address, authorization).unwrap().with_preemptive_basic().with_patience(impatient())
 }
 
+/// Retries at once, and does not take a busy machine for a stalled one.
+pub(super) fn retries_at_once() -> Patience {
+    Patience { stall: Duration::from_secs(30), ..impatient() }
+}
+
 pub(super) fn impatient() -> Patience {
     Patience {
         first_delay: Duration::from_millis(1),
