@@ -1,6 +1,6 @@
 //! Whether the caller is allowed a call, found out without its effect. AWS has no dry run for these calls: a probe is a call that must be
-//! refused for what it names (a service, an upload, a digest that cannot exist), and that IAM judges first. A refusal for lack of
-//! permission tells, and so does any other that names what was not found.
+//! refused for what it names (a service, an upload, a digest that cannot exist), after IAM has judged it. AccessDenied shows a missing
+//! permission, and "not found" shows that the call is allowed.
 
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::{
@@ -24,7 +24,7 @@ pub enum Probed {
     Allowed,
     /// The caller lacks a permission.
     Denied(AwsFault),
-    /// It does not tell: no answer, or a refusal that may come before IAM has judged.
+    /// Nothing: no answer, or a refusal that may come before IAM has judged.
     Unknown,
 }
 
@@ -94,7 +94,7 @@ impl Ecr {
                 let call = client.put_image().repository_name(repository).image_digest(NO_DIGEST);
                 answer(action, call.image_manifest(no_manifest()).send().await)
             }
-            // No value that the API knows: the call cannot be taken, whoever makes it.
+            // The API has no such value: ECR refuses the call.
             PlannedCall::CreateRepository => {
                 let never = ImageTagMutability::from("PROBE");
                 let call = client.create_repository().repository_name(repository).image_tag_mutability(never);

@@ -44,7 +44,7 @@ pub struct Step {
 /// A tag that would be written in the workload repository.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct TagWrite {
-    /// The tag; where it takes the id of an operation that has not begun, that is described in angle brackets.
+    /// The tag. An operation that has not started yet has no id: angle brackets say which one it is.
     pub tag: String,
     /// What it is for: `deployment`, `record` or `note`.
     pub kind: &'static str,

@@ -80,7 +80,7 @@ pub struct Reason {
     pub next: String,
 }
 
-/// A line of App Runner's without what it begins with in every real service log, `[AppRunner] `; exports of logs have a time before it.
+/// A line of App Runner without its prefix `[AppRunner] `, which every line of a real service log has. Exported logs have a time before it.
 #[must_use]
 pub fn without_prefix(line: &str) -> &str {
     const PREFIX: &str = "[AppRunner]";

@@ -19,7 +19,7 @@ use crate::{
     target::{DeployTarget, UpdateOrder},
 };
 
-/// What ECR needs to fetch an image, on behalf of whoever pulls it: only the pull shows it.
+/// What ECR needs to fetch an image for the caller. Only the pull shows whether it is allowed.
 const OF_THE_CACHE: [&str; 2] = ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository"];
 
 /// Tries what a run that deploys will call. A run that only reads says what that is.

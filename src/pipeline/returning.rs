@@ -165,7 +165,7 @@ fn way_back(run: &Run, target: &Target, history: &History) -> Result<(Digest, St
     };
     let of = attempt.digest.as_ref().map(|digest| format!(" of {}", digest.short())).unwrap_or_default();
     let before = history.before.as_ref();
-    let further = before.map(|before| format!("; to deploy the version before it: --to {before}")).unwrap_or_default();
+    let further = before.map(|before| format!("; to deploy the previous version: --to {before}")).unwrap_or_default();
     run.events().emit(Event::Notice {
         message: format!("the last deployment{of} {state}, so this goes back to {}{further}", serving.short()),
     });

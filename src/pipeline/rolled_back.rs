@@ -1,5 +1,5 @@
-//! What a deployment leaves that App Runner did not carry out: the version before it serves, and the service's tag still points at the
-//! image that failed. The report says which version serves, and which command points the tag back; `rollback` does no more than that.
+//! After App Runner has rolled a deployment back, the previous version serves and the service's tag still points at the image that failed.
+//! The report names the version that serves and the command that points the tag back. `rollback` then does no more than that.
 
 use std::time::Duration;
 
@@ -113,7 +113,7 @@ async fn skipped(why: &str) -> Result<Told<()>, Failure> {
     Ok(Told::skipped((), why))
 }
 
-/// A deployment of somebody else's that has begun since would deploy what the tag is moved to.
+/// A deployment that another job has started since would deploy what the tag is moved to.
 async fn assert_unchanged<T: DeployTarget>(release: &Release<'_, T>) -> Result<(), Failure> {
     let seen = &release.ready.look.seen;
     let Some(live) = &seen.live else { return Ok(()) };

@@ -103,7 +103,7 @@ pub fn failed_deployments(service: &str, operations: &[PastOperation]) -> Vec<(O
 pub enum WayBack<'h> {
     /// The version that serves: the deployment after it has not succeeded.
     Serving(&'h Digest, &'h Attempt),
-    /// The version before the one that serves.
+    /// The version that served before.
     Previous {
         /// What serves.
         serving: &'h Digest,
@@ -113,9 +113,9 @@ pub enum WayBack<'h> {
 }
 
 impl History {
-    /// Decides. After a deployment that did not succeed the way back leads to what serves, and never to the version before that: a
-    /// rollback goes back by one step. A deployment that runs is such a one too, unless it is itself of one of the two versions: a
-    /// rollback that was cut off is resumed. `None`: it is not on record.
+    /// Decides. After a deployment that did not succeed, the way back leads to what serves, never one version further. The same holds
+    /// while a deployment runs, unless it is of one of the two versions: then a rollback was cut off, and is resumed. `None`: the record
+    /// does not show it.
     #[must_use]
     pub fn way_back(&self) -> Option<WayBack<'_>> {
         let serving = self.serving.as_ref()?;

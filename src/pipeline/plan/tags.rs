@@ -1,4 +1,4 @@
-//! The tags that a deployment would write, in their order: what `releasing` does, told before. Pure.
+//! The tags that a deployment would write, in the order in which `releasing` writes them. Pure.
 
 use super::{Plan, forecast::Known};
 use crate::{

@@ -40,7 +40,7 @@ impl Journal {
     }
 }
 
-/// Every line of a real service log begins like this (public service logs).
+/// Every line of a real service log has this prefix (public service logs).
 fn of_app_runner(line: &str) -> String {
     if line.starts_with("[AppRunner]") { line.to_owned() } else { format!("[AppRunner] {line}") }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Call {
     /// What it was about, on the registry: `repository:tag`, `repository@digest`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) resource: String,
-    /// Whether it named what cannot exist, an id of zeros: whoever only tries a permission makes such calls, and they change nothing.
+    /// Whether it named an id of zeros, which nothing has: shipgate tries a permission like this, and nothing changes.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) names_nothing: bool,
     /// The HTTP status of the answer.
