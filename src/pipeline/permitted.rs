@@ -13,6 +13,7 @@ use crate::{
     stages::{
         permissions::{self, Subject},
         preflight::Check,
+        promote::{self, Place},
         release::ReleaseOrder,
         resolve::ResolvedImage,
     },
@@ -32,7 +33,12 @@ pub(super) async fn checks<T: DeployTarget>(
 ) -> Vec<Check> {
     let (target, plan) = (&deployment.target, &look.plan);
     let Ok(course) = &plan.course else { return Vec::new() };
-    let arrival = arrival(target, image, look);
+    let is_reading = run.progress.is_reading();
+    let arrival = match arrival(target, image, look) {
+        // Another job may have copied it: a job that only deploys needs no permission to upload.
+        Arrival::Copied if !is_reading && is_there(adapters, image, look).await => Arrival::Present,
+        arrival => arrival,
+    };
     let planned = calls(&PlannedRun {
         course,
         arrival,
@@ -41,7 +47,7 @@ pub(super) async fn checks<T: DeployTarget>(
         returns: returns(target, &course.verb),
     });
     let untried = if arrival == Arrival::PulledThrough { &OF_THE_CACHE[..] } else { &[] };
-    if run.progress.is_reading() {
+    if is_reading {
         return permissions::left_to_deploy(&planned, untried).into_iter().collect();
     }
     let live = look.seen.live.as_ref().map(|live| &live.arn);
@@ -81,6 +87,12 @@ fn arrival(target: &Target, image: &ResolvedImage, look: &Look) -> Arrival {
         Via::PullThrough => Arrival::PulledThrough,
         Via::Copy => Arrival::Copied,
     }
+}
+
+async fn is_there<T>(adapters: &Adapters<T>, image: &ResolvedImage, look: &Look) -> bool {
+    let digest = image.digest();
+    let place = Place { registry: &adapters.destination, repository: look.plan.repository(), tag: digest.as_str() };
+    matches!(promote::points_at(place).await, Ok(Some(found)) if found == *digest)
 }
 
 /// A first version has none before it.

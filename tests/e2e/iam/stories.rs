@@ -205,6 +205,18 @@ fn identifier_that_must_change_is_allowed_or_refused_first() {
     }
 }
 
+/// Another job has copied the image: the one that deploys needs no permission to upload.
+#[test]
+fn present_image_needs_no_upload() {
+    let begin = |world: &World| {
+        push_and_wait(world);
+        world.push_to_workload("copied", &images::image("v1"));
+    };
+    let told = story(deploying(CONFIGURATION, REPOSITORY), vec![step(nothing, "v1", UNCHECKED, 0)]);
+    let uploads = ["ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"];
+    Story { begin, ..told }.passes_without(&uploads);
+}
+
 #[test]
 fn a_job_that_assumes_no_role_for_the_source() {
     let configuration = CONFIGURATION.replace("registry_role: arn:aws:iam::111111111111:role/lean-pull\n", "");
