@@ -92,6 +92,29 @@ impl Console {
         self.finish(Box::pin(work))
     }
 
+    /// The same for work without an end of its own: it also ends, in success, when the reader of its output is gone.
+    pub(super) fn finish_with_endless<'a>(
+        &'a self,
+        work: impl Future<Output = Result<Deployed, Failure>> + 'a,
+    ) -> impl Future<Output = ExitCode> + 'a {
+        self.finish(Box::pin(async move {
+            tokio::select! {
+                result = work => result,
+                () = self.until_closed() => {
+                    let summary = "the reader of the output is gone".to_owned();
+                    Ok(Deployed { digest: None, service_url: None, summary })
+                }
+            }
+        }))
+    }
+
+    async fn until_closed(&self) {
+        let mut interval = tokio::time::interval(Reporter::TICK);
+        while !self.reporter.is_closed() {
+            interval.tick().await;
+        }
+    }
+
     async fn finish(&self, work: impl Future<Output = Result<Deployed, Failure>>) -> ExitCode {
         let result = tokio::select! {
             result = async { self.ci.begin(&self.emitter()).await; work.await } => result,
@@ -184,14 +207,19 @@ impl Console {
         }
     }
 
-    /// A report that could not be written is told, and a success is none without it: somebody relies on it.
+    /// Warns of everything that could not be written. The exit code stays that of the run: a deployment has succeeded or failed,
+    /// whether its report exists or not. Only a run whose whole purpose is its output fails without it.
     fn close(&self, code: ExitCode) -> ExitCode {
-        let (slight, errors): (Vec<_>, Vec<_>) = self.reporter.finish().into_iter().partition(ReportError::is_slight);
-        slight.iter().for_each(print_warning);
-        for error in &errors {
-            complain(&format!("{error}{}", source_of(error)));
+        let lost: Vec<_> = self.reporter.finish().into_iter().filter(|error| !error.is_closed_pipe()).collect();
+        let is_output_lost = self.progress.is_reading() && lost.iter().any(ReportError::is_lost_stream);
+        if code == ExitCode::Success && is_output_lost {
+            for error in &lost {
+                complain(&format!("{error}{}", source_of(error)));
+            }
+            return ExitCode::Internal;
         }
-        if code == ExitCode::Success && !errors.is_empty() { ExitCode::Internal } else { code }
+        lost.iter().for_each(print_warning);
+        code
     }
 }
 

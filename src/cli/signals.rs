@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first stops the run in good order, the second at once, and so does time.
+//! SIGINT, SIGTERM and SIGHUP: the first stops the run in good order, the second at once, and so does time.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) enum Impatience {
 /// Waits for the first signal, passes it to `cancellation` and tells of it, then waits for the second, but not for long. Gives
 /// the first: that is the one the run was stopped by. A system that gives no signals never returns.
 pub(super) async fn watch(cancellation: &Cancellation, tell: impl FnOnce()) -> (Signal, Impatience) {
-    // The same for both signals: what comes between two listenings is heard by nobody.
+    // The same for all signals: what comes between two listenings is heard by nobody.
     let mut listening = Listening::begin();
     let first = listening.next().await;
     cancellation.cancel(first);
@@ -32,24 +32,74 @@ pub(super) async fn watch(cancellation: &Cancellation, tell: impl FnOnce()) -> (
     }
 }
 
-/// The next SIGINT or SIGTERM.
+/// The next SIGINT, SIGTERM or SIGHUP.
 pub(super) async fn next() -> Signal {
     Listening::begin().next().await
 }
 
 /// Hears each signal from its beginning on.
-struct Listening(Option<(Signals, Signals)>);
+struct Listening {
+    interrupt: Option<Signals>,
+    terminate: Option<Signals>,
+    hangup: Option<Signals>,
+}
 
 impl Listening {
     fn begin() -> Self {
-        Self(signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok()))
+        let hear = |kind| signal(kind).ok();
+        Self {
+            interrupt: hear(SignalKind::interrupt()),
+            terminate: hear(SignalKind::terminate()),
+            // A handler would undo what `nohup` set up.
+            hangup: if hangup_is_ignored() { None } else { hear(SignalKind::hangup()) },
+        }
     }
 
     async fn next(&mut self) -> Signal {
-        let Some((interrupt, terminate)) = &mut self.0 else { return std::future::pending().await };
         tokio::select! {
-            _ = interrupt.recv() => Signal::Interrupt,
-            _ = terminate.recv() => Signal::Terminate,
+            () = arrival(&mut self.interrupt) => Signal::Interrupt,
+            () = arrival(&mut self.terminate) => Signal::Terminate,
+            // The terminal or the connection is gone: a supervisor means by it what it means by SIGTERM.
+            () = arrival(&mut self.hangup) => Signal::Terminate,
+        }
+    }
+}
+
+async fn arrival(signals: &mut Option<Signals>) {
+    let arrived = match signals {
+        Some(signals) => signals.recv().await,
+        None => None,
+    };
+    if arrived.is_none() {
+        std::future::pending().await
+    }
+}
+
+/// Whether this process was started with SIGHUP ignored. Only Linux has a file that says so.
+fn hangup_is_ignored() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status))
+}
+
+/// Reads the mask of ignored signals (proc_pid_status(5), `SigIgn`): bit 0 is signal 1, SIGHUP.
+fn ignores_hangup(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ignores_hangup;
+
+    #[test]
+    fn reads_the_mask_of_ignored_signals() {
+        let table = [
+            ("Name:\tshipgate\nSigIgn:\t0000000000001001\nSigCgt:\t0\n", true),
+            ("SigIgn:\t0000000000001000\n", false),
+            ("SigIgn:\tnonsense\n", false),
+            ("", false),
+        ];
+        for (status, expected) in table {
+            assert_eq!(ignores_hangup(status), expected, "{status}");
         }
     }
 }

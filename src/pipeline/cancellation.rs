@@ -11,7 +11,7 @@ use crate::domain::exit_code::ExitCode;
 pub enum Signal {
     /// SIGINT: Ctrl-C, or a CI system's first word.
     Interrupt,
-    /// SIGTERM: a CI system's second word.
+    /// SIGTERM, or SIGHUP: a CI system's second word, or a terminal that is gone.
     Terminate,
 }
 

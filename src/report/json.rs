@@ -51,6 +51,10 @@ impl<W: Write + Send> Renderer for JsonLines<W> {
     fn finish(&mut self) -> Result<(), ReportError> {
         self.failure.take().map_or(Ok(()), |source| Err(ReportError::Stream { stream: "stdout", source }))
     }
+
+    fn is_closed(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| failure.kind() == io::ErrorKind::BrokenPipe)
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +124,9 @@ mod tests {
         let mut renderer = JsonLines::new(Closed);
         renderer.take(samples::moment(0), &samples::log("x"));
         renderer.take(samples::moment(1), &samples::log("y"));
-        assert_eq!(renderer.finish().unwrap_err().to_string(), "could not write to stdout");
+        assert!(renderer.is_closed());
+        let error = renderer.finish().unwrap_err();
+        assert_eq!(error.to_string(), "could not write to stdout");
+        assert!(error.is_closed_pipe() && !error.is_lost_stream());
     }
 }

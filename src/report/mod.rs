@@ -55,6 +55,11 @@ pub trait Renderer: Send {
     /// # Errors
     /// [`ReportError`] when anything of the run could not be written, now or earlier.
     fn finish(&mut self) -> Result<(), ReportError>;
+
+    /// Whether the reader of this renderer's stream closed it: `| head` has seen enough.
+    fn is_closed(&self) -> bool {
+        false
+    }
 }
 
 /// Why something could not be shown.
@@ -98,10 +103,16 @@ pub enum ReportError {
 }
 
 impl ReportError {
-    /// Whether it is worth a word and no more: nobody asked for it but the CI system.
+    /// Whether the reader of a stream closed it. That is the reader's choice and no fault.
     #[must_use]
-    pub fn is_slight(&self) -> bool {
-        matches!(self, Self::Step { .. })
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Stream { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// Whether output on a stream is lost: a full disk, an input or output error.
+    #[must_use]
+    pub fn is_lost_stream(&self) -> bool {
+        matches!(self, Self::Stream { .. }) && !self.is_closed_pipe()
     }
 
     /// What the user can do about it.
@@ -148,6 +159,10 @@ impl Fanout {
         self.renderers.iter_mut().for_each(|renderer| renderer.tick(moment));
     }
 
+    fn is_closed(&self) -> bool {
+        self.renderers.iter().any(|renderer| renderer.is_closed())
+    }
+
     fn finish(&mut self) -> Vec<ReportError> {
         self.renderers.iter_mut().filter_map(|renderer| renderer.finish().err()).collect()
     }
@@ -182,6 +197,12 @@ impl Reporter {
     /// Lets the renderers know that time has passed.
     pub fn tick(&self) {
         self.with(Fanout::tick);
+    }
+
+    /// Whether the reader of a stream closed it.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.with(|fanout, _| fanout.is_closed())
     }
 
     /// Ends the output. Gives everything that could not be written.

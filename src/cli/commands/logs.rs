@@ -30,21 +30,21 @@ pub async fn run(args: LogsArgs) -> ExitCode {
         image: String::new(),
         target: target.as_ref().ok().map(|target| target.name.clone()),
     });
-    console
-        .finish_with(async {
-            let run = console.run(String::new());
-            run.progress.only_reads();
-            let target = target.map_err(Failure::Configuration)?;
-            let request = request(&args)?;
-            let workload = wire::connect_workload(&target, run.events()).await?;
-            if args.orphans {
-                let consent = args.delete.then_some(async |found: &[LogGroup]| agreed(args.yes, found).await);
-                orphans::orphans(&run, &workload.target, &workload.logs, consent).await
-            } else {
-                logs::logs(&run, &workload.target, &workload.logs, &target, &request).await
-            }
-        })
-        .await
+    let follows = args.follow;
+    let work = async {
+        let run = console.run(String::new());
+        run.progress.only_reads();
+        let target = target.map_err(Failure::Configuration)?;
+        let request = request(&args)?;
+        let workload = wire::connect_workload(&target, run.events()).await?;
+        if args.orphans {
+            let consent = args.delete.then_some(async |found: &[LogGroup]| agreed(args.yes, found).await);
+            orphans::orphans(&run, &workload.target, &workload.logs, consent).await
+        } else {
+            logs::logs(&run, &workload.target, &workload.logs, &target, &request).await
+        }
+    };
+    if follows { console.finish_with_endless(work).await } else { console.finish_with(work).await }
 }
 
 #[expect(clippy::result_large_err, reason = "made once in a run")]

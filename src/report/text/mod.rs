@@ -295,6 +295,10 @@ impl<O: Write + Send, E: Write + Send> Renderer for Terminal<O, E> {
         self.live.iter_mut().for_each(Live::clear);
         self.failure.take().map_or(Ok(()), Err)
     }
+
+    fn is_closed(&self) -> bool {
+        self.failure.as_ref().is_some_and(ReportError::is_closed_pipe)
+    }
 }
 
 /// Whether the probes of a container are over with this event.
