@@ -185,8 +185,12 @@ fn authenticate(
         if service == Service::Sts && action == "AssumeRoleWithWebIdentity" {
             return Ok(Signed { service, action, region: cloud.region.clone(), principal: None });
         }
-        let code =
-            if service == Service::Sts { "MissingAuthenticationToken" } else { "MissingAuthenticationTokenException" };
+        let is_sts = service == Service::Sts;
+        if received.header("authorization").is_some_and(|header| header.starts_with("AWS4-HMAC-SHA256")) {
+            let code = if is_sts { "IncompleteSignature" } else { "IncompleteSignatureException" };
+            return Err(denied(code, "Authorization header requires 'Credential' parameter with a full scope."));
+        }
+        let code = if is_sts { "MissingAuthenticationToken" } else { "MissingAuthenticationTokenException" };
         return Err(denied(code, "Request is missing Authentication Token"));
     };
     if Service::from_signing_name(&claim.service) != Some(service) {

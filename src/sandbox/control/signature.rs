@@ -32,13 +32,27 @@ pub(crate) struct Claim {
 /// Why a signature is not accepted.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum Refused {
-    /// Too old, too new, or no date.
-    #[error("Signature expired: {signed_at} is now outside of five minutes around {now}")]
-    Clock {
+    /// Too old. AWS words it so, with both times and the limit between them.
+    #[error("Signature expired: {signed_at} is now earlier than {} ({} - 5 min.)", compact(*now - ALLOWED_SKEW), compact(*now))]
+    Expired {
         /// What the request says.
         signed_at: String,
         /// What this machine says.
         now: Timestamp,
+    },
+    /// Too new.
+    #[error("Signature not yet current: {signed_at} is still later than {} ({} + 5 min.)", compact(*now + ALLOWED_SKEW), compact(*now))]
+    NotYetCurrent {
+        /// What the request says.
+        signed_at: String,
+        /// What this machine says.
+        now: Timestamp,
+    },
+    /// No date, or another one than the scope's.
+    #[error("Date in Credential scope does not match the date of the request ('{signed_at}')")]
+    Date {
+        /// What the request says.
+        signed_at: String,
     },
     /// Another key, or a request that was changed on its way.
     #[error(
@@ -68,10 +82,13 @@ impl Claim {
     /// Computes the signature of what arrived with this secret and compares.
     pub(crate) fn verify(&self, received: &Received, secret: &str, now: Timestamp) -> Result<(), Refused> {
         let signed_at = received.header("x-amz-date").unwrap_or_default();
-        let clock = || Refused::Clock { signed_at: signed_at.to_owned(), now };
-        let at = parse_date(signed_at).ok_or_else(clock)?;
-        if now.duration_since(at).abs() > ALLOWED_SKEW || !signed_at.starts_with(&self.date) {
-            return Err(clock());
+        let signed = || signed_at.to_owned();
+        let at = parse_date(signed_at).ok_or_else(|| Refused::Date { signed_at: signed() })?;
+        match now.duration_since(at) {
+            age if age > ALLOWED_SKEW => return Err(Refused::Expired { signed_at: signed(), now }),
+            age if age < -ALLOWED_SKEW => return Err(Refused::NotYetCurrent { signed_at: signed(), now }),
+            _ if !signed_at.starts_with(&self.date) => return Err(Refused::Date { signed_at: signed() }),
+            _ => {}
         }
         let host_is_signed = self.signed_headers.iter().any(|name| name == "host");
         let payload = payload_hash(received).ok_or(Refused::Mismatch)?;
@@ -124,6 +141,11 @@ fn canonical_header(received: &Received, name: &str) -> String {
         .map(|value| value.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
     format!("{name}:{}\n", values.join(","))
+}
+
+/// `YYYYMMDDTHHMMSSZ`.
+fn compact(at: Timestamp) -> String {
+    at.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 /// Reads `YYYYMMDDTHHMMSSZ`.
@@ -192,8 +214,14 @@ mod tests {
         let received = documented_example();
         let claim = Claim::read(&received.headers).unwrap();
         assert_eq!(claim.verify(&received, SECRET, at("2015-08-30T12:41:00Z")), Ok(()));
-        for late in ["2015-08-30T12:41:01Z", "2015-08-30T12:30:59Z"] {
-            assert!(matches!(claim.verify(&received, SECRET, at(late)), Err(Refused::Clock { .. })), "{late}");
-        }
+        let refusal = |now| claim.verify(&received, SECRET, at(now)).unwrap_err().to_string();
+        assert_eq!(
+            refusal("2015-08-30T12:41:01Z"),
+            "Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T124101Z - 5 min.)"
+        );
+        assert_eq!(
+            refusal("2015-08-30T12:30:59Z"),
+            "Signature not yet current: 20150830T123600Z is still later than 20150830T123559Z (20150830T123059Z + 5 min.)"
+        );
     }
 }

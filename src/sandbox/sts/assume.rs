@@ -37,12 +37,12 @@ pub(crate) fn role(cloud: &Cloud, principal: &Principal, form: &Form<'_>, now: T
     if tags.requested > 0 {
         may(cloud, principal, &known, "sts:TagSession", context)?;
     }
-    let duration = allowed_duration(&known.role, duration)?;
-    if principal.role.is_some() && duration > 3600 {
+    if principal.role.is_some() && duration.is_some_and(|seconds| seconds > 3600) {
         let message =
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining";
         return Err(ApiError::new(400, "ValidationError", message));
     }
+    let duration = allowed_duration(&known.role, duration)?;
     let expires = expiry(now, duration);
     let session = cloud.identities.open_session(&known.role, session_name, session_policy, tags.all, expires);
     Ok(assumed(&session, packed, Vec::new()))
