@@ -18,6 +18,7 @@ use crate::domain::{
     digest::Digest,
     image::EcrHost,
     mutability::TagMutability,
+    proxy::ProxyRules,
     pull_through::{CacheRule, ROOT},
     repository::{Encryption, ExistingRepository, RepositorySettings},
     secret::Secret,
@@ -67,13 +68,24 @@ impl RegistryLogin {
 pub struct Ecr {
     pub(super) client: Client,
     account: AccountId,
+    proxies: ProxyRules,
 }
 
 impl Ecr {
     /// ECR as this session sees it.
     #[must_use]
     pub fn new(session: &Session) -> Self {
-        Self { client: Client::new(session.config()), account: session.account().clone() }
+        Self {
+            client: Client::new(session.config()),
+            account: session.account().clone(),
+            proxies: session.proxies().clone(),
+        }
+    }
+
+    /// The proxies that lead to its registry.
+    #[must_use]
+    pub fn proxies(&self) -> &ProxyRules {
+        &self.proxies
     }
 
     /// The address of an account's registry, and a token for it. The account need not be the caller's: its repository
@@ -92,7 +104,7 @@ impl Ecr {
             Some((Some(address), Some(token))) => {
                 Ok(RegistryLogin { address: address.to_owned(), basic: Secret::new(token) })
             }
-            _ => Err(AwsFault { action: ACTION, code: None, message: "the answer holds no token".to_owned() }),
+            _ => Err(AwsFault::unusable(ACTION, "the answer holds no token")),
         }
     }
 
@@ -195,7 +207,7 @@ impl Ecr {
     /// [`AwsFault`] when it could not be created.
     pub async fn create_repository(&self, name: &str, settings: &RepositorySettings) -> Result<bool, AwsFault> {
         const ACTION: &str = "ecr:CreateRepository";
-        let unusable = |error: BuildError| AwsFault { action: ACTION, code: None, message: error.to_string() };
+        let unusable = |error: BuildError| AwsFault::unusable(ACTION, error.to_string());
         let tags: Result<Vec<Tag>, BuildError> =
             settings.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
         let tags = Some(tags.map_err(unusable)?).filter(|tags| !tags.is_empty());

@@ -5,7 +5,11 @@ use std::error::Error;
 use aws_sdk_sts::error::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::domain::mask::masked;
+use super::{
+    http::{self, Unanswered},
+    identity::IdentityError,
+};
+use crate::domain::{connection::ConnectionProblem, mask::masked};
 
 /// What stands for the error code of an answer without one.
 const NO_CODE: &str = "no code";
@@ -35,6 +39,8 @@ pub struct AwsFault {
     pub code: Option<String>,
     /// The service's message, or what kept the call from being answered.
     pub message: String,
+    /// What kept it from being answered, where that is the connection.
+    pub connection: Option<Box<ConnectionProblem>>,
 }
 
 impl AwsFault {
@@ -46,16 +52,37 @@ impl AwsFault {
         let status = error.raw_response().map(|response| response.status().as_u16());
         match error.as_service_error() {
             Some(service) => Self::answered(action, status, service.code(), service.message()),
-            None => Self { action, code: None, message: masked(&innermost(error)) },
+            None => match error.source() {
+                Some(source) => Self::unanswered(action, source),
+                None => Self::unusable(action, error.to_string()),
+            },
         }
     }
 
+    /// An answer of the service with this code.
+    #[must_use]
+    pub fn refused(action: &'static str, code: &str, message: &str) -> Self {
+        Self { action, code: Some(code.to_owned()), message: message.to_owned(), connection: None }
+    }
+
+    /// A fault of our own: what came is of no use.
+    #[must_use]
+    pub fn unusable(action: &'static str, message: impl Into<String>) -> Self {
+        Self { action, code: None, message: masked(&message.into()), connection: None }
+    }
+
     /// An error that the service answered with this HTTP status. A 5xx says that the service failed, whatever it calls that.
-    fn answered(action: &'static str, status: Option<u16>, code: Option<&str>, message: Option<&str>) -> Self {
+    pub(super) fn answered(
+        action: &'static str,
+        status: Option<u16>,
+        code: Option<&str>,
+        message: Option<&str>,
+    ) -> Self {
         let told = Self {
             action,
             code: Some(code.unwrap_or(NO_CODE).to_owned()),
             message: masked(message.unwrap_or("the service gave no message")),
+            connection: None,
         };
         match status {
             Some(status @ 500..) if !told.is_internal() && !told.is_throttling() => {
@@ -70,9 +97,82 @@ impl AwsFault {
         }
     }
 
+    fn unanswered(action: &'static str, error: &(dyn Error + 'static)) -> Self {
+        // The credentials of the session could not be renewed: the call that failed is another one.
+        if let Some(identity) = find::<IdentityError>(error) {
+            let unnamed = || Self::unusable(action, identity.to_string());
+            return identity.fault().cloned().unwrap_or_else(unnamed);
+        }
+        let connection = find::<Unanswered>(error).map(|unanswered| Box::new(unanswered.problem.clone()));
+        let message = connection.as_ref().map_or_else(|| telling_part(&http::texts(error)), ToString::to_string);
+        Self { action, code: None, message: masked(&message), connection }
+    }
+
+    /// The command or edit that fixes it, if the fault shows one.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        if let Some(connection) = &self.connection {
+            return Some(connection.hint());
+        }
+        let code = self.code.as_deref()?;
+        if self.is_closed_to_new_customers() {
+            return Some(
+                "deploy from an account that used App Runner before 2026-04-30, or ask AWS Support about this account"
+                    .to_owned(),
+            );
+        }
+        if self.is_about_a_disabled_region() {
+            return Some(
+                "enable the region in this account (AWS console: Account, AWS Regions; or `aws account enable-region \
+                 --region-name REGION`), or use another region"
+                    .to_owned(),
+            );
+        }
+        let service = self.action.split(':').next().unwrap_or_default();
+        match code {
+            "ServiceQuotaExceededException" | "LimitExceededException" => Some(format!(
+                "delete what is not needed, or request a higher quota: `aws service-quotas list-service-quotas --service-code \
+                 {service}` shows the limits"
+            )),
+            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
+                Some("get new credentials, then run the same command again; `shipgate doctor` checks them".to_owned())
+            }
+            code if code.starts_with("AccessDenied") || code == "UnauthorizedOperation" => {
+                Some(format!("allow {} in the role's policy: `shipgate iam` prints the policies", self.action))
+            }
+            code if self.is_denied() || CLOCK_CODES.contains(&code) => {
+                Some("`shipgate doctor` checks the credentials and the clock".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether App Runner takes no more customers, whatever code it says so under.
+    #[must_use]
+    pub fn is_closed_to_new_customers(&self) -> bool {
+        self.message.to_ascii_lowercase().contains("new customer")
+    }
+
+    /// Whether the account has not enabled the region.
+    #[must_use]
+    pub fn is_about_a_disabled_region(&self) -> bool {
+        let codes = ["OptInRequired", "RegionDisabledException", "RegionDisabled", "SubscriptionRequiredException"];
+        self.code.as_deref().is_some_and(|code| codes.contains(&code))
+            || self.message.contains("not able to validate the provided access credentials")
+    }
+
+    /// Whether the service knows who is calling and does not allow it.
+    #[must_use]
+    pub fn is_access_denied(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| code.starts_with("AccessDenied")) && !self.is_closed_to_new_customers()
+    }
+
     /// Whether the service knows who is calling and refuses, or does not accept the credentials.
     #[must_use]
     pub fn is_denied(&self) -> bool {
+        if self.is_closed_to_new_customers() {
+            return false;
+        }
         self.code.as_deref().is_some_and(|code| {
             code.starts_with("AccessDenied")
                 || [
@@ -80,13 +180,22 @@ impl AwsFault {
                     "InvalidClientTokenId",
                     "ExpiredToken",
                     "ExpiredTokenException",
+                    "RequestExpired",
                     "InvalidSignatureException",
                     "SignatureDoesNotMatch",
+                    "IncompleteSignature",
+                    "IncompleteSignatureException",
+                    "MissingAuthenticationToken",
+                    "MissingAuthenticationTokenException",
+                    "AuthFailure",
+                    "OptInRequired",
+                    "RegionDisabledException",
                     "UnauthorizedOperation",
                     "InvalidIdentityToken",
                     "IDPRejectedClaim",
                 ]
                 .contains(&code)
+                || CLOCK_CODES.contains(&code)
         })
     }
 
@@ -121,24 +230,112 @@ impl AwsFault {
     }
 }
 
-/// The SDK wraps causes several deep ("dispatch failure: io error: …"); the outer words say nothing a user can
-/// use, the inner ones do. Joined without repeating what an outer layer already quotes.
-fn innermost(error: &dyn Error) -> String {
-    let mut layers = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !layers.iter().any(|layer| layer.contains(&text)) {
-            layers.push(text);
-        }
-        source = cause.source();
-    }
-    layers[layers.len().saturating_sub(2)..].join(": ")
+/// Codes that are about the clock alone.
+pub(super) const CLOCK_CODES: [&str; 2] = ["RequestTimeTooSkewed", "RequestInTheFuture"];
+
+/// An error of this type among an error's causes.
+pub(super) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    // thiserror gives a boxed source as the box.
+    let is_one = |error: &'a (dyn Error + 'static)| {
+        error.downcast_ref::<E>().or_else(|| error.downcast_ref::<Box<E>>().map(AsRef::as_ref))
+    };
+    std::iter::successors(Some(error), |error| (*error).source()).find_map(is_one)
+}
+
+/// Texts of the SDK's layers, which say nothing to a user.
+const LAYERS: [&str; 12] = [
+    "dispatch failure",
+    "service error",
+    "response error",
+    "failed to construct request",
+    "io error",
+    "user error",
+    "other",
+    "timeout",
+    "an error occurred while loading credentials",
+    "the credential provider was not enabled",
+    "the credentials provider was not properly configured",
+    "unexpected credentials error",
+];
+
+/// What is left of an SDK error's texts without its layers: the innermost, on one line.
+pub(super) fn telling_part(texts: &[String]) -> String {
+    let telling = texts.iter().rev().find(|text| !text.is_empty() && !LAYERS.contains(&text.as_str()));
+    let text = telling.or_else(|| texts.last()).map_or("no answer came", String::as_str);
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::AwsFault;
+    use super::{AwsFault, telling_part};
+    use crate::domain::connection::ConnectionProblem;
+
+    #[test]
+    fn each_fault_has_its_own_hint() {
+        let table = [
+            (
+                "apprunner:CreateService",
+                "ServiceQuotaExceededException",
+                "Service quota exceeded",
+                "service-code apprunner",
+            ),
+            ("ecr:PutImage", "LimitExceededException", "too many", "service-code ecr"),
+            ("apprunner:ListServices", "OptInRequired", "not subscribed", "enable the region"),
+            (
+                "ecr:DescribeImages",
+                "AuthFailure",
+                "AWS was not able to validate the provided access credentials",
+                "enable the region",
+            ),
+            (
+                "apprunner:CreateService",
+                "AccessDeniedException",
+                "App Runner is closed to new customers",
+                "AWS Support",
+            ),
+            (
+                "apprunner:CreateService",
+                "InvalidRequestException",
+                "no longer available to new customers",
+                "AWS Support",
+            ),
+            ("ecr:DescribeImages", "AccessDeniedException", "no", "`shipgate iam`"),
+            ("ecr:DescribeImages", "ExpiredTokenException", "expired", "`shipgate doctor`"),
+            ("ecr:DescribeImages", "UnrecognizedClientException", "invalid", "`shipgate doctor`"),
+            ("ecr:DescribeImages", "RequestTimeTooSkewed", "skewed", "`shipgate doctor`"),
+        ];
+        for (action, code, message, expected) in table {
+            let hint = AwsFault::refused(action, code, message).hint().unwrap_or_default();
+            assert!(hint.contains(expected), "{code}: {hint}");
+        }
+        assert_eq!(AwsFault::refused("ecr:PutImage", "ServerException", "no").hint(), None);
+        let problem = ConnectionProblem::read("h", None, &["dns error".to_owned()]);
+        let lost = AwsFault { connection: Some(Box::new(problem)), ..AwsFault::unusable("ecr:PutImage", "m") };
+        assert!(lost.hint().unwrap().contains("nslookup h"));
+    }
+
+    #[test]
+    fn a_closed_service_is_no_denial() {
+        let closed = AwsFault::refused(
+            "apprunner:CreateService",
+            "AccessDeniedException",
+            "App Runner is closed to new customers",
+        );
+        assert!(!closed.is_denied() && !closed.is_access_denied());
+        assert!(AwsFault::refused("apprunner:CreateService", "AccessDeniedException", "not authorized").is_denied());
+    }
+
+    #[test]
+    fn the_layers_of_the_sdk_are_left_out() {
+        let texts = |all: &[&str]| telling_part(&all.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
+        assert_eq!(
+            texts(&["dispatch failure", "other", "an error occurred while loading credentials", "it is gone"]),
+            "it is gone"
+        );
+        assert_eq!(texts(&["it is gone\n  at all", "io error"]), "it is gone at all");
+        assert_eq!(texts(&["dispatch failure"]), "dispatch failure");
+        assert_eq!(texts(&[]), "no answer came");
+    }
 
     #[test]
     fn http_status_tells_whose_fault_it_was() {
@@ -159,6 +356,7 @@ mod tests {
             action: "sts:AssumeRole",
             code: code.map(str::to_owned),
             message: "m".to_owned(),
+            connection: None,
         };
         for code in ["AccessDenied", "AccessDeniedException", "ExpiredTokenException"] {
             assert!(fault(Some(code)).is_denied(), "{code}");

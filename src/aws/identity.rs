@@ -10,7 +10,9 @@ use aws_credential_types::{
 use tokio::sync::Mutex;
 
 use super::{
+    base_identity::{self, BaseProblem},
     fault::AwsFault,
+    refusal,
     session::{Base, REFRESH_BEFORE_EXPIRY},
     web_identity::{self, TokenRefusal, TokenSupply},
 };
@@ -20,18 +22,20 @@ use crate::domain::{access::Hop, account::AccountId, oidc::Claims, secret::Secre
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// There is nothing to start from.
-    #[error(
-        "no base identity for {purpose}: no AWS credentials were found{}",
-        .no_token.as_ref().map(|refusal| format!(", and {refusal}")).unwrap_or_default()
-    )]
+    #[error("{problem}{}", .no_token.as_ref().map(|refusal| format!(", and {refusal}")).unwrap_or_default())]
     NoBase {
-        /// What the identity is for.
-        purpose: String,
         /// Why the job has no token to begin with either, where it could have one.
         no_token: Option<Box<TokenRefusal>>,
-        /// What the standard chain of providers said.
-        #[source]
-        source: CredentialsError,
+        /// What the standard chain of providers lacks.
+        problem: Box<BaseProblem>,
+    },
+    /// AWS does not accept the credentials that every chain starts with.
+    #[error("{problem}")]
+    BaseRefused {
+        /// What is wrong with them.
+        problem: Box<BaseProblem>,
+        /// AWS's answer.
+        fault: Box<AwsFault>,
     },
     /// The job's token, which the first role is assumed with, could not be had.
     #[error("no OIDC token for {purpose}")]
@@ -84,12 +88,8 @@ pub enum IdentityError {
     },
 }
 
-/// How to have credentials.
-const NO_CREDENTIALS: &str = "give AWS credentials by any standard means: AWS_PROFILE, AWS_ACCESS_KEY_ID, `aws sso login`, \
-     or AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN";
-
-/// Where to look when STS says nothing of who is asking.
-const NO_ANSWER: &str = "check the region, the endpoint and the network between here and AWS STS";
+/// Where to look when STS gives no usable answer.
+const NO_ANSWER: &str = "run the same command again; if it stays so, `shipgate doctor` shows what STS answers";
 
 impl IdentityError {
     /// How to mend it.
@@ -97,17 +97,12 @@ impl IdentityError {
     pub fn hint(&self) -> String {
         match self {
             Self::NoToken { source, .. } => source.hint.clone(),
-            Self::NoBase { no_token: Some(refusal), .. } => format!("{}\n{NO_CREDENTIALS}", refusal.hint),
-            Self::NoBase { no_token: None, .. } => NO_CREDENTIALS.to_owned(),
-            Self::Hop { role, claims: Some(claims), source, .. } => refused_token(role, claims, source),
-            Self::Hop { role, number, source, .. } if source.is_denied() => {
-                let who = if *number == 1 { "the base identity" } else { "the role before it" };
-                format!(
-                    "let {who} assume it: the trust policy of {role} must name that principal (and its external id, if it asks \
-                     for one), and that principal needs sts:AssumeRole on it"
-                )
-            }
-            Self::Hop { .. } | Self::CallerUnknown { .. } => NO_ANSWER.to_owned(),
+            // What the job lacks of its CI system comes first: credentials beside it are another way.
+            Self::NoBase { no_token: Some(refusal), .. } => refusal.hint.clone(),
+            Self::NoBase { no_token: None, problem } | Self::BaseRefused { problem, .. } => problem.hint.clone(),
+            Self::Hop { role, claims: Some(claims), source, .. } => refusal::token_hint(role, claims, source),
+            Self::Hop { role, source, passed, .. } => refusal::hint(role, passed.len() > 1, source),
+            Self::CallerUnknown { source, .. } => source.hint().unwrap_or_else(|| NO_ANSWER.to_owned()),
             Self::OtherAccount { .. } => "check the role's ARN and the endpoint it was assumed at".to_owned(),
         }
     }
@@ -119,33 +114,43 @@ impl IdentityError {
             Self::Hop { passed, role, source, .. } => {
                 passed.iter().map(|hop| format!("{hop}: ok")).chain([format!("{role}: {source}")]).collect()
             }
-            Self::NoBase { .. } | Self::NoToken { .. } | Self::CallerUnknown { .. } | Self::OtherAccount { .. } => {
-                Vec::new()
-            }
+            Self::NoBase { .. }
+            | Self::BaseRefused { .. }
+            | Self::NoToken { .. }
+            | Self::CallerUnknown { .. }
+            | Self::OtherAccount { .. } => Vec::new(),
         }
+    }
+
+    /// AWS's answer, where there is one.
+    #[must_use]
+    pub fn fault(&self) -> Option<&AwsFault> {
+        match self {
+            Self::BaseRefused { fault, .. } => Some(fault),
+            Self::Hop { source, .. } => Some(source),
+            Self::CallerUnknown { source, .. } => Some(source),
+            Self::NoBase { .. } | Self::NoToken { .. } | Self::OtherAccount { .. } => None,
+        }
+    }
+
+    /// Whether it is about what every chain of a run starts with, and so the same for each of them.
+    #[must_use]
+    pub fn is_about_the_base(&self) -> bool {
+        matches!(self, Self::NoBase { .. } | Self::BaseRefused { .. })
     }
 }
 
-/// How to mend it that STS does not take a token for a role.
-fn refused_token(role: &str, claims: &Claims, fault: &AwsFault) -> String {
-    let provider = claims.provider().unwrap_or("its issuer");
-    let [audience, subject] = [claims.audience(), claims.subject()].map(|claim| claim.unwrap_or("none"));
-    match fault.code.as_deref() {
-        Some("InvalidIdentityToken") => format!(
-            "the account of {role} must know the issuer: an OIDC provider in IAM for https://{provider}, with the audience \
-             {audience}; `shipgate doctor` prints how to make one"
-        ),
-        Some("ExpiredTokenException") => {
-            "the job's token has expired: shipgate asks for a new one where the CI system lets it; one in a variable must \
-             live as long as the run"
-                .to_owned()
-        }
-        _ if fault.is_denied() => format!(
-            "let the job in: the trust policy of {role} must allow sts:AssumeRoleWithWebIdentity to tokens of {provider} \
-             with aud `{audience}` and sub `{subject}`; `shipgate doctor` prints the statement"
-        ),
-        _ => NO_ANSWER.to_owned(),
-    }
+/// These errors, with what is the same for several chains said once.
+#[must_use]
+pub fn distinct(errors: Vec<IdentityError>) -> Vec<IdentityError> {
+    let mut said = Vec::new();
+    let is_new = |error: &IdentityError| {
+        let text = error.to_string();
+        let is_new = !error.is_about_the_base() || !said.contains(&text);
+        said.push(text);
+        is_new
+    };
+    errors.into_iter().filter(is_new).collect()
 }
 
 /// Credentials without an expiry are fetched again after this long: what they come from may have changed.
@@ -248,8 +253,11 @@ impl RoleChain {
         };
         for hop in rest {
             let assumed = assume(&self.base.config, hop, walked.credentials.clone()).await;
-            let failed = |source| self.failed(hop, walked.passed.clone(), None, source);
-            walked = Walked { credentials: assumed.map_err(failed)?, passed: with(walked.passed.clone(), hop) };
+            let credentials = match assumed {
+                Ok(credentials) => credentials,
+                Err(source) => return Err(self.refused(hop, walked.passed, source).await),
+            };
+            walked = Walked { credentials, passed: with(walked.passed, hop) };
         }
         Ok(walked.credentials)
     }
@@ -257,16 +265,27 @@ impl RoleChain {
     /// The base identity as the standard chain of providers finds it.
     async fn begin(&self) -> Result<Walked, IdentityError> {
         let no_token = self.base.no_token.clone().or_else(|| self.base.token.as_ref().map(|_| needs_a_role()));
-        let none = |source| IdentityError::NoBase {
-            purpose: self.purpose.clone(),
+        let none = |problem: BaseProblem| IdentityError::NoBase {
             no_token: no_token.clone().map(Box::new),
-            source,
+            problem: Box::new(problem),
         };
-        let provider = self.base.config.credentials_provider();
-        let provider = provider.ok_or_else(|| none(CredentialsError::not_loaded_no_source()))?;
-        let credentials = provider.provide_credentials().await.map_err(none)?;
+        if let Some(problem) = self.base.variables.contradiction() {
+            return Err(none(problem));
+        }
+        let credentials = self.base.load().await.map_err(none)?;
         keep_secret(&credentials);
         Ok(Walked { credentials, passed: vec!["base identity".to_owned()] })
+    }
+
+    /// What it means that a role was not assumed by a signed request: the credentials that signed it are refused, or the role is.
+    async fn refused(&self, hop: &Hop, passed: Vec<String>, source: AwsFault) -> IdentityError {
+        let starts_at_base = passed.len() == 1 && self.base.token.is_none();
+        match self.base.refusal(&source).await {
+            Some(problem) if starts_at_base || is_of_every_chain(&source) => {
+                IdentityError::BaseRefused { problem: Box::new(problem), fault: Box::new(source) }
+            }
+            _ => self.failed(hop, passed, None, source),
+        }
     }
 
     /// The first role, by the job's token.
@@ -278,7 +297,12 @@ impl RoleChain {
         let passed = vec!["the job's OIDC token".to_owned()];
         match web_identity::assume(&self.base.config, first, &token).await {
             Ok(credentials) => Ok(Walked { credentials, passed: with(passed, first) }),
-            Err(source) => Err(self.failed(first, passed, Claims::read(&token), source)),
+            Err(source) => match self.base.refusal(&source).await {
+                Some(problem) if is_of_every_chain(&source) => {
+                    Err(IdentityError::BaseRefused { problem: Box::new(problem), fault: Box::new(source) })
+                }
+                _ => Err(self.failed(first, passed, Claims::read(&token), source)),
+            },
         }
     }
 
@@ -294,6 +318,11 @@ impl RoleChain {
             source: Box::new(source),
         }
     }
+}
+
+/// Whether a failure has nothing to do with the role: every chain would fail with it.
+fn is_of_every_chain(fault: &AwsFault) -> bool {
+    fault.connection.is_some() || base_identity::is_about_the_clock(fault)
 }
 
 /// A token says nothing to any service but STS.
@@ -331,8 +360,7 @@ pub(super) fn credentials_of(
     action: &'static str,
     given: Option<aws_sdk_sts::types::Credentials>,
 ) -> Result<Credentials, AwsFault> {
-    let nothing = || AwsFault { action, code: None, message: "the answer holds no credentials".to_owned() };
-    let given = given.ok_or_else(nothing)?;
+    let given = given.ok_or_else(|| AwsFault::unusable(action, "the answer holds no credentials"))?;
     let credentials = Credentials::new(
         given.access_key_id,
         given.secret_access_key,

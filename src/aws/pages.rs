@@ -28,7 +28,7 @@ impl Pages {
             return Ok(Some(token.to_owned()));
         }
         let message = "the list has no end: the service sent a page token for the second time".to_owned();
-        Err(AwsFault { action: self.action, code: None, message })
+        Err(AwsFault::unusable(self.action, message))
     }
 }
 

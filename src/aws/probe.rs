@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn only_missing_permission_counts_as_denied() {
         let fault = |code: Option<&str>| {
-            Err(AwsFault { action: "a:B", code: code.map(str::to_owned), message: "m".to_owned() })
+            Err(AwsFault { action: "a:B", code: code.map(str::to_owned), message: "m".to_owned(), connection: None })
         };
         let table = [
             (Some("AccessDeniedException"), "denied"),

@@ -251,9 +251,7 @@ mod tests {
 
     #[test]
     fn a_denial_names_the_action_that_is_missing() {
-        let fault = |action, code: &str, message: &str| {
-            SecretFault::Call(AwsFault { action, code: Some(code.to_owned()), message: message.to_owned() })
-        };
+        let fault = |action, code: &str, message: &str| SecretFault::Call(AwsFault::refused(action, code, message));
         let denied = "AccessDeniedException";
         let table = [
             (fault(GET_SECRET, denied, "User: x is not authorized to perform: y"), Some(GET_SECRET)),

@@ -3,17 +3,25 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
+};
 use aws_sdk_sts::config::IdentityCache;
+use tokio::sync::Mutex;
 
 use super::{
+    base_identity::{self, BaseProblem, CredentialVariables},
+    clock,
     fault::AwsFault,
+    http,
     identity::{IdentityError, RoleChain},
     web_identity::{TokenRefusal, TokenSupply},
 };
 use crate::domain::{
     access::Access,
     account::{AccountId, Region},
+    proxy::ProxyRules,
     secret::Secret,
 };
 
@@ -42,6 +50,12 @@ pub struct Base {
     pub(super) token: Option<TokenSupply>,
     /// Why there is none, where there could be.
     pub(super) no_token: Option<TokenRefusal>,
+    /// What the environment has of credentials.
+    pub(super) variables: CredentialVariables,
+    /// Why the base identity could not be loaded last; shared by all clones.
+    last_problem: Arc<Mutex<Option<BaseProblem>>>,
+    /// Which requests go through which proxy.
+    pub(super) proxies: ProxyRules,
 }
 
 impl Base {
@@ -57,6 +71,31 @@ impl Base {
         self.region.clone()
     }
 
+    /// Loads the base identity by the standard chain of providers.
+    pub(super) async fn load(&self) -> Result<Credentials, BaseProblem> {
+        // One walk at a time: the SDK gives the reason of a broken profile to the first caller alone, and to every other one only
+        // that it was given away.
+        let mut last = self.last_problem.lock().await;
+        let loaded = match self.config.credentials_provider() {
+            Some(provider) => provider.provide_credentials().await,
+            None => Err(CredentialsError::not_loaded_no_source()),
+        };
+        loaded.map_err(|error| {
+            let problem = match &*last {
+                Some(known) if base_identity::is_given_away(&error) => known.clone(),
+                Some(_) | None => base_identity::missing(&error, &self.variables),
+            };
+            *last = Some(problem.clone());
+            problem
+        })
+    }
+
+    /// Explains a refusal that is about the base identity itself, or this machine's clock; `None` for every other.
+    pub(super) async fn refusal(&self, fault: &AwsFault) -> Option<BaseProblem> {
+        let ahead = if base_identity::is_about_the_clock(fault) { clock::seconds_ahead(self).await } else { None };
+        base_identity::refused(fault, &self.variables, self.region.as_str(), ahead)
+    }
+
     /// The same, with the reason why there is no token: it is told where nothing else is found.
     #[must_use]
     pub fn without_token(self, why: TokenRefusal) -> Self {
@@ -64,11 +103,22 @@ impl Base {
     }
 }
 
+/// What the environment says about the way to AWS.
+#[derive(Clone, Default, Debug)]
+pub struct AwsEnvironment {
+    /// What it has of credentials.
+    pub variables: CredentialVariables,
+    /// Its proxies.
+    pub proxies: ProxyRules,
+}
+
 /// The base identity and everything else clients share: by the standard chain (environment, profile, SSO, container,
 /// web identity token), or pinned.
-pub async fn base(region: &Region, pinned: Option<&Pinned>) -> Base {
+pub async fn base(region: &Region, environment: AwsEnvironment, pinned: Option<&Pinned>) -> Base {
+    let AwsEnvironment { variables, proxies } = environment;
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .region(SdkRegion::new(region.to_string()))
+        .http_client(http::client(&proxies))
         .retry_config(RetryConfig::standard().with_max_attempts(5))
         .timeout_config(
             TimeoutConfig::builder()
@@ -88,7 +138,15 @@ pub async fn base(region: &Region, pinned: Option<&Pinned>) -> Base {
             Box::pin(loader.endpoint_url(&pinned.endpoint).credentials_provider(credentials).load()).await
         }
     };
-    Base { region: region.clone(), config, token: None, no_token: None }
+    Base {
+        region: region.clone(),
+        config,
+        token: None,
+        no_token: None,
+        variables,
+        last_problem: Arc::default(),
+        proxies,
+    }
 }
 
 /// An identity in an account.
@@ -97,6 +155,7 @@ pub struct Session {
     config: SdkConfig,
     account: AccountId,
     arn: String,
+    proxies: ProxyRules,
     renewal: Renewal,
 }
 
@@ -138,7 +197,11 @@ impl Session {
             // The chain keeps its credentials itself, so that it can be told to forget them.
             .identity_cache(IdentityCache::no_cache())
             .build();
-        let (account, arn) = caller(&config, purpose).await?;
+        let (account, arn) = match caller(&config, purpose).await {
+            Ok(caller) => caller,
+            Err(error) if access.hops.is_empty() => return Err(of_base(base, error).await),
+            Err(error) => return Err(error),
+        };
         if let Some(expected) = access.hops.last().map(|hop| hop.role.account())
             && *expected != account
         {
@@ -149,7 +212,13 @@ impl Session {
                 arn,
             });
         }
-        Ok(Self { config, account, arn, renewal })
+        Ok(Self { config, account, arn, proxies: base.proxies.clone(), renewal })
+    }
+
+    /// Which requests go through which proxy.
+    #[must_use]
+    pub fn proxies(&self) -> &ProxyRules {
+        &self.proxies
     }
 
     /// The account this identity answers for.
@@ -177,6 +246,15 @@ impl Session {
     }
 }
 
+/// The error of a chain without hops: the credentials that are refused are the base identity's.
+async fn of_base(base: &Base, error: IdentityError) -> IdentityError {
+    let IdentityError::CallerUnknown { purpose, source } = error else { return error };
+    match base.refusal(&source).await {
+        Some(problem) => IdentityError::BaseRefused { problem: Box::new(problem), fault: Box::new(source) },
+        None => IdentityError::CallerUnknown { purpose, source },
+    }
+}
+
 async fn caller(config: &SdkConfig, purpose: &str) -> Result<(AccountId, String), IdentityError> {
     let unknown = |source| IdentityError::CallerUnknown { purpose: purpose.to_owned(), source };
     let answer = aws_sdk_sts::Client::new(config)
@@ -186,11 +264,7 @@ async fn caller(config: &SdkConfig, purpose: &str) -> Result<(AccountId, String)
         .map_err(|error| unknown(AwsFault::new("sts:GetCallerIdentity", &error)))?;
     let arn = answer.arn.unwrap_or_default();
     let account = answer.account.unwrap_or_default().parse().map_err(|error| {
-        unknown(AwsFault {
-            action: "sts:GetCallerIdentity",
-            code: None,
-            message: format!("the answer is unusable: {error}"),
-        })
+        unknown(AwsFault::unusable("sts:GetCallerIdentity", format!("the answer is unusable: {error}")))
     })?;
     Ok((account, arn))
 }

@@ -15,7 +15,7 @@ pub use self::{copying::connect_copy, doctor::patient, mirror::connect_mirror};
 use crate::{
     aws::{
         ecr::Ecr,
-        identity::IdentityError,
+        identity::{self, IdentityError},
         logs::Logs,
         secrets::Secrets,
         session::{Base, Session},
@@ -156,7 +156,7 @@ pub async fn connect_workload_and_registry(target: &Target, events: &Emitter) ->
 }
 
 async fn open_workload(base: &Base, target: &Target) -> Result<Workload, Failure> {
-    let session = Session::open(base, &target.access, &target.name).await.map_err(identity)?;
+    let session = Session::open(base, &target.access, &target.name).await.map_err(identity_failure)?;
     Ok(Workload { target: AppRunner::new(&session), logs: Logs::new(&session), session })
 }
 
@@ -167,7 +167,7 @@ fn both<A, B>(source: Result<A, Failure>, workload: Result<B, Failure>) -> Resul
         (Ok(source), Ok(workload)) => Ok((source, workload)),
         (Err(Failure::Identity(mut errors)), Err(Failure::Identity(more))) => {
             errors.extend(more);
-            Err(Failure::Identity(errors))
+            Err(Failure::Identity(identity::distinct(errors)))
         }
         (Err(failure), _) | (_, Err(failure)) => Err(failure),
     }
@@ -196,7 +196,7 @@ async fn connect_source(
         let credentials = opener.login_of(&host, image.repository()).await?;
         return Ok((Source { registry, pull: PullAccess { host, credentials } }, None));
     };
-    let session = Session::open(base, access, "registry").await.map_err(identity)?;
+    let session = Session::open(base, access, "registry").await.map_err(identity_failure)?;
     let ecr = Ecr::new(&session);
     // The image's own registry: an identity without a role there may be of another account, and let in by the repository.
     let login = log_in(&ecr, &account, &host).await?;
@@ -252,7 +252,7 @@ async fn connect_destination(base: &Base, target: &Target) -> Result<(Workload, 
     Ok((workload, ecr, registry))
 }
 
-fn identity(error: IdentityError) -> Failure {
+fn identity_failure(error: IdentityError) -> Failure {
     Failure::Identity(vec![error])
 }
 

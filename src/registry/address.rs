@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, ClientBuilder, Method, Url, redirect};
+use reqwest::{Client, ClientBuilder, Method, Proxy, Url, redirect};
 
 use super::{client::Registry, error::RegistryError, location};
+use crate::domain::proxy::ProxyRules;
 
 /// How long the making of a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,6 +19,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A registry's address.
 pub(super) struct Address {
     url: Mutex<Url>,
+    proxies: ProxyRules,
     http: Client,
     /// It has not answered in plain HTTP yet, and may be asked with TLS.
     is_undecided: AtomicBool,
@@ -29,9 +31,20 @@ pub(super) struct Address {
 impl Address {
     /// # Errors
     /// [`reqwest::Error`] when there are no certificates to trust.
-    pub(super) fn new(url: Url) -> Result<Self, reqwest::Error> {
-        let http = connections(&url).build()?;
-        Ok(Self { url: Mutex::new(url), http, is_undecided: AtomicBool::new(false), unchecked: OnceLock::new() })
+    pub(super) fn new(url: Url, proxies: &ProxyRules) -> Result<Self, reqwest::Error> {
+        let http = connections(proxies).build()?;
+        Ok(Self {
+            url: Mutex::new(url),
+            proxies: proxies.clone(),
+            http,
+            is_undecided: AtomicBool::new(false),
+            unchecked: OnceLock::new(),
+        })
+    }
+
+    /// Which requests go through which proxy.
+    pub(super) fn proxies(&self) -> &ProxyRules {
+        &self.proxies
     }
 
     /// # Errors
@@ -73,14 +86,19 @@ impl Address {
     }
 
     fn unchecked(&self) -> Option<&Client> {
-        let client = || connections(&self.url()).tls_danger_accept_invalid_certs(true).build().ok();
+        let client = || connections(&self.proxies).tls_danger_accept_invalid_certs(true).build().ok();
         self.unchecked.get_or_init(client).as_ref()
     }
 
     #[cfg(test)]
     pub(super) fn moved_to(&self, url: Url) -> Self {
-        let http = self.http.clone();
-        Self { url: Mutex::new(url), http, is_undecided: AtomicBool::new(false), unchecked: OnceLock::new() }
+        Self {
+            url: Mutex::new(url),
+            proxies: self.proxies.clone(),
+            http: self.http.clone(),
+            is_undecided: AtomicBool::new(false),
+            unchecked: OnceLock::new(),
+        }
     }
 }
 
@@ -113,8 +131,8 @@ impl Registry {
 /// Whether a server that speaks TLS alone may have caused this: it breaks off or answers with something that is not HTTP,
 /// or, as several do, with a refusal in plain text that says so.
 fn may_come_of_tls(failure: &RegistryError) -> bool {
-    if let RegistryError::Connection { source, .. } = failure {
-        return !source.is_connect() && !source.is_builder();
+    if let RegistryError::Connection { is_connect, is_invalid, .. } = failure {
+        return !is_connect && !is_invalid;
     }
     let RegistryError::Refused { answer, .. } = failure else { return false };
     let message = answer.message.to_ascii_lowercase();
@@ -123,13 +141,17 @@ fn may_come_of_tls(failure: &RegistryError) -> bool {
 
 /// HTTP/1.1 on purpose: every transfer then has a connection, and so a congestion window, of its own. Blobs that shared
 /// one HTTP/2 connection would share its rate, and rate per stream is what bounds a copy to ECR.
-fn connections(url: &Url) -> ClientBuilder {
-    let builder = Client::builder()
+fn connections(proxies: &ProxyRules) -> ClientBuilder {
+    let proxies = proxies.clone();
+    let proxy = Proxy::custom(move |url| {
+        proxies.proxy_for(url.scheme(), url.host_str()?, url.port()).map(|proxy| proxy.url().to_owned())
+    });
+    Client::builder()
         // Redirects are followed in `request`, which decides who is shown the credentials.
         .redirect(redirect::Policy::none())
         .http1_only()
         .tcp_nodelay(true)
         .connect_timeout(CONNECT_TIMEOUT)
-        .user_agent(concat!("shipgate/", env!("CARGO_PKG_VERSION")));
-    if location::is_loopback(url) { builder.no_proxy() } else { builder }
+        .user_agent(concat!("shipgate/", env!("CARGO_PKG_VERSION")))
+        .proxy(proxy)
 }

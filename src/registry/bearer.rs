@@ -144,7 +144,7 @@ impl Registry {
         self.count_request();
         let after = self.patience().stall;
         match tokio::time::timeout(after, request.send()).await {
-            Ok(answer) => answer.map_err(|source| connection(action.clone(), source)),
+            Ok(answer) => answer.map_err(|source| connection(action.clone(), &source)),
             Err(_) => Err(RegistryError::Stalled { action: Box::new(action.clone()), after }),
         }
     }

@@ -22,7 +22,7 @@ use super::{
     retry::Patience,
     token::Tokens,
 };
-use crate::domain::{digest::Digest, event::Emitter, image::EcrHost};
+use crate::domain::{digest::Digest, event::Emitter, image::EcrHost, proxy::ProxyRules};
 
 /// Manifests that ECR takes in a second (Amazon ECR service quotas, PutImage).
 const MANIFESTS_A_SECOND: usize = 10;
@@ -77,6 +77,19 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::InvalidAddress`], and [`RegistryError::Setup`] when there are no certificates to trust.
     pub fn new(host: impl Into<String>, address: &str, authorization: Authorization) -> Result<Self, RegistryError> {
+        Self::behind(host, address, authorization, &ProxyRules::default())
+    }
+
+    /// The same, where some hosts are reached through proxies.
+    ///
+    /// # Errors
+    /// As [`Registry::new`].
+    pub fn behind(
+        host: impl Into<String>,
+        address: &str,
+        authorization: Authorization,
+        proxies: &ProxyRules,
+    ) -> Result<Self, RegistryError> {
         let host = host.into();
         let invalid = |reason: String| RegistryError::InvalidAddress {
             host: host.clone(),
@@ -87,7 +100,8 @@ impl Registry {
         let presented = authorization
             .present()
             .map_err(|_| invalid("the credentials for it hold characters that no header may".to_owned()))?;
-        let address = Address::new(url).map_err(|source| RegistryError::Setup { host: host.clone(), source })?;
+        let address =
+            Address::new(url, proxies).map_err(|source| RegistryError::Setup { host: host.clone(), source })?;
         let pacer = EcrHost::parse(&host).map(|_| Pacer::new(MANIFESTS_A_SECOND));
         Ok(Self {
             shared: Arc::new(Shared {
@@ -240,6 +254,10 @@ impl Registry {
     /// Whether HEAD was refused before where GET was not.
     pub(super) fn refuses_head(&self) -> &AtomicBool {
         &self.shared.refuses_head
+    }
+
+    pub(super) fn proxies(&self) -> &ProxyRules {
+        self.shared.address.proxies()
     }
 
     pub(super) fn count_request(&self) {

@@ -2,12 +2,14 @@
 
 mod action;
 mod answer;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 pub use self::{action::Action, answer::Answer};
 use super::location::NewAddress;
-use crate::domain::{digest::Digest, image::EcrHost};
+use crate::domain::{connection::ConnectionProblem, digest::Digest, image::EcrHost};
 
 /// Why a registry could not be asked, or what it answered. Variants with an [`Action`] name host and repository in it.
 #[derive(Debug, thiserror::Error)]
@@ -32,13 +34,16 @@ pub enum RegistryError {
         source: reqwest::Error,
     },
     /// The connection could not be made, or broke.
-    #[error("could not {action}: the connection failed")]
+    #[error("could not {action}: {problem}")]
     Connection {
         /// What was attempted.
         action: Box<Action>,
-        /// Why; its address is taken out, since it may be a presigned one.
-        #[source]
-        source: reqwest::Error,
+        /// Why, and with which host.
+        problem: Box<ConnectionProblem>,
+        /// Whether no connection was made at all.
+        is_connect: bool,
+        /// Whether the request itself could not be made, and never will be.
+        is_invalid: bool,
     },
     /// Nothing came (or could be sent) for too long.
     #[error("could not {action}: nothing moved for {} s", after.as_secs_f32())]
@@ -186,14 +191,21 @@ impl RegistryError {
     /// Whether the registry knows who asks and refuses, or does not know.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        matches!(self, Self::Denied { .. } | Self::NotRenewed { .. })
+        matches!(self, Self::Denied { .. } | Self::NotRenewed { .. }) && !self.is_refused_link()
+    }
+
+    /// Whether a storage that the registry redirects to refuses the download: an expired link, or a policy on the way there. It
+    /// does not know the registry's callers, so their permissions do not matter.
+    #[must_use]
+    pub fn is_refused_link(&self) -> bool {
+        matches!(self, Self::Denied { answer, .. } if answer.redirected_to.is_some())
     }
 
     /// Whether the same attempt may succeed a moment later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Connection { source, .. } => !source.is_builder(),
+            Self::Connection { is_invalid, .. } => !is_invalid,
             Self::Stalled { .. }
             | Self::TooSlow { .. }
             | Self::Moved { .. }
@@ -262,9 +274,7 @@ impl RegistryError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::InvalidAddress { .. } => Some("give it as https://HOST or http://HOST:PORT".to_owned()),
-            Self::Connection { action, .. } => {
-                Some(format!("check that {} can be reached from here (network, proxy, certificates)", action.host))
-            }
+            Self::Connection { problem, .. } => Some(problem.hint()),
             Self::Denied { action, answer } => Some(denied_hint(action, answer)),
             Self::NotRenewed { action, .. } => Some(format!(
                 "see to it that the credentials for {} can be had again while a copy is made",
@@ -297,10 +307,14 @@ impl RegistryError {
 /// The permission that ECR asks for, where its answer does not say it: answers to HEAD have no words.
 fn permission(action: &Action, answer: &Answer) -> String {
     let of_ecr = EcrHost::parse(&action.host).and_then(|_| action.permission());
+    let of_ecr = of_ecr.filter(|_| answer.redirected_to.is_none());
     of_ecr.filter(|name| !answer.message.contains(name)).map_or_else(String::new, |name| format!(" ({name})"))
 }
 
 fn denied_hint(action: &Action, answer: &Answer) -> String {
+    if let Some(host) = &answer.redirected_to {
+        return storage_hint(action, host);
+    }
     match answer.status {
         401 => format!("the credentials for {} are missing, wrong or expired", action.host),
         _ => format!(
@@ -310,77 +324,15 @@ fn denied_hint(action: &Action, answer: &Answer) -> String {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{Action, Answer, RegistryError};
-
-    fn refused(status: u16, redirected_to: Option<&str>) -> RegistryError {
-        let action = Box::new(Action {
-            verb: "read blob",
-            subject: "sha256:0".to_owned(),
-            host: "registry.example.com".to_owned(),
-            repository: "shop/api".to_owned(),
-        });
-        let answer = Box::new(Answer {
-            status,
-            code: Some("X".to_owned()),
-            message: "m".to_owned(),
-            redirected_to: redirected_to.map(str::to_owned),
-            retry_after: None,
-            received_bytes: None,
-        });
-        match status {
-            401 | 403 => RegistryError::Denied { action, answer },
-            _ => RegistryError::Refused { action, answer },
-        }
-    }
-
-    #[test]
-    fn what_may_succeed_a_moment_later() {
-        let table = [
-            (400, None, false),
-            (401, None, false),
-            (403, None, false),
-            (403, Some("s3.example.com"), true),
-            (401, Some("s3.example.com"), false),
-            (405, None, false),
-            (408, None, true),
-            (416, None, false),
-            (429, None, true),
-            (500, None, true),
-            (503, Some("s3.example.com"), true),
-        ];
-        for (status, redirected_to, transient) in table {
-            assert_eq!(refused(status, redirected_to).is_transient(), transient, "{status} {redirected_to:?}");
-        }
-    }
-
-    #[test]
-    fn the_message_says_what_where_and_why() {
-        assert_eq!(
-            refused(500, None).to_string(),
-            "could not read blob sha256:0 of registry.example.com/shop/api: the registry answered 500 X: m"
-        );
-        let denied = refused(403, Some("s3.example.com"));
-        assert!(denied.is_denied());
-        assert!(denied.to_string().contains("s3.example.com, where the registry redirects to, answered 403"));
-    }
-
-    #[test]
-    fn the_permission_is_named_where_ecr_does_not_say_it() {
-        let denied = |host: &str, message: &str| {
-            let RegistryError::Denied { mut action, mut answer } = refused(403, None) else { unreachable!() };
-            host.clone_into(&mut action.host);
-            message.clone_into(&mut answer.message);
-            RegistryError::Denied { action, answer }.to_string()
-        };
-        let ecr = "111111111111.dkr.ecr.eu-west-1.amazonaws.com";
-        for (host, message, named) in [
-            (ecr, "", true),
-            (ecr, "not authorized to perform: ecr:GetDownloadUrlForLayer on resource", false),
-            ("registry.example.com", "", false),
-        ] {
-            assert_eq!(denied(host, message).contains("(ecr:GetDownloadUrlForLayer)"), named, "{host} {message}");
-        }
+/// ECR keeps layers in a bucket of its own in each region (ECR user guide, "Amazon ECR interface VPC endpoints": minimum
+/// permissions of the S3 gateway endpoint).
+fn storage_hint(action: &Action, host: &str) -> String {
+    match EcrHost::parse(&action.host) {
+        Some(EcrHost { region, .. }) => format!(
+            "let this network read layers from S3: a VPC endpoint's policy must allow s3:GetObject on \
+             arn:{}:s3:::prod-{region}-starport-layer-bucket/*, and a proxy must pass {host} on",
+            region.partition()
+        ),
+        None => format!("let this network download from {host}: check proxies and endpoint policies on the way"),
     }
 }

@@ -26,7 +26,7 @@ pub(super) async fn next_chunk(
     let Ok(received) = tokio::time::timeout(watch.allowance(), response.chunk()).await else {
         return Err(too_slow(action.clone(), watch.lag()));
     };
-    let Some(chunk) = received.map_err(|source| connection(action.clone(), source))? else { return Ok(None) };
+    let Some(chunk) = received.map_err(|source| connection(action.clone(), &source))? else { return Ok(None) };
     match watch.moved(began.elapsed(), chunk.len() as u64) {
         Ok(()) => Ok(Some(chunk)),
         Err(lag) => Err(too_slow(action.clone(), lag)),

@@ -1,6 +1,6 @@
 //! One request: sent, its redirects followed, its answer judged. Credentials never leave the registry's own origin.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
 use bytes::Bytes;
 use reqwest::{
@@ -16,6 +16,7 @@ use super::{
     redact, refusal,
     token::Access,
 };
+use crate::domain::connection::ConnectionProblem;
 
 /// As many redirects as are followed. Registries need one; content networks in front of them, two.
 const MAX_REDIRECTS: usize = 5;
@@ -184,7 +185,12 @@ impl Registry {
         self.count_request();
         match tokio::time::timeout(request.timeout, builder.send()).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(source)) => Err(connection(request.action.clone(), source)),
+            Ok(Err(source)) => {
+                let url = &request.url;
+                let host = url.host_str().unwrap_or_default();
+                let proxy = self.proxies().proxy_for(url.scheme(), host, url.port()).map(ToString::to_string);
+                Err(unreached(request.action.clone(), &source, proxy.as_deref()))
+            }
             Err(_) => Err(RegistryError::Stalled { action: Box::new(request.action.clone()), after: request.timeout }),
         }
     }
@@ -274,6 +280,25 @@ pub(super) fn bad_answer(action: Action, reason: String) -> RegistryError {
     RegistryError::BadAnswer { action: Box::new(action), reason }
 }
 
-pub(super) fn connection(action: Action, source: reqwest::Error) -> RegistryError {
-    RegistryError::Connection { action: Box::new(action), source: source.without_url() }
+/// A connection that broke after it was made.
+pub(super) fn connection(action: Action, error: &reqwest::Error) -> RegistryError {
+    unreached(action, error, None)
+}
+
+/// Of the address only host and port are kept: the rest may be signed.
+fn unreached(action: Action, error: &reqwest::Error, proxy: Option<&str>) -> RegistryError {
+    let host = error.url().and_then(|url| {
+        let host = url.host_str()?;
+        Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    });
+    let host = host.unwrap_or_else(|| action.host.clone());
+    let texts: Vec<String> =
+        std::iter::successors(error.source(), |cause| (*cause).source()).map(ToString::to_string).collect();
+    let problem = Box::new(ConnectionProblem::read(&host, proxy, &texts));
+    RegistryError::Connection {
+        action: Box::new(action),
+        problem,
+        is_connect: error.is_connect(),
+        is_invalid: error.is_builder(),
+    }
 }

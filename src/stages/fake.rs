@@ -72,6 +72,7 @@ impl Fake {
                 action: "apprunner:Order",
                 code: code.map(str::to_owned),
                 message: self.messages.to_owned(),
+                connection: None,
             })),
         }
     }

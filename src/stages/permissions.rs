@@ -144,7 +144,7 @@ mod tests {
 
     fn denied(action: &'static str) -> Probed {
         let code = Some("AccessDeniedException".to_owned());
-        Probed::Denied(AwsFault { action, code, message: "not authorized".to_owned() })
+        Probed::Denied(AwsFault { action, code, message: "not authorized".to_owned(), connection: None })
     }
 
     #[test]

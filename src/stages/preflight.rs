@@ -224,8 +224,8 @@ fn repository(subject: &Subject<'_>) -> Check {
             Trouble::Setup,
             Some(format!("pass --create-repository, or run: aws ecr create-repository --repository-name {name}")),
         ),
-        Err(fault) if fault.is_denied() => Check::failed(NAME, fault.to_string(), Trouble::Permission, None),
-        Err(fault) => Check::failed(NAME, fault.to_string(), Trouble::Setup, None),
+        Err(fault) if fault.is_denied() => Check::failed(NAME, fault.to_string(), Trouble::Permission, fault.hint()),
+        Err(fault) => Check::failed(NAME, fault.to_string(), Trouble::Setup, fault.hint()),
     }
 }
 

@@ -125,7 +125,7 @@ mod tests {
     fn all_that_cannot_be_fetched_is_told_with_the_permissions() {
         let denied = |action| {
             let message = "not authorized".to_owned();
-            Err(SecretFault::Call(AwsFault { action, code: Some("AccessDeniedException".to_owned()), message }))
+            Err(SecretFault::Call(AwsFault::refused(action, "AccessDeniedException", &message)))
         };
         let all: Fetched = [
             ("A", Ok(Secret::new("hunter2"))),

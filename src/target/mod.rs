@@ -110,6 +110,15 @@ impl TargetError {
         }
     }
 
+    /// The command or edit that fixes it, if the fault shows one.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Call(fault) => fault.hint(),
+            Self::Answer { .. } => None,
+        }
+    }
+
     /// Whether what was asked about does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

@@ -64,7 +64,7 @@ fn credentials_that_the_job_was_given_go_first() {
     assert_eq!((always.code, endpoint.asked().len()), (3, 2), "{}", always.said());
     let off = run(github(&world, &endpoint, &["plan", "--oidc", "off"]));
     assert_eq!((off.code, endpoint.asked().len()), (3, 2), "{}", off.said());
-    assert!(off.stderr.contains("no base identity"), "{}", off.stderr);
+    assert!(off.stderr.contains("no AWS credentials were found"), "{}", off.stderr);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 use axum::{Router, routing::post};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{Base, IdentityError, Pinned, Session, TokenSupply, base};
+use super::{AwsEnvironment, Base, IdentityError, Pinned, Session, TokenSupply, base};
 use crate::domain::{
     access::{Access, Hop},
     secret::Secret,
@@ -68,7 +68,7 @@ impl Sts {
             access_key_id: "AKIA".to_owned(),
             secret_access_key: Secret::new("s"),
         };
-        base(&access().region, Some(&pinned)).await
+        base(&access().region, AwsEnvironment::default(), Some(&pinned)).await
     }
 }
 

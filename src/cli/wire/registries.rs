@@ -4,16 +4,18 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use tokio::sync::OnceCell;
 
-use super::{identity, start, tell};
+use super::{identity_failure, start, tell};
 use crate::{
     aws::{
         ecr::{Ecr, RegistryLogin},
+        identity,
         session::{Base, Session},
     },
     config::environment::Environment,
     credentials::{Keychain, KeychainEnvironment},
     domain::{
         access::Access, account::AccountId, credentials::Credentials, event::Emitter, image::EcrHost, oidc::Start,
+        proxy::ProxyRules,
     },
     pipeline::failure::Failure,
     registry::{Authorization, BatchCheck, BatchRefusal, Registry, RegistryError, Renewal},
@@ -26,6 +28,7 @@ pub(super) struct Opener {
     plain_http: BTreeSet<String>,
     credentials: KeychainEnvironment,
     keychain: OnceCell<Keychain>,
+    proxies: ProxyRules,
 }
 
 /// A registry, ready to be asked.
@@ -56,7 +59,8 @@ impl Opener {
     /// `plain_http` are hosts that speak HTTP without TLS; loopback addresses do so anyway.
     pub(super) fn new(environment: &Environment, plain_http: BTreeSet<String>, start: Start) -> Self {
         let credentials = keychain_environment(environment);
-        Self { start, base: OnceCell::new(), plain_http, credentials, keychain: OnceCell::new() }
+        let proxies = start::proxies(environment);
+        Self { start, base: OnceCell::new(), plain_http, credentials, keychain: OnceCell::new(), proxies }
     }
 
     /// ECR as this access has it: the registry of `host`, or else that of the access's own account.
@@ -67,7 +71,7 @@ impl Opener {
         host: Option<&str>,
     ) -> Result<Opened, Failure> {
         let base = self.base.get_or_init(|| start::base(&access.region, &self.start)).await;
-        let session = Session::open(base, access, &purpose).await.map_err(identity)?;
+        let session = Session::open(base, access, &purpose).await.map_err(identity_failure)?;
         let ecr = Ecr::new(&session);
         let own = EcrHost::host_of(session.account(), &access.region);
         let host = host.unwrap_or(&own);
@@ -88,7 +92,8 @@ impl Opener {
     pub(super) async fn open_other(&self, host: &str, repository: &str) -> Result<Opened, Failure> {
         let found = self.login_of(host, repository).await?;
         let authorization = found.map_or(Authorization::Anonymous, Authorization::from);
-        let registry = Registry::new(host, &self.address_of(host), authorization).map_err(Failure::Registry)?;
+        let registry = Registry::behind(host, &self.address_of(host), authorization, &self.proxies);
+        let registry = registry.map_err(Failure::Registry)?;
         let registry = if self.plain_http.contains(host) { registry } else { registry.or_with_tls() };
         Ok(Opened { registry, ecr: None })
     }
@@ -141,7 +146,8 @@ pub fn ecr_registry(
     ecr: &Ecr,
     account: AccountId,
 ) -> Result<Registry, RegistryError> {
-    let registry = Registry::new(host, &login.address, Authorization::Basic(login.basic.clone()))?;
+    let authorization = Authorization::Basic(login.basic.clone());
+    let registry = Registry::behind(host, &login.address, authorization, ecr.proxies())?;
     let registry = registry.with_preemptive_basic();
     let (renewing, again) = (ecr.clone(), account.clone());
     let renewal: Renewal = Arc::new(move || {
@@ -182,7 +188,7 @@ pub(super) fn all(results: impl Iterator<Item = Result<Opened, Failure>>) -> Res
         }
     }
     match other {
-        _ if !identities.is_empty() => Err(Failure::Identity(identities)),
+        _ if !identities.is_empty() => Err(Failure::Identity(identity::distinct(identities))),
         Some(failure) => Err(failure),
         None => Ok(opened),
     }

@@ -4,25 +4,38 @@ use std::sync::Arc;
 
 use crate::{
     aws::{
-        session::{self, Base},
+        base_identity::CredentialVariables,
+        session::{self, AwsEnvironment, Base},
         web_identity::{TokenRefusal, TokenSupply},
     },
+    config::environment::Environment,
     domain::{
         account::Region,
         oidc::{MissingToken, Start, TokenSource, WhyStandard},
+        proxy::ProxyRules,
     },
     oidc,
 };
 
 /// What chains start from, in a region.
 pub(super) async fn base(region: &Region, start: &Start) -> Base {
-    let base = session::base(region, None).await;
+    let environment = Environment::of_process();
+    let environment = AwsEnvironment {
+        variables: CredentialVariables::read(|name| environment.get(name)),
+        proxies: proxies(&environment),
+    };
+    let base = session::base(region, environment, None).await;
     match start {
         Start::Standard(WhyStandard::Missing(missing)) => base.without_token(refusal(missing)),
         Start::Standard(WhyStandard::TurnedOff | WhyStandard::Given(_) | WhyStandard::Unexpected) => base,
         Start::Token(source) => base.entered_with(supply(source)),
         Start::Refused(missing) => base.entered_with(TokenSupply::refusing(refusal(missing))),
     }
+}
+
+/// The proxies that the environment names.
+pub(super) fn proxies(environment: &Environment) -> ProxyRules {
+    ProxyRules::read(|name| environment.get(name).map(str::to_owned))
 }
 
 fn refusal(missing: &MissingToken) -> TokenRefusal {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Beginning, Role};
 use crate::{
-    aws::{fault::AwsFault, identity::IdentityError, session::Session},
+    aws::{fault::AwsFault, identity::IdentityError, refusal::RefusedBy, session::Session},
     domain::{
         access::{Access, Hop},
         diagnosis::Diagnosis,
@@ -35,13 +35,23 @@ pub(super) async fn attempt(role: &Role, beginning: &Beginning) -> Diagnosis {
 fn refused(name: String, error: &IdentityError, access: &Access, beginning: &Beginning) -> Diagnosis {
     let found = Diagnosis::failed(name, told(error));
     let IdentityError::Hop { number, claims, source, .. } = error else { return found.mended_by(error.hint()) };
-    let Some(hop) = access.hops.get(number - 1).filter(|_| source.is_denied()) else {
+    // Only a refusal of the role itself is fixed by a statement.
+    let is_of_role = source.is_access_denied() || (claims.is_some() && source.is_denied());
+    let Some(hop) = access.hops.get(number - 1).filter(|_| is_of_role) else {
         return found.mended_by(error.hint());
     };
     let before = number.checked_sub(2).and_then(|at| access.hops.get(at));
     match (claims, before.map(|hop| hop.role.as_str()).or(beginning.caller.as_deref())) {
         (Some(claims), _) => by_token(found, hop, claims, source, error),
-        (None, Some(principal)) => by_principal(found, hop, principal),
+        (None, Some(principal)) => match RefusedBy::read(&source.message) {
+            RefusedBy::Trust => by_principal(found, hop, principal),
+            RefusedBy::Identity => found.mended_by(format!(
+                "let {principal} assume {} by a policy of its own: {}",
+                hop.role,
+                trust::may_assume(&hop.role)
+            )),
+            RefusedBy::Deny(_) | RefusedBy::Other(_) => found.mended_by(error.hint()),
+        },
         (None, None) => found.mended_by(error.hint()),
     }
 }
@@ -83,7 +93,7 @@ fn stating(found: Diagnosis, statement: Value) -> Diagnosis {
     Diagnosis { statement: Some(statement), ..found }
 }
 
-/// An error with what caused it.
+/// An error with what caused it, as `deploy` shows them.
 pub(super) fn told(error: &IdentityError) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }

@@ -141,7 +141,13 @@ impl Failure {
     #[must_use]
     pub fn hint(&self, progress: &Progress) -> Option<String> {
         match self {
-            Self::Identity(errors) => Some(errors.iter().map(IdentityError::hint).collect::<Vec<_>>().join("\n")),
+            Self::Identity(errors) => {
+                let mut hints: Vec<String> = errors.iter().map(IdentityError::hint).collect();
+                hints.dedup();
+                Some(hints.join("\n"))
+            }
+            Self::Aws { source, .. } => source.hint(),
+            Self::Service { source, .. } | Self::Services(source) => source.hint(),
             Self::Resolve(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Credentials(error) => Some(error.hint()),
@@ -211,12 +217,8 @@ impl Failure {
                 progress.wait_line().map(|line| format!("go on following it with: {line}"))
             }
             Self::SmokeTest { returned: Some(_), .. } => Some("look at the application's logs of the version that failed".to_owned()),
-            Self::Aws { .. }
-            | Self::Service { .. }
-            | Self::Diagnosed(_)
-            | Self::Services(_)
-            | Self::Stopped { .. }
-            | Self::Release(_) => None,
+            Self::Release(ReleaseError::Refused(error)) => error.hint(),
+            Self::Diagnosed(_) | Self::Stopped { .. } | Self::Release(_) => None,
         }
     }
 

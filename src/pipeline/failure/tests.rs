@@ -19,7 +19,12 @@ use crate::{
 };
 
 fn fault(code: Option<&str>, message: &str) -> AwsFault {
-    AwsFault { action: "apprunner:StartDeployment", code: code.map(str::to_owned), message: message.to_owned() }
+    AwsFault {
+        action: "apprunner:StartDeployment",
+        code: code.map(str::to_owned),
+        message: message.to_owned(),
+        connection: None,
+    }
 }
 
 fn refused(code: &str, message: &str) -> Failure {

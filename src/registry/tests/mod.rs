@@ -19,6 +19,7 @@ pub(super) mod store;
 mod strangers;
 mod tags;
 mod tokens;
+mod unreached;
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use super::world::{DEPLOY, PULL, assumed, assumed_in, sandbox};
 use crate::{
     aws::{
         secrets::{Fetched, SecretFault, Secrets},
-        session::{Pinned, Session, base},
+        session::{AwsEnvironment, Pinned, Session, base},
     },
     domain::{
         access::{Access, Hop},
@@ -41,7 +41,7 @@ async fn fetch(sandbox: &Sandbox, wanted: &[(&str, String)]) -> Fetched {
     let session_name = "test".to_owned();
     let hop = Hop { role: DEPLOY.parse().unwrap(), external_id: None, session_name, duration: None };
     let access = Access { hops: vec![hop], region: sandbox.region().clone() };
-    let base = base(sandbox.region(), Some(&pinned)).await;
+    let base = base(sandbox.region(), AwsEnvironment::default(), Some(&pinned)).await;
     let session = Session::open(&base, &access, "test").await.unwrap();
     let wanted = wanted.iter().map(|(name, source)| ((*name).to_owned(), SecretSource::read(source))).collect();
     Secrets::new(&session).fetch(&wanted).await

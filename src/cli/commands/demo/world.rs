@@ -10,7 +10,7 @@ use crate::{
         ecr::Ecr,
         fault::AwsFault,
         identity::IdentityError,
-        session::{self, Pinned, Session},
+        session::{self, AwsEnvironment, Pinned, Session},
     },
     cli::wire,
     config::environment::Environment,
@@ -218,7 +218,7 @@ async fn registry_of(sandbox: &Sandbox, role: &str) -> Result<Registry, DemoErro
         duration: None,
     };
     let access = Access { hops: vec![hop], region: region()? };
-    let base = session::base(&access.region, Some(&way_in(sandbox))).await;
+    let base = session::base(&access.region, AwsEnvironment::default(), Some(&way_in(sandbox))).await;
     let session = Session::open(&base, &access, "demo").await.map_err(DemoError::Identity)?;
     let ecr = Ecr::new(&session);
     let account: &AccountId = session.account();

@@ -82,7 +82,7 @@ fn arn() -> ServiceArn {
 
 fn fault(code: Option<&str>, message: &str) -> TargetError {
     let (code, message) = (code.map(str::to_owned), message.to_owned());
-    TargetError::Call(AwsFault { action: "apprunner:Order", code, message })
+    TargetError::Call(AwsFault { action: "apprunner:Order", code, message, connection: None })
 }
 
 impl Operation {

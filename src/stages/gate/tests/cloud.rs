@@ -61,7 +61,7 @@ pub(super) fn fault(code: &str) -> TargetError {
 }
 
 fn throttled(code: &str) -> AwsFault {
-    AwsFault { action: "service:Action", code: Some(code.to_owned()), message: "no".to_owned() }
+    AwsFault::refused("service:Action", code, "no")
 }
 
 pub(super) fn at(second: i64) -> Timestamp {

@@ -153,7 +153,7 @@ impl Timeline {
 }
 
 fn fault(code: &str) -> AwsFault {
-    AwsFault { action: "service:Action", code: Some(code.to_owned()), message: "no".to_owned() }
+    AwsFault::refused("service:Action", code, "no")
 }
 
 impl LogReader for Timeline {
