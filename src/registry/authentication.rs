@@ -236,12 +236,14 @@ impl Registry {
             let sent = self.http_for(&base).request(Method::GET, base).send();
             match tokio::time::timeout(self.patience().stall, sent).await {
                 Ok(Ok(response)) if response.status() == StatusCode::UNAUTHORIZED => {
-                    Offers::in_headers(response.headers())
+                    Ok(Offers::in_headers(response.headers()))
                 }
-                Ok(_) | Err(_) => Offers::default(),
+                Ok(Ok(_)) => Ok(Offers::default()),
+                // No answer is not one to remember.
+                Ok(Err(_)) | Err(_) => Err(()),
             }
         };
-        self.authentication().of_base.get_or_init(|| ask).await.clone()
+        self.authentication().of_base.get_or_try_init(|| ask).await.cloned().unwrap_or_default()
     }
 
     /// The header with the user's name and password, if that is what the client has.
