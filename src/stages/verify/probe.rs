@@ -25,7 +25,7 @@ const BODY_BYTES: usize = 16 * 1024;
 const EXCERPT_CHARACTERS: usize = 200;
 
 /// The most bytes that are kept of something that is not HTTP: more than are shown, so that a secret in it is seen whole.
-const RECEIVED_BYTES: usize = 8 * 1024;
+pub(super) const RECEIVED_BYTES: usize = 8 * 1024;
 
 /// What is seen of a connection that ends before an answer is complete.
 const CLOSED: &str = "the connection was closed";

@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::probe::Answer;
+use super::probe::{Answer, RECEIVED_BYTES};
 use crate::domain::mask::Mask;
 
 /// The most characters of the bytes that are shown.
@@ -68,14 +68,11 @@ impl Received {
 
     /// The same as it may be shown: without the values that the application was given, escaped, and cut after that.
     pub(super) fn masked(self, mask: &Mask) -> Self {
+        let is_cut = self.raw.len() >= RECEIVED_BYTES;
         // What is not UTF-8 is taken byte by byte, so that text between the other bytes is masked too.
         let text = String::from_utf8(self.raw)
             .unwrap_or_else(|error| error.as_bytes().iter().map(|byte| char::from(*byte)).collect());
-        let masked = mask.apply(text);
-        let mut shown: String = masked.chars().take(SHOWN_CHARACTERS).map(escaped).collect();
-        if masked.chars().nth(SHOWN_CHARACTERS).is_some() {
-            shown.push('…');
-        }
+        let shown = mask.shortened(&text, is_cut, SHOWN_CHARACTERS).chars().map(escaped).collect();
         Self { raw: Vec::new(), shown }
     }
 }
