@@ -1,6 +1,7 @@
 //! A lifecycle policy as text and as rules (Amazon ECR User Guide, "Lifecycle policy properties").
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::sandbox::wildcard;
 
@@ -108,7 +109,12 @@ enum ActionType {
 impl LifecyclePolicy {
     /// Reads a policy; an error says what is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let document: Document = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let read = serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
+        let value = read.ok_or_else(|| "Could not map policyString into LifecyclePolicy.".to_owned())?;
+        if !value["rules"].is_array() {
+            return Err("object has missing required properties ([\"rules\"])".to_owned());
+        }
+        let document: Document = serde_json::from_value(value).map_err(|error| error.to_string())?;
         let mut rules: Vec<Rule> = document.rules.into_iter().map(Rule::read).collect::<Result<_, _>>()?;
         rules.sort_by_key(|rule| rule.priority);
         if rules.is_empty() {
