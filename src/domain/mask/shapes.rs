@@ -39,7 +39,8 @@ pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
     if text.contains(['=', ':']) || text.contains("%3") {
         found.extend(parameters(text));
     }
-    found.retain(|span| &text[span.clone()] != "…");
+    // What hints put in the place of a password, and what is masked already.
+    found.retain(|span| !matches!(&text[span.clone()], "PASSWORD" | "…"));
     found
 }
 
@@ -207,6 +208,7 @@ mod tests {
             ("r/shop/api:v1@sha256:00", "r/shop/api:v1@sha256:00"),
             ("shop:v1@sha256:00", "shop:v1@sha256:00"),
             ("http://me:…@proxy", "http://me:…@proxy"),
+            ("HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT", "HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
         ];
         for (text, expected) in table {
             assert_eq!(masked(text), expected);
