@@ -22,12 +22,15 @@ use crate::{
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ProcessExitCode {
     console::mask_panics();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let readable = || arguments.iter().filter_map(|argument| argument.to_str());
+    // Whatever flag they are given to: a value that a flag refuses is repeated.
+    mask::assignments(readable());
     match Cli::try_parse_from(&arguments) {
         Ok(cli) => in_runtime(cli.command),
         Err(error) => {
             // Neither has been read: what is wrong may be that a secret stands in the wrong place.
             drop(Environment::of_process());
-            mask::arguments(arguments.iter().filter_map(|argument| argument.to_str()));
+            mask::arguments(readable());
             // clap calls `--help` and `--version` errors too; those go to standard output and are none.
             let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Success };
             let code = console::print_usage(&error).map_or(ExitCode::Internal, |()| code);

@@ -9,7 +9,7 @@ mod tests;
 pub use platform::{is_platform, platform_of_config};
 
 use self::document::Document;
-use super::digest::Digest;
+use super::{digest::Digest, mask::masked};
 
 /// The media types a manifest request accepts, in the order of preference: OCI and Docker schema 2, images and lists;
 /// then whatever the registry has, which is copied as it is or refused by name.
@@ -185,7 +185,10 @@ impl Manifest {
                 BUILDKIT_CACHE => Some("a BuildKit cache".to_owned()),
                 "" => None,
                 known if IMAGE_CONFIGS.contains(&known) => None,
-                other => Some(format!("an artifact (its configuration has media type {other})")),
+                _ => {
+                    let media_type = as_written(&config.media_type);
+                    Some(format!("an artifact (its configuration has media type {media_type})"))
+                }
             },
         }
     }
@@ -203,10 +206,10 @@ impl RawManifest {
     /// the manifest's own type).
     #[must_use]
     pub fn received(content_type: &str, bytes: bytes::Bytes) -> Self {
-        let header = without_parameters(content_type);
+        let header = as_written(content_type);
         let document = Document::read(&bytes).ok();
         let own = document.as_ref().and_then(Document::media_type);
-        let said = own.or_else(|| header.contains("/vnd.").then(|| header.clone()));
+        let said = own.or_else(|| without_parameters(&header).contains("/vnd.").then(|| header.clone()));
         let media_type = said.or_else(|| document.as_ref().and_then(Document::looks_like)).unwrap_or(header);
         Self::new(media_type, bytes)
     }
@@ -253,6 +256,16 @@ impl RawManifest {
 
 fn is_known(media_type: &str) -> bool {
     [OCI_INDEX, OCI_IMAGE, OCI_ARTIFACT, ORAS_ARTIFACT, DOCKER_LIST, DOCKER_IMAGE].contains(&media_type)
+}
+
+/// A media type without parameters, as it goes out and is shown: one that is none of ours keeps its case. A registry may have
+/// written a secret into it, which nobody knows any more once it is in lower case, or cut off at a `;`.
+fn as_written(media_type: &str) -> String {
+    let lower = without_parameters(media_type);
+    if is_known(&lower) {
+        return lower;
+    }
+    masked(media_type).split(';').next().unwrap_or_default().trim().to_owned()
 }
 
 /// A media type in lower case, without `; charset=utf-8` and the like.

@@ -4,8 +4,8 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
 use super::{
-    DOCKER_IMAGE, Descriptor, IMAGE_CONFIGS, IndexMember, Manifest, MemberKind, OCI_IMAGE, OCI_INDEX, platform,
-    without_parameters,
+    DOCKER_IMAGE, Descriptor, IMAGE_CONFIGS, IndexMember, Manifest, MemberKind, OCI_IMAGE, OCI_INDEX, as_written,
+    platform, without_parameters,
 };
 
 type Entry = Map<String, Value>;
@@ -44,7 +44,7 @@ impl Document {
 
     /// Its own media type, if it can be one.
     pub(super) fn media_type(&self) -> Option<String> {
-        let text = without_parameters(self.media_type.as_ref()?.as_str()?);
+        let text = as_written(self.media_type.as_ref()?.as_str()?);
         let fits = text.contains('/') && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then_some(text)
     }

@@ -1,6 +1,7 @@
 //! Manifests as the world has them: what is read, and what is refused by name.
 
 use super::{Manifest, ManifestError, MemberKind, RawManifest, is_platform, platform_of_config};
+use crate::domain::secret::Secret;
 
 const A: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const INDEX: &str = super::OCI_INDEX;
@@ -160,7 +161,12 @@ fn the_type_is_the_manifests_own_then_the_headers_then_its_structures() {
         (IMAGE, r#"{"mediaType":"x\r\nhost: y/z","layers":[]}"#, IMAGE),
         (IMAGE, r#"{"mediaType":"","layers":[]}"#, IMAGE),
         ("text/html", "<html></html>", "text/html"),
+        ("Application/Vnd.OCI.Image.Manifest.V1+JSON", untyped, IMAGE),
+        ("Text/HTML; charset=utf-8", "<html></html>", "Text/HTML"),
+        ("a/Secret&quot;7Fq2; charset=utf-8", "<html></html>", "a/…"),
+        (IMAGE, r#"{"mediaType":"a/Secret\"7Fq2","layers":[]}"#, IMAGE),
     ];
+    let _secret = Secret::new("Secret\"7Fq2");
     for (header, json, expected) in table {
         let received = RawManifest::received(header, json.as_bytes().to_vec().into());
         assert_eq!(received.media_type, expected, "{header}: {json}");

@@ -88,8 +88,34 @@ pub fn environment<'a>(variables: impl IntoIterator<Item = (&'a String, &'a Stri
             variable(name, value);
         } else if value.contains('@') {
             remember(&passwords(value));
+            // A proxy may be named without a scheme, and is one with any host.
+            if name.to_ascii_uppercase().ends_with("_PROXY") && !value.contains("://") {
+                remember(&passwords(&format!("http://{value}")));
+            }
         }
     }
+}
+
+/// Makes known what a command line holds whatever flag it is given to: passwords in addresses, and what stands behind names
+/// that sound confidential (`API_KEY=VALUE`, `--flag=API_KEY=VALUE`).
+pub fn assignments<'a>(arguments: impl IntoIterator<Item = &'a str>) {
+    for argument in arguments {
+        remember(&passwords(argument));
+        assigned_secret(argument).into_iter().for_each(credential);
+    }
+}
+
+/// The value of `NAME=VALUE` or `--flag=NAME=VALUE` where the name says that it is a secret.
+fn assigned_secret(argument: &str) -> Option<&str> {
+    let (assignment, is_short_flag) = match argument.strip_prefix("--") {
+        Some(flag) => (flag.split_once('=')?.1, false),
+        None => (argument.trim_start_matches('-'), argument.starts_with('-')),
+    };
+    let (name, value) = assignment.split_once('=')?;
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    // `-eNAME=VALUE`
+    let in_flag = name.get(1..).filter(|_| is_short_flag);
+    (is_name && in_flag.into_iter().chain([name]).any(names_a_secret)).then_some(value)
 }
 
 /// Makes known what a command line may hold that could not be read: values behind `=`, and passwords in addresses.
@@ -109,7 +135,7 @@ pub fn arguments<'a>(arguments: impl IntoIterator<Item = &'a str>) {
 
 /// Makes known that a text is public. A value that is a part of it is not masked: an account id, a service's name.
 pub fn publish(fact: &str) {
-    if !shapes::passwords(fact).is_empty() {
+    if !shapes::passwords(fact).is_empty() || assigned_secret(fact).is_some() {
         return;
     }
     with_known(|known| {
@@ -153,7 +179,10 @@ fn gathered(name: Option<&str>, value: &str, depth: usize) -> BTreeMap<String, P
                 object @ serde_json::Value::Object(_) => {
                     found.extend(gathered(Some(&name), &object.to_string(), depth + 1));
                 }
-                _ => (),
+                serde_json::Value::Null
+                | serde_json::Value::Bool(_)
+                | serde_json::Value::Number(_)
+                | serde_json::Value::Array(_) => (),
             }
         }
     } else {
@@ -188,10 +217,7 @@ fn login(auth: &str) -> Option<String> {
 }
 
 fn members(value: &str) -> Option<serde_json::Map<String, serde_json::Value>> {
-    match serde_json::from_str(value).ok().filter(|_| value.trim_start().starts_with('{'))? {
-        serde_json::Value::Object(members) => Some(members),
-        _ => None,
-    }
+    serde_json::from_str(value).ok()
 }
 
 /// Passwords in addresses, as they are written and as they are meant.
@@ -210,15 +236,12 @@ fn percent_decoded(text: &str) -> String {
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
     while let Some(first) = rest.first() {
         let reading = super::encoding::readings(rest).into_iter().flatten().next().filter(|_| *first == b'%');
-        match reading {
-            Some(reading) => {
-                bytes.extend(reading.bytes());
-                rest = &rest[reading.consumed..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = &rest[1..];
-            }
+        if let Some(reading) = reading {
+            bytes.extend(reading.bytes());
+            rest = &rest[reading.consumed..];
+        } else {
+            bytes.push(*first);
+            rest = &rest[1..];
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -228,7 +251,7 @@ fn percent_decoded(text: &str) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{arguments, credential, environment, publish, variable};
+    use super::{arguments, assignments, credential, environment, publish, variable};
     use crate::domain::mask::masked;
 
     #[test]
@@ -275,6 +298,8 @@ mod tests {
     fn the_environment_and_the_command_line_are_read() {
         let pairs = [
             ("HTTPS_PROXY", "http://me:pr%40xy77@proxy:3128"),
+            ("http_proxy", "me:pr0xy-99@proxy:3128"),
+            ("SUBJECT", "repo:shop@123456/api-4711@456789:environment:prod"),
             ("CI_JOB_TOKEN", "glcbt-64_abcdef"),
             ("HOME", "/home/dev-4711"),
             ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/secrets/token"),
@@ -282,9 +307,34 @@ mod tests {
         ];
         let variables: BTreeMap<String, String> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         environment(&variables);
-        let text = "pr%40xy77 pr@xy77 glcbt-64_abcdef /home/dev-4711 /var/run/secrets/token p4ssw0rd";
-        assert_eq!(masked(text), "… … … /home/dev-4711 /var/run/secrets/token …");
+        let text = "pr%40xy77 pr@xy77 pr0xy-99 glcbt-64_abcdef /home/dev-4711 /var/run/secrets/token p4ssw0rd";
+        assert_eq!(masked(text), "… … … … /home/dev-4711 /var/run/secrets/token …");
+        assert_eq!(masked("shop@123456/api-4711"), "shop@123456/api-4711");
         arguments(["deploy", "--evn", "API_KEY=s3cr3t-77", "--env=B=t0ps3cr3t", "--tag=release-candidate"]);
         assert_eq!(masked("s3cr3t-77 t0ps3cr3t release-candidate deploy"), "… … release-candidate deploy");
+    }
+
+    #[test]
+    fn what_is_assigned_to_a_confidential_name_is_masked() {
+        let table = [
+            ("API_KEY=v4lue-of-one", "v4lue-of-one", true),
+            ("--port=db-password=v4lue-of-two", "v4lue-of-two", true),
+            ("-eGITHUB_TOKEN=v4lue-of-three", "v4lue-of-three", true),
+            ("-ePIN=v4lue-of-four", "v4lue-of-four", true),
+            ("SECRET==v4lue/of=five==", "=v4lue/of=five==", true),
+            ("--web-identity-token=v4lue-of-six", "v4lue-of-six", false),
+            ("MODE=v4lue-of-seven", "v4lue-of-seven", false),
+            ("API_KEY_FILE=v4lue-of-eight", "v4lue-of-eight", false),
+            ("node --key=v4lue-of-nine", "v4lue-of-nine", false),
+            ("API_KEY", "API_KEY", false),
+        ];
+        for (argument, value, is_secret) in table {
+            assignments([argument]);
+            assert_eq!(masked(value) == "…", is_secret, "{argument}");
+        }
+        assignments(["me:l0gin-of-ten@r.example/shop:v1"]);
+        assert_eq!(masked("`me:l0gin-of-ten@r.example` is no host"), "`me:…@r.example` is no host");
+        publish("API_KEY=v4lue-of-one");
+        assert_eq!(masked("API_KEY=v4lue-of-one"), "API_KEY=…");
     }
 }

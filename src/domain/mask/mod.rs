@@ -10,7 +10,7 @@ mod wording;
 
 pub(in crate::domain) use self::known::{credential, variable};
 pub use self::{
-    known::{arguments, environment, publish},
+    known::{arguments, assignments, environment, publish},
     structure::{masked_json, masked_markup},
 };
 use self::{
@@ -97,12 +97,12 @@ impl Mask {
 
     /// The text, which may have several lines, without the values.
     #[must_use]
-    pub fn apply(&self, text: String) -> String {
+    pub fn apply(&self, text: &str) -> String {
         if text.contains('\n') {
-            let whole = without(&text, &self.anywhere.spans(&text));
+            let whole = without(text, &self.anywhere.spans(text));
             return whole.split('\n').map(|line| self.line(line)).collect::<Vec<_>>().join("\n");
         }
-        self.line(&text)
+        self.line(text)
     }
 
     /// The text without the values, and then in no more than this many characters. `is_cut`: something has cut off its end
@@ -114,7 +114,7 @@ impl Mask {
             Some(end) => format!("{}…", &text[..end]),
             None => text.to_owned(),
         };
-        first_characters(self.apply(kept), max_characters)
+        first_characters(self.apply(&kept), max_characters)
     }
 
     fn line(&self, line: &str) -> String {
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn values_are_masked_longest_first_and_short_words_are_not() {
         let mask = mask(&[("A", "password"), ("B", "postgres://u:password@db"), ("C", "v1")]);
-        assert_eq!(mask.apply("dial postgres://u:password@db as password v1".to_owned()), "dial … as … v1");
+        assert_eq!(mask.apply("dial postgres://u:password@db as password v1"), "dial … as … v1");
         assert!(!format!("{mask:?}").contains("password"));
     }
 
@@ -189,11 +189,11 @@ mod tests {
     fn a_value_of_several_lines_is_masked_line_by_line() {
         let mask = mask(&[("PEM", "-----BEGIN-----\nMIIEvQIBADANBg\nkqh=\n-----END-----\n")]);
         for line in ["PEM=-----BEGIN-----", "MIIEvQIBADANBg", "kqh=", r#"PEM="-----BEGIN-----\nMIIEvQIBADANBg\n""#] {
-            let masked = mask.apply(line.to_owned());
+            let masked = mask.apply(line);
             assert!(masked.contains('…'), "{line}: {masked}");
             assert!(!masked.contains("MIIE") && !masked.contains("kqh"), "{line}: {masked}");
         }
-        assert_eq!(mask.apply("nothing of it kqh= here".to_owned()), "nothing of it kqh= here");
+        assert_eq!(mask.apply("nothing of it kqh= here"), "nothing of it kqh= here");
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
             ("EMPTY=", "EMPTY="),
         ];
         for (line, masked) in table {
-            assert_eq!(mask.apply(line.to_owned()), masked, "{line}");
+            assert_eq!(mask.apply(line), masked, "{line}");
         }
     }
 
@@ -230,8 +230,8 @@ mod tests {
     #[test]
     fn a_value_that_was_broken_over_lines_is_masked() {
         let mask = mask(&[("A", "correct-horse-7-battery-staple-9"), ("PEM", "-----BEGIN-----\nkqh=\n-----END-----")]);
-        assert_eq!(mask.apply("is correct-horse-7-bat\ntery-staple-9".to_owned()), "is …\ntery-staple-9");
-        assert_eq!(mask.apply("x\nkqh=\ny".to_owned()), "x\n…\ny");
-        assert_eq!(mask.apply("-----BEGIN-----\nkqh=\n-----END-----".to_owned()), "…");
+        assert_eq!(mask.apply("is correct-horse-7-bat\ntery-staple-9"), "is …\ntery-staple-9");
+        assert_eq!(mask.apply("x\nkqh=\ny"), "x\n…\ny");
+        assert_eq!(mask.apply("-----BEGIN-----\nkqh=\n-----END-----"), "…");
     }
 }

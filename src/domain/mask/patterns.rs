@@ -296,7 +296,9 @@ mod tests {
 
     fn patterns(values: &[&str]) -> Patterns {
         let mut patterns = Patterns::default();
-        values.iter().for_each(|value| patterns.add(value));
+        for value in values {
+            patterns.add(value);
+        }
         patterns
     }
 

@@ -44,7 +44,7 @@ pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// `scheme://user:PASSWORD@host`, `https://TOKEN@host`, and `user:PASSWORD@host` as a word of its own.
+/// `scheme://user:PASSWORD@host`, `https://TOKEN@host`, and `user:PASSWORD@host/path` as a word of its own.
 pub(super) fn passwords(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = 0;
@@ -92,14 +92,25 @@ fn password_after(word: &str, scheme_end: usize, start: usize) -> Option<Range<u
     }
 }
 
-/// `user:PASSWORD@host`, without a scheme.
+/// `user:PASSWORD@host/path`, without a scheme: a login before the name of an image. Subjects (`repo:shop@1/api@2:…`), digests
+/// and addresses of mail and Git look much the same.
 fn bare_password_in(word: &str) -> Option<Range<usize>> {
-    let (before, host) = word.rsplit_once('@')?;
-    let (user, password) = before.split_once(':')?;
-    let is_digest = host.starts_with("sha256:") || host.starts_with("sha512:");
-    let is_user = !user.is_empty() && !word.contains("://") && !user.contains(['/', '@']);
+    let (authority, _) = word.split_once('/')?;
+    let (user_info, host) = authority.rsplit_once('@')?;
+    let (user, password) = user_info.split_once(':')?;
     let at = user.len() + 1;
-    (is_user && !is_digest && !password.is_empty() && !host.is_empty()).then(|| at..at + password.len())
+    (!user.is_empty() && !password.is_empty() && is_registry(host)).then(|| at..at + password.len())
+}
+
+/// What comes before the path in the name of an image: a host with a dot or a port, or this machine.
+fn is_registry(authority: &str) -> bool {
+    let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+    let is_host = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    let is_digest = ["sha256", "sha512"].contains(&host);
+    match port {
+        Some(port) => is_host && !is_digest && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()),
+        None => is_host && (host.contains('.') || host == "localhost"),
+    }
 }
 
 /// `Bearer TOKEN`, `Basic BASE64`.
@@ -202,7 +213,22 @@ mod tests {
             ("\"https://x:y@h/\",\"https://x:z@h/\"", "\"https://x:…@h/\",\"https://x:…@h/\""),
             ("http%3A%2F%2Fme:hunter2@proxy", "http%3A%2F%2Fme:…@proxy"),
             ("`me:hunter2@r.example/shop/api:v1`", "`me:…@r.example/shop/api:v1`"),
+            ("me:hunter2@localhost/shop", "me:…@localhost/shop"),
+            ("me:hunter2@registry:5000/shop", "me:…@registry:5000/shop"),
+            ("me:hunt@er2@r.example:443/shop/api", "me:…@r.example:443/shop/api"),
+            ("me:hunter2@r.example/shop/api@sha256:00", "me:…@r.example/shop/api@sha256:00"),
             ("ssh://core@host:22", "ssh://core@host:22"),
+            ("repo:shop@123456/api@456789:environment:prod", "repo:shop@123456/api@456789:environment:prod"),
+            (
+                "repo:shop@123456/api@456789:ref:refs/heads/a@b.c/d",
+                "repo:shop@123456/api@456789:ref:refs/heads/a@b.c/d",
+            ),
+            ("repo:shop/api:ref:refs/heads/a@v1.2/d", "repo:shop/api:ref:refs/heads/a@v1.2/d"),
+            ("mail:me@shop.example", "mail:me@shop.example"),
+            ("me@shop.example/a:b", "me@shop.example/a:b"),
+            ("remote:git@github.com:a/b.git", "remote:git@github.com:a/b.git"),
+            ("shop:v1@sha256:00/x", "shop:v1@sha256:00/x"),
+            ("npm:@scope/a@1.2.3/b", "npm:@scope/a@1.2.3/b"),
             ("git@github.com:a/b.git", "git@github.com:a/b.git"),
             ("https://host:8080/a@b", "https://host:8080/a@b"),
             ("r/shop/api:v1@sha256:00", "r/shop/api:v1@sha256:00"),

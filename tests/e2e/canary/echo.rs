@@ -69,7 +69,7 @@ impl Echo {
                     serve(&stream, |request| {
                         let number = counted.fetch_add(1, Ordering::Relaxed);
                         reply(answer, port, number, request, &held)
-                    })
+                    });
                 });
             }
         });
@@ -121,7 +121,7 @@ fn reply(answer: Answer, port: u16, number: usize, request: &str, held: &[String
     let errors = format!(r#"{{"errors":[{{"code":"DENIED","message":{json},"detail":{{"request":{json}}}}}]}}"#);
     let is_token = request.starts_with("GET /token") || request.starts_with("POST /token");
     let challenge = format!("WWW-Authenticate: Bearer realm=\"http://127.0.0.1:{port}/token\",service=\"echo\"\r\n");
-    let one_line = text.replace(|c: char| c.is_control() || !c.is_ascii(), "");
+    let one_line = in_header(&text);
     match answer {
         Answer::NoToken if is_token => response(403, "", &errors),
         Answer::Token(token) if is_token => response(200, "", &format!(r#"{{"token":"{token}"}}"#)),
@@ -135,6 +135,15 @@ fn reply(answer: Answer, port: u16, number: usize, request: &str, held: &[String
             response(307, &format!("Location: http://me:{}@127.0.0.1:1/?sig={one_line}\r\n", held[0]), "")
         }
     }
+}
+
+/// On one line, and in ASCII alone: the rest percent-encoded, as it is in addresses.
+fn in_header(text: &str) -> String {
+    text.bytes().fold(String::new(), |line, byte| match byte {
+        _ if byte.is_ascii_control() => line,
+        _ if byte.is_ascii() => line + char::from(byte).encode_utf8(&mut [0; 4]),
+        _ => format!("{line}%{byte:02X}"),
+    })
 }
 
 pub(super) fn response(status: u16, headers: &str, body: &str) -> String {
