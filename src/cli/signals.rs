@@ -71,7 +71,7 @@ async fn arrival(signals: &mut Option<Signals>) {
         None => None,
     };
     if arrived.is_none() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -193,11 +193,15 @@ async fn run(settings: &AppSettings) -> u8 {
             eat_memory().await
         }
         Some(Failure::PrintEnvironment) => {
-            environment().iter().for_each(|line| say(line));
+            for line in environment() {
+                say(&line);
+            }
             1
         }
         Some(Failure::PrintEncodedEnvironment) => {
-            encoded_environment().iter().for_each(|line| say(line));
+            for line in encoded_environment() {
+                say(&line);
+            }
             1
         }
         Some(Failure::Slow(time)) => {

@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn first_entry_is_read_from_an_incomplete_archive() {
-        let large = archive(tar::EntryType::Regular, &[7; 200_000]);
+        let large = archive(tar::EntryType::Regular, &vec![7_u8; 200_000]);
         let Some(ContainerFile::Regular { mode, size_bytes, head }) = first_entry(&large[..90_000]) else {
             panic!("no file")
         };

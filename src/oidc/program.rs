@@ -109,7 +109,7 @@ mod tests {
             ("echo no job >&2; exit 3", Err("buildkite-agent ended with status 3: no job")),
             (
                 "echo eyJ.t.s; echo token=eyJ.t.s is no good >&2; exit 1",
-                Err("buildkite-agent ended with status 1: … is no good"),
+                Err("buildkite-agent ended with status 1: token=… is no good"),
             ),
             ("kill -9 $$", Err("buildkite-agent was killed")),
             ("head -c 1000000 /dev/zero >&2; echo t", Ok("t")),

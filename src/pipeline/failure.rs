@@ -290,7 +290,7 @@ impl Failure {
             | Self::NoConsent { .. }
             | Self::FileExists { .. }
             | Self::File { .. } => ExitCode::Usage,
-            Self::Identity(_) | Self::Credentials(_) => ExitCode::Identity,
+            Self::Identity(_) | Self::Credentials(_) | Self::GateDenied(_) => ExitCode::Identity,
             Self::Aws { source, .. } => {
                 if source.is_denied() {
                     ExitCode::Identity
@@ -320,7 +320,6 @@ impl Failure {
             Self::Copy(_)
             | Self::Mirror(_)
             | Self::Promote(PromoteError::NotMoved { .. } | PromoteError::NoImage { .. }) => ExitCode::Copy,
-            Self::GateDenied(_) => ExitCode::Identity,
             Self::Promote(PromoteError::Unknown { .. })
             | Self::Prepare(PrepareError::Failed { .. } | PrepareError::Cancelled) => ExitCode::DeploymentFailed,
             Self::Changed(_) | Self::Overtaken { .. } | Self::Prepare(PrepareError::StillBusy { .. }) => ExitCode::Busy,

@@ -196,7 +196,7 @@ impl Reading<'_> {
             at: line.at,
             source: source.kind,
             stream: line.stream,
-            line: self.mask.apply(line.line),
+            line: self.mask.apply(&line.line),
         })
     }
 }

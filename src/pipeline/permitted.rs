@@ -37,7 +37,7 @@ pub(super) async fn checks<T: DeployTarget>(
     let arrival = match arrival(target, image, look) {
         // Another job may have copied it: a job that only deploys needs no permission to upload.
         Arrival::Copied if !is_reading && is_there(adapters, image, look).await => Arrival::Present,
-        arrival => arrival,
+        arrival @ (Arrival::Copied | Arrival::PulledThrough | Arrival::Present) => arrival,
     };
     let planned = calls(&PlannedRun {
         course,

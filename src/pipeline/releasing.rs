@@ -100,12 +100,11 @@ impl<T: DeployTarget> Release<'_, T> {
             return Ok(Told::skipped(Ok(claim), "the service deploys by digest, no tag is moved"));
         };
         let detail = self.move_tag(&tags, tag).await?;
-        Ok(match detail {
-            Some(detail) => Told::done(Ok(claim), detail),
-            None => {
-                let digest = self.image.digest().short();
-                Told::skipped(Ok(claim), format!("tag {tag} points at {digest} already"))
-            }
+        Ok(if let Some(detail) = detail {
+            Told::done(Ok(claim), detail)
+        } else {
+            let digest = self.image.digest().short();
+            Told::skipped(Ok(claim), format!("tag {tag} points at {digest} already"))
         })
     }
 

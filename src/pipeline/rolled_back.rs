@@ -1,7 +1,10 @@
 //! After App Runner has rolled a deployment back, the previous version serves and the service's tag still points at the image that failed.
 //! The report names the version that serves and the command that points the tag back. `rollback` then does no more than that.
 
-use std::time::Duration;
+use std::{
+    future::{Ready, ready},
+    time::Duration,
+};
 
 use tokio::time::timeout;
 
@@ -109,8 +112,8 @@ pub(super) async fn restore_tag<T: DeployTarget>(release: &Release<'_, T>) -> Re
     Ok(Deployed { digest: Some(digest.clone()), service_url, summary })
 }
 
-async fn skipped(why: &str) -> Result<Told<()>, Failure> {
-    Ok(Told::skipped((), why))
+fn skipped(why: &str) -> Ready<Result<Told<()>, Failure>> {
+    ready(Ok(Told::skipped((), why)))
 }
 
 /// A deployment that another job has started since would deploy what the tag is moved to.

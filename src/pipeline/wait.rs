@@ -197,14 +197,11 @@ pub async fn wait<T: DeployTarget>(
 }
 
 /// Which image served before is in the registry, and `wait` has no business there: `rollback` finds it.
-fn restorable(run: &Run, failure: Failure) -> Failure {
-    match failure {
-        Failure::Deployment { verdict: verdict @ Verdict::RolledBack, create_failed: false, mut reason } => {
-            reason.restore = Some(run.progress.rollback_command());
-            Failure::Deployment { verdict, create_failed: false, reason }
-        }
-        failure => failure,
+fn restorable(run: &Run, mut failure: Failure) -> Failure {
+    if let Failure::Deployment { verdict: Verdict::RolledBack, create_failed: false, reason } = &mut failure {
+        reason.restore = Some(run.progress.rollback_command());
     }
+    failure
 }
 
 /// Who waits has no image to deploy, and may have no right to: going back is an order of its own.

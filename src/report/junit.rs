@@ -154,7 +154,7 @@ impl Junit {
         let End::Failed(trouble) = &mut case.end else { return };
         trouble.lines.insert(0, format!("hint: {}", reason.next));
         trouble.lines.extend(reason.details());
-        trouble.kind = reason.cause.name().to_owned();
+        reason.cause.name().clone_into(&mut trouble.kind);
         if let Some(said) = &reason.said {
             let verdict = std::mem::replace(&mut trouble.message, said.clone());
             trouble.lines.push(verdict);

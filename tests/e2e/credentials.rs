@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::world::{CONFIGURATION, Ran, World};
 
+/// Variables with their values.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 /// A run without anybody's credentials but these.
 fn with(world: &World, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
     let mut command: Command = world.shipgate();
@@ -50,7 +53,7 @@ fn wrong_credentials_are_told_once_by_deploy_and_doctor() {
     let profile = |name| [("AWS_PROFILE", name)];
     let stale = ("AWS_SESSION_TOKEN", "stale");
     let in_variables = "in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
-    let table: [(&[(&str, &str)], String, &str); 11] = [
+    let table: [(Pairs<'_>, String, &str); 11] = [
         (&[ID], "AWS_ACCESS_KEY_ID is set but AWS_SECRET_ACCESS_KEY is not".to_owned(), "export AWS_SECRET_ACCESS_KEY"),
         (&[SECRET], "AWS_SECRET_ACCESS_KEY is set but AWS_ACCESS_KEY_ID is not".to_owned(), "export AWS_ACCESS_KEY_ID"),
         (

@@ -7,6 +7,9 @@ const KEYS: [(&str, &str); 2] =
     [("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "abc/def+ghi")];
 const SSO: [(&str, &str); 1] = [("AWS_PROFILE", "shop")];
 
+/// Variables with their values.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 fn variables(pairs: &[(&str, &str)]) -> CredentialVariables {
     let pairs: Vec<(String, String)> =
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -58,7 +61,7 @@ fn nothing_set_says_how_to_have_credentials() {
 
 #[test]
 fn half_of_a_key_pair_names_the_other_half() {
-    let table: [(&[(&str, &str)], &str, &str); 5] = [
+    let table: [(Pairs<'_>, &str, &str); 5] = [
         (&KEYS[..1], "AWS_ACCESS_KEY_ID is set but AWS_SECRET_ACCESS_KEY is not", "export AWS_SECRET_ACCESS_KEY"),
         (&KEYS[1..], "AWS_SECRET_ACCESS_KEY is set but AWS_ACCESS_KEY_ID is not", "export AWS_ACCESS_KEY_ID"),
         (

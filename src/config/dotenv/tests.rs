@@ -126,6 +126,6 @@ fn long_values_are_refused_and_many_are_not() {
     let found = mistakes(long(MOST_OF_A_VARIABLE + 1).as_bytes());
     assert_eq!(found[0].message, "the value of B has 51201 characters, and the limit is 51200");
     assert_eq!(found[0].line, 2);
-    let many: String = (0..3_000).map(|number| format!("V{number}=x\n")).collect();
+    let many: String = (0..3_000).map(|number| format!("V{number}=x\n")).collect::<Vec<_>>().concat();
     assert_eq!(parse(many.as_bytes(), MOST_OF_A_VARIABLE, environment).unwrap().len(), 3_000);
 }

@@ -50,7 +50,7 @@ pub(super) fn impatient() -> Patience {
     Patience {
         first_delay: Duration::from_millis(1),
         longest_delay: Duration::from_millis(2),
-        stall: Duration::from_millis(500),
+        stall: Duration::from_secs(2),
         ..Patience::default()
     }
 }

@@ -92,13 +92,11 @@ impl SecretStore {
             return Err(refused(message));
         }
         if let Some(known) = taken {
-            return match again(known) {
-                Some(done) => done.map(|()| known.clone()),
-                None => {
-                    let message = format!("The operation failed because the secret {name} already exists.");
-                    Err(ApiError::new(400, "ResourceExistsException", message))
-                }
+            let Some(done) = again(known) else {
+                let message = format!("The operation failed because the secret {name} already exists.");
+                return Err(ApiError::new(400, "ResourceExistsException", message));
             };
+            return done.map(|()| known.clone());
         }
         let (partition, suffix) = (region.partition(), random::alphanumeric(SUFFIX));
         let arn = format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-{suffix}");

@@ -166,9 +166,8 @@ impl<T: DeployTarget, S: TagStore> Attempt<'_, T, S> {
                 // A state that no operation of ours leaves at once.
                 Ok(News::None(Some(_))) if self.arn.is_some() => return Ok(Settled::Came(Outcome::Again)),
                 Ok(News::None(Some(_)) | News::Unclear) if is_over => return Ok(Settled::Came(Outcome::Again)),
-                Ok(News::None(Some(_)) | News::Unclear) => {}
                 Err(error) if begun.elapsed() >= 2 * SETTLE => return Err(AttemptError::Unseen(error)),
-                Err(_) => {}
+                Ok(News::None(Some(_)) | News::Unclear) | Err(_) => {}
             }
             self.pause(INTERVAL).await?;
         }

@@ -175,7 +175,7 @@ impl<T: DeployTarget, S: TagStore> Attempt<'_, T, S> {
 
     fn warn_of_tag(&self, tag: &str, found: Option<&Digest>, error: Option<&PromoteError>) {
         let found = found.map_or("nothing", Digest::short);
-        let now = error.map_or_else(|| "it was moved back".to_owned(), |error| error.to_string());
+        let now = error.map_or_else(|| "it was moved back".to_owned(), ToString::to_string);
         self.events.emit(Event::Warning {
             message: format!("tag {tag} pointed at {found} when App Runner took the order: {now}"),
         });

@@ -56,7 +56,7 @@ pub(super) async fn read_application<L: LogReader>(
     let group = service.application_log_group();
     let read = async {
         let Some(streams) = logs.streams(&group).await? else { return Ok(Application::NoGroup) };
-        let masked = |lines: Vec<String>| Application::Read(lines.into_iter().map(|line| mask.apply(line)).collect());
+        let masked = |lines: Vec<String>| Application::Read(lines.into_iter().map(|line| mask.apply(&line)).collect());
         let known: BTreeSet<String> =
             streams.iter().filter(|stream| stream.began.is_some()).map(|stream| stream.name.clone()).collect();
         for stream in candidates(streams, window) {

@@ -209,7 +209,7 @@ impl<'a, L: LogReader> Story<'a, L> {
                 Stream::Service => self.service = page.next,
             }
             for line in page.lines {
-                self.take(stream, line);
+                self.take(stream, &line);
             }
             if page.is_last || !to_the_end {
                 return Ok(());
@@ -218,10 +218,10 @@ impl<'a, L: LogReader> Story<'a, L> {
     }
 
     /// The two streams repeat each other; each line is told once.
-    fn take(&mut self, stream: Stream, line: String) {
+    fn take(&mut self, stream: Stream, line: &str) {
         let is_ours = match stream {
             Stream::Deployment => true,
-            Stream::Service => self.chapter.takes(&line),
+            Stream::Service => self.chapter.takes(line),
         };
         let line = self.mask.apply(line);
         if is_ours {

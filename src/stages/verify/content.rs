@@ -67,11 +67,11 @@ impl Content {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Unusable::Utf16,
             // Mach-O, 32 and 64 bits, both byte orders. `CAFEBABE` is a universal binary, or a Java class: what follows is the
             // number of architectures, or the version, which is 45 or more.
-            [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] => Unusable::MacOs,
-            [0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 0..=44, ..] => Unusable::MacOs,
-            [0xca, 0xfe, 0xba, 0xbe, ..] => Unusable::Java,
+            [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
+            | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..]
+            | [0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 0..=44, ..] => Unusable::MacOs,
+            [0xca, 0xfe, 0xba, 0xbe, ..] | [b'P', b'K', 3, 4, ..] => Unusable::Java,
             [b'M', b'Z', ..] => Unusable::Windows,
-            [b'P', b'K', 3, 4, ..] => Unusable::Java,
             [0x1f, 0x8b, ..]
             | [0x28, 0xb5, 0x2f, 0xfd, ..]
             | [b'B', b'Z', b'h', ..]

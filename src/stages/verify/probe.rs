@@ -107,10 +107,15 @@ impl Seen {
     pub fn describe(&self, check: &HealthCheck) -> String {
         match self {
             Self::Status(Answer { status, location, .. }) if !status_passes(*status) => {
-                let location = location.iter().map(|location| format!(" (Location: {location})")).collect::<String>();
+                let location = location.as_ref().map(|location| format!(" (Location: {location})")).unwrap_or_default();
                 format!("GET {} answered {status}{location}", request_path(&check.path))
             }
-            seen => seen.to_string(),
+            Self::Accepted
+            | Self::Status(_)
+            | Self::Refused
+            | Self::TimedOut { .. }
+            | Self::NoRoute
+            | Self::NotHttp { .. } => self.to_string(),
         }
     }
 

@@ -93,7 +93,7 @@ impl AppRunner {
                 Err(TargetError::Call(look)) if look.is_unauthorized() => Probed::Unknown,
                 Ok(_) | Err(_) => Probed::Denied(fault),
             },
-            probed => probed,
+            probed @ (Probed::Allowed | Probed::Denied(_) | Probed::Unknown) => probed,
         }
     }
 }

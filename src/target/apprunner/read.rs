@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_apprunner::types::{
-    HealthCheckConfiguration, HealthCheckProtocol, ImageConfiguration, InstanceConfiguration, OperationSummary,
-    OperationType, Service,
+    HealthCheckConfiguration, HealthCheckProtocol, ImageConfiguration, ImageRepository, InstanceConfiguration,
+    OperationSummary, OperationType, Service,
 };
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
@@ -34,7 +34,7 @@ pub(super) fn live_service(service: &Service) -> Result<LiveService, TargetError
     let repository = source.and_then(|source| source.image_repository());
     let image = repository.and_then(|repository| repository.image_configuration());
     // A variable may hold the tag that is deployed, or the service's own address: those are shown all the same.
-    let identifier = repository.map(|repository| repository.image_identifier());
+    let identifier = repository.map(ImageRepository::image_identifier);
     [Some(service.service_arn()), service.service_url(), identifier].into_iter().flatten().for_each(mask::publish);
     Ok(LiveService {
         arn,

@@ -158,8 +158,8 @@ fn a_service_that_exists() {
         step(nothing, "v2", UNCHECKED, 0),
         step(nothing, "v2", &["rollback"], 0),
     ];
-    let updated = story(deploying(CONFIGURATION, IMMUTABLE), updates);
-    proven(&[story(deploying(CONFIGURATION, REPOSITORY), steps), updated]);
+    let on_immutable_tags = story(deploying(CONFIGURATION, IMMUTABLE), updates);
+    proven(&[story(deploying(CONFIGURATION, REPOSITORY), steps), on_immutable_tags]);
 }
 
 #[test]
@@ -170,7 +170,9 @@ fn a_service_whose_image_is_named_anew_each_time() {
     steps.extend(on_a_service());
     let told = story(deploying(&configuration, IMMUTABLE), steps);
     told.passes();
-    ["apprunner:UpdateService", "iam:PassRole", "ecr:DescribeImages"].iter().for_each(|action| told.tells_of(action));
+    for action in ["apprunner:UpdateService", "iam:PassRole", "ecr:DescribeImages"] {
+        told.tells_of(action);
+    }
 }
 
 const PINNED: &str = "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"";

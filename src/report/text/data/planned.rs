@@ -2,7 +2,10 @@
 
 use super::{NAME_WIDTH, fact, gap};
 use crate::{
-    domain::forecast::{Change, Forecast, Step, TagWrite},
+    domain::{
+        forecast::{Change, Forecast, Step, TagWrite},
+        operation::OperationId,
+    },
     report::text::line::{Line, Role},
 };
 
@@ -19,7 +22,7 @@ pub(super) fn lines(plan: &Forecast) -> Vec<Line> {
     lines.push(fact("digest", plan.digest.as_str()));
     lines.push(fact("serving", &plan.serving_line()));
     if !plan.failed_before.is_empty() {
-        let operations: Vec<&str> = plan.failed_before.iter().map(|operation| operation.as_str()).collect();
+        let operations: Vec<&str> = plan.failed_before.iter().map(OperationId::as_str).collect();
         let text = format!("this digest was rolled back or failed before, in operation {}", operations.join(", "));
         lines.push(Line::data().say(gap("", 2)).with(Role::Odd, "warning").say(gap("warning", NAME_WIDTH)).say(text));
     }
