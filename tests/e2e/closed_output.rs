@@ -97,10 +97,10 @@ fn report_that_fails_late_is_a_warning() {
 fn waiting(wrapper: &[&str]) -> (std::process::Child, BufReader<std::process::ChildStdout>, TcpStream) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = shipgate();
-    if let [program, ..] = wrapper {
+    if let [program, arguments @ ..] = wrapper {
         let binary = command.get_program().to_owned();
         command = Command::new(program);
-        command.arg(binary);
+        command.args(arguments).arg(binary);
     }
     command
         .args(["status", "--service", "shop-api", "--region", "eu-west-1", "--output", "json"])
@@ -118,7 +118,8 @@ fn waiting(wrapper: &[&str]) -> (std::process::Child, BufReader<std::process::Ch
 
 #[test]
 fn hangup_is_handled_as_sigterm() {
-    let (mut child, _out, _unanswered) = waiting(&[]);
+    // The tests themselves may run under nohup.
+    let (mut child, _out, _unanswered) = waiting(&["env", "--default-signal=HUP"]);
     signal(&child, "HUP");
     assert_eq!(child.wait().unwrap().code(), Some(143));
 }

@@ -33,7 +33,8 @@ fn people_are_told_how_to_point_every_client_at_it() {
     let told: Value = serde_json::from_str(&lines[0]).unwrap();
     let endpoint = told["endpoint"].as_str().unwrap();
     for told in [
-        &format!("open {endpoint}/ in a browser"),
+        &format!("open {endpoint}/?view="),
+        " in a browser.",
         &format!("export AWS_ENDPOINT_URL={endpoint}\n"),
         "role_arn = arn:aws:iam::222222222222:role/shipgate-deploy",
         &format!("apprunner = \"{endpoint}\""),

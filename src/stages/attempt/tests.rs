@@ -69,7 +69,7 @@ async fn play(round: Round) -> (Cloud, Vec<(Digest, Option<Ended>)>) {
         let dies = (number < round.killed).then(|| Duration::from_millis(random.u64(0..30 * round.latency_ms + 2_000)));
         set.spawn(async move {
             sleep(start).await;
-            let limit = dies.unwrap_or(Duration::from_secs(3600));
+            let limit = dies.unwrap_or(Duration::from_hours(1));
             let ended = timeout(limit, run(&cloud, &digest)).await.ok();
             (digest, ended)
         });

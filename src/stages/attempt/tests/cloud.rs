@@ -158,13 +158,13 @@ impl Cloud {
     }
 
     /// The time as App Runner and the runs' machines have it.
-    pub(super) fn clock(&self, at: f64) -> Timestamp {
+    pub(super) fn clock(at: f64) -> Timestamp {
         let nanoseconds = SignedDuration::from_secs_f64(1_000_000.0 + at);
         Timestamp::UNIX_EPOCH + nanoseconds
     }
 
     pub(super) fn timestamp(&self) -> Timestamp {
-        self.clock(self.at())
+        Self::clock(self.at())
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State, f64) -> T) -> T {
@@ -317,7 +317,7 @@ impl DeployTarget for Cloud {
             id: OperationId::new(one.id),
             kind: one.kind,
             status: OperationStatus::from(status.to_owned()),
-            started_at: Some(self.clock(one.started)),
+            started_at: Some(Self::clock(one.started)),
         };
         Ok(listed.into_iter().map(past).collect())
     }

@@ -143,7 +143,7 @@ async fn claim_and_order(
         })),
     };
     let attempt = Attempt { moved: moved.as_ref(), ..*attempt };
-    attempt.order(&order, true, Instant::now() + Duration::from_secs(600), |_| {}).await
+    attempt.order(&order, true, Instant::now() + Duration::from_mins(10), |_| {}).await
 }
 
 async fn follow(cloud: &Cloud, attempt: &Attempt<'_, Cloud, Cloud>, started: &Started, is_ours: bool) -> Ended {

@@ -208,7 +208,7 @@ impl LogReader for Cloud {
             .filter(|(name, _)| name.starts_with(prefix) && self.has_arrived())
             .filter_map(|(name, lines)| Some((lines.iter().rev().find(|(at, _)| within(*at))?.0, name.clone())))
             .collect();
-        found.sort_by(|one, other| other.0.cmp(&one.0));
+        found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         Ok(found.into_iter().map(|(_, name)| name).collect())
     }
 }

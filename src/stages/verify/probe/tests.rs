@@ -50,9 +50,10 @@ fn what_a_server_says_is_one_line_without_control_characters() {
 fn answers_are_masked_and_then_cut() {
     let (name, value) = ("PLAN".to_owned(), Secret::new("a-confidential-value"));
     let mask = Mask::new([(&name, &value)]);
-    let shown = |body: &str| match Seen::Status(Answer { body: body.to_owned(), ..answer() }).masked(&mask) {
-        Seen::Status(answer) => answer.body,
-        other => panic!("{other}"),
+    let shown = |body: &str| {
+        let seen = Seen::Status(Answer { body: body.to_owned(), ..answer() }).masked(&mask);
+        let Seen::Status(answer) = seen else { panic!("{seen}") };
+        answer.body
     };
     assert_eq!(shown(&"x".repeat(200)), "x".repeat(200));
     assert_eq!(shown(&"x".repeat(201)), "x".repeat(200) + "…");
