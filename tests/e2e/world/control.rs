@@ -26,11 +26,13 @@ impl World {
         });
     }
 
-    /// Makes a role while the sandbox runs.
+    /// Makes a role while the sandbox runs, and waits until IAM knows it: half a second without `--time-scale`.
     pub(crate) fn make_role(&self, role: &Value) -> bool {
         let url = format!("{}/_sandbox/roles", self.endpoint);
         let request = reqwest::Client::new().post(url).bearer_auth(self.control_token()).body(role.to_string());
-        self.runtime.block_on(async { request.send().await.unwrap().status().is_success() })
+        let is_made = self.runtime.block_on(async { request.send().await.unwrap().status().is_success() });
+        std::thread::sleep(std::time::Duration::from_millis(600));
+        is_made
     }
 
     /// Gives an order to the sandbox's App Runner, or looks inside.
