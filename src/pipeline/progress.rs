@@ -9,6 +9,7 @@ use crate::{
     domain::{
         digest::Digest,
         operation::{OperationId, Verdict},
+        release::PastOperation,
     },
     stages::attempt::Moved,
     target::Started,
@@ -172,6 +173,13 @@ impl Progress {
     #[must_use]
     pub fn began(&self) -> Timestamp {
         self.state().began
+    }
+
+    /// The run decides knowing of the newest operation: it did not start at the same time as this run, even if in the same second.
+    pub fn has_seen(&self, newest: Option<&PastOperation>) {
+        let Some(after) = newest.and_then(PastOperation::first_second_after) else { return };
+        let mut state = self.state();
+        state.began = state.began.max(after);
     }
 
     /// Another tool has ordered this operation: the record says nothing of it.

@@ -87,7 +87,7 @@ async fn find<T: DeployTarget>(
     let (digest, detail) = if let Some(digest) = to {
         (digest.clone(), format!("to {}, as ordered", digest.short()))
     } else {
-        let history = read_history(&adapters, target, &live, None).await?;
+        let history = read_history(run, &adapters, target, &live, None).await?;
         way_back(run, target, &history)?
     };
     // Someone who goes back is not to be taken forth again by what went wrong before.
@@ -126,6 +126,7 @@ fn takes_versions(target: &Target, live: &LiveService) -> Result<(), Failure> {
 }
 
 async fn read_history<T: DeployTarget>(
+    run: &Run,
     adapters: &Adapters<T>,
     target: &Target,
     live: &LiveService,
@@ -134,6 +135,7 @@ async fn read_history<T: DeployTarget>(
     let service = target.service.as_str();
     let operations = adapters.target.operations(&live.arn).await;
     let operations = operations.map_err(|source| Failure::Service { service: service.to_owned(), source })?;
+    run.progress.has_seen(operations.first());
     let repository = repository_of(target, live);
     let archive = Archive { registry: &adapters.destination, repository: &repository, service };
     let read = history::read(archive, live, &operations, serving).await;
@@ -303,7 +305,7 @@ async fn find_before<T: DeployTarget>(
     failed: &Digest,
 ) -> Result<Before, Failure> {
     let live = live_service(adapters, target).await?;
-    let history = read_history(adapters, target, &live, Some(failed)).await?;
+    let history = read_history(run, adapters, target, &live, Some(failed)).await?;
     let (_, before) = both_of(target, &history)?;
     run.events().emit(Event::Notice {
         message: format!("the smoke test failed: {}, which served before, is deployed again", before.short()),

@@ -66,7 +66,10 @@ impl Registry {
 
     /// The digest a tag or digest stands for, or `None` if there is nothing: by one HEAD, if the registry names digests.
     /// A repository that does not exist has none.
-    pub(super) async fn manifest_digest(
+    ///
+    /// # Errors
+    /// What keeps the registry from answering.
+    pub async fn manifest_digest(
         &self,
         repository: &str,
         reference: &str,

@@ -2,8 +2,8 @@
 //!
 //! App Runner takes one operation at a time: that is the only lock there is. What an operation deploys is decided by a tag, which
 //! anyone can move. So the runs agree on who may move it, by the record in the workload repository: the tag that names the image of
-//! the operation after the newest is claimed before anything changes ([`claim`]), and the order is given by the holder of the claim
-//! ([`ordering`]). After the order the holder makes tag and record true once more: a late write of another run may have hit them.
+//! the operation after the newest is claimed before anything changes (`claim`), and the order is given by the holder of the claim
+//! (`ordering`). After the order the holder makes tag and record true once more: a late write of another run may have hit them.
 
 mod claim;
 mod ordering;

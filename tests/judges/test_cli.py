@@ -169,7 +169,7 @@ class Deployment(unittest.TestCase):
         self.assertEqual(len(lines["events"]), 1, lines)
         stream = ("--log-group-name", name, "--log-stream-name", lines["events"][0]["logStreamName"])
         told = self.aws("logs", "get-log-events", *stream, "--start-from-head")["events"]
-        self.assertIn("Successfully routed incoming traffic to application.", [line["message"] for line in told])
+        self.assertIn("[AppRunner] Successfully routed incoming traffic to application.", [line["message"] for line in told])
 
     def refused(self):
         for words, said in (

@@ -55,6 +55,12 @@ impl PastOperation {
         self.started_at.is_some_and(|started| started.as_second() >= moment.as_second())
     }
 
+    /// From when on another operation is certain to have started later: start times may be whole seconds.
+    #[must_use]
+    pub fn first_second_after(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.started_at?.as_second().checked_add(1)?).ok()
+    }
+
     /// Whether it has ended and brought nothing up.
     #[must_use]
     pub fn has_failed(&self) -> bool {
@@ -236,6 +242,16 @@ mod tests {
             let read = standing(Some(&newest), Some(recorded), &wanted, in_place, at(99));
             assert_eq!(read, expected, "{kind:?} {status} {in_place}");
         }
+    }
+
+    /// A rollback during a deployment knows of it, whenever in the same second it began.
+    #[test]
+    fn known_operation_does_not_overtake() {
+        let (wanted, other) = (Digest::of(b"wanted"), Digest::of(b"other"));
+        let newest = past("a1", OperationKind::StartDeployment, "IN_PROGRESS");
+        let read = |began| standing(Some(&newest), Some(&other), &wanted, false, began);
+        assert_eq!(read(at(99)), Standing::Overtaken(other.clone()));
+        assert_eq!(read(newest.first_second_after().unwrap()), Standing::Unknown);
     }
 
     #[test]

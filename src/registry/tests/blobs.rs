@@ -6,6 +6,7 @@ use super::{
     client,
     fake::FakeRegistry,
     image::random_bytes,
+    impatient_client,
     relay::{Relay, Trouble},
     serve::Fault,
     store::Store,
@@ -46,7 +47,7 @@ async fn every_way_to_break_off_is_resumed_from_the_last_byte() {
         let server = holding(&blob).await;
         server.fault("GET", fault.clone());
         server.fault("GET", Fault::CutAfter(0));
-        let registry = client(server.address());
+        let registry = impatient_client(server.address());
         assert_eq!(registry.blob_bytes("shop/api", &descriptor(&blob)).await.unwrap(), blob, "{fault:?}");
         assert_eq!(registry.requests(), 3, "{fault:?}");
         server.assert_content();

@@ -4,7 +4,7 @@ use super::{
     CREDENTIALS, client,
     fake::FakeRegistry,
     image::image,
-    impatient,
+    impatient, impatient_client,
     scripted::{Scripted, with_headers},
     serve::Fault,
 };
@@ -13,7 +13,7 @@ use crate::{
     registry::{
         Authorization, Registry,
         copy::tests::{
-            copy_over, pair,
+            copy_impatiently, copy_over, pair,
             parts::{self, PART},
         },
     },
@@ -152,7 +152,7 @@ async fn a_source_that_drips_is_resumed() {
     let image = image(&[300_000]);
     from.hold(&image);
     from.fault(format!("GET /v2/shop/api/blobs/{}", Digest::of(&image.blobs[1])), Fault::DripAfter(100_000));
-    let summary = copy_over(&from, &to, &image.manifest.digest).await.unwrap();
+    let summary = copy_impatiently(&from, &to, &image.manifest.digest).await.unwrap();
     assert!(to.has(&image) && summary.bytes_sent == 300_100, "{summary:?}");
     from.assert_content();
 }
@@ -162,7 +162,7 @@ async fn a_registry_on_this_machine_that_drips_documents_is_given_up() {
     let server = FakeRegistry::start().await;
     let image = image(&[10]);
     server.hold(&image);
-    let registry = client(server.address());
+    let registry = impatient_client(server.address());
     (0..5).for_each(|_| server.fault("GET", Fault::DripAfter(5)));
     let error = registry.manifest("shop/api", image.manifest.digest.as_str()).await.unwrap_err();
     assert!(error.to_string().contains("bytes moved within 0.5 s"), "{error}");

@@ -35,22 +35,26 @@ pub(super) const NEW_CREDENTIALS: &str = "djpx";
 /// What token services take, and nobody else may see.
 pub(super) const REFRESH_TOKEN: &str = "r3fr+sh";
 
-/// A client without the patience for real networks.
+/// A client that retries at once.
 pub(super) fn client(address: &str) -> Registry {
     let authorization = Authorization::Basic(Secret::new(CREDENTIALS));
-    Registry::new("registry.test", address, authorization).unwrap().with_preemptive_basic().with_patience(impatient())
+    Registry::new("registry.test", address, authorization)
+        .unwrap()
+        .with_preemptive_basic()
+        .with_patience(retries_at_once())
+}
+
+/// A client for servers that stall: it gives them up soon.
+pub(super) fn impatient_client(address: &str) -> Registry {
+    client(address).with_patience(impatient())
 }
 
 /// Retries at once, and does not take a busy machine for a stalled one.
 pub(super) fn retries_at_once() -> Patience {
-    Patience { stall: Duration::from_secs(30), ..impatient() }
+    Patience { first_delay: Duration::from_millis(1), longest_delay: Duration::from_millis(2), ..Patience::default() }
 }
 
+/// Takes half a second without progress for a stall, which on a busy machine it may not be.
 pub(super) fn impatient() -> Patience {
-    Patience {
-        first_delay: Duration::from_millis(1),
-        longest_delay: Duration::from_millis(2),
-        stall: Duration::from_secs(2),
-        ..Patience::default()
-    }
+    Patience { stall: Duration::from_millis(500), ..retries_at_once() }
 }

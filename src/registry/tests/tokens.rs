@@ -16,7 +16,7 @@ use super::{
     CREDENTIALS, NEW_CREDENTIALS, REFRESH_TOKEN, client,
     fake::{AbortOnDrop, FakeRegistry},
     image::image,
-    impatient,
+    retries_at_once,
     serve::respond,
     store::Store,
 };
@@ -119,7 +119,7 @@ async fn the_token_of_ecr_is_shown_to_no_token_service() {
 /// A client that has a refresh token.
 fn with_refresh_token(address: &str, token: &str) -> Registry {
     let authorization = Authorization::IdentityToken(Secret::new(token));
-    Registry::new("registry.test", address, authorization).unwrap().with_patience(impatient())
+    Registry::new("registry.test", address, authorization).unwrap().with_patience(retries_at_once())
 }
 
 /// The registry complains if it is shown the refresh token; the token service takes it in a form, and nowhere else.

@@ -33,8 +33,13 @@ impl<T: DeployTarget, S: TagStore> Attempt<'_, T, S> {
     /// Makes tag and record name this image, and goes on looking at them while `work` follows the operation. True besides when the
     /// tag was found elsewhere while App Runner may have pulled it.
     pub async fn guard<R>(&self, work: impl Future<Output = R>) -> (R, bool) {
-        let mut was_elsewhere = self.hold().await;
-        let mut work = pin!(work);
+        let (mut work, mut hold) = (pin!(work), pin!(self.hold()));
+        // The work first: it says that it follows, and a signal ends it. What is being corrected is finished even then.
+        let mut was_elsewhere = tokio::select! {
+            biased;
+            done = &mut work => return (done, hold.await),
+            is_elsewhere = &mut hold => is_elsewhere,
+        };
         let mut pauses: VecDeque<u64> = WATCH_AFTER.into();
         while let Some(seconds) = pauses.pop_front() {
             let watching = async {

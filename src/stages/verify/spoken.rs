@@ -48,7 +48,7 @@ impl Spoken {
     }
 }
 
-/// Bytes of a server that are not HTTP/1. Only what [`Received::masked`] gave is ever shown.
+/// Bytes of a server that are not HTTP/1. Only what `masked` gave is ever shown.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Received {
     raw: Vec<u8>,

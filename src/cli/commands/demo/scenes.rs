@@ -84,7 +84,7 @@ impl<'a> Story<'a> {
         let same_tag = self.world.tag(TAG).await? == tag && tag.is_some();
         self.claim("the tag points where it did", same_tag);
         let same_count = self.world.deployments_asked_for().await? == asked;
-        self.claim("App Runner was not asked for anything", same_count);
+        self.claim("App Runner was not asked to change anything", same_count);
         self.claim_no_gap(watched);
         let answer = self.answer().await;
         self.claim("the service's URL still answers v2", answer.as_deref() == Some("v2"));

@@ -8,7 +8,9 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{at, copy_between, copy_over, made, pair, parts::in_parts, request, told as copy_telling};
+use super::{
+    at, copy_between, copy_impatiently, copy_over, made, pair, parts::in_parts, request, told as copy_telling,
+};
 use crate::{
     domain::{digest::Digest, event::Emitter},
     registry::{
@@ -18,6 +20,7 @@ use crate::{
             client,
             fake::FakeRegistry,
             image::image,
+            impatient_client,
             relay::{Relay, Trouble},
             serve::Fault,
             sessions::Manners,
@@ -94,7 +97,7 @@ async fn a_source_cut_in_the_middle_is_resumed_into_the_same_upload() {
     for fault in [Fault::CutAfter(400_000), Fault::StallAfter(100_000), Fault::EndAfter(300_000)] {
         from.fault(format!("GET /v2/shop/api/blobs/{digest}"), fault);
     }
-    let summary = copy_over(&from, &to, &image.manifest.digest).await.unwrap();
+    let summary = copy_impatiently(&from, &to, &image.manifest.digest).await.unwrap();
     assert!(to.has(&image));
     assert_eq!(summary.bytes_sent, 900_100, "bytes were sent twice");
     from.assert_content();
@@ -124,7 +127,7 @@ async fn an_upload_that_is_not_taken_is_given_up_and_made_again() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let log = told.clone();
     let events = Emitter::new(move |event| log.lock().unwrap().push(format!("{event:?}")));
-    let (source, destination) = (client(from.address()), client(&relay.address));
+    let (source, destination) = (impatient_client(from.address()), impatient_client(&relay.address));
     copy_telling(&request(&source, CopyImage::Digest(&image.manifest.digest), &[at(&destination)]), &events)
         .await
         .unwrap();
@@ -218,7 +221,7 @@ async fn a_cancelled_copy_stops_and_commits_nothing_more() {
     let stop = cancel.clone();
     // Cancelled by the first retry, which the stall brings about: no clock of the test's own is involved.
     let events = Emitter::new(move |_| stop.cancel());
-    let (source, destination) = (client(from.address()), client(to.address()));
+    let (source, destination) = (impatient_client(from.address()), impatient_client(to.address()));
     let error =
         copy(&request(&source, CopyImage::Digest(&image.manifest.digest), &[at(&destination)]), &events, &cancel)
             .await
@@ -239,7 +242,7 @@ async fn a_copy_that_takes_too_long_is_given_up_and_commits_nothing_more() {
     for _ in 0..3 {
         from.fault(format!("GET /v2/shop/api/blobs/{digest}"), Fault::StallAfter(1000));
     }
-    let (source, destination) = (client(from.address()), client(to.address()));
+    let (source, destination) = (impatient_client(from.address()), impatient_client(to.address()));
     let destinations = [at(&destination)];
     let mut request = request(&source, CopyImage::Digest(&image.manifest.digest), &destinations);
     request.options.deadline = Duration::from_millis(600);

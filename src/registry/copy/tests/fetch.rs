@@ -24,7 +24,7 @@ use crate::{
             client,
             fake::FakeRegistry,
             image::{image, index},
-            impatient,
+            retries_at_once,
         },
     },
 };
@@ -124,7 +124,7 @@ async fn what_does_not_arrive_gets_no_tag() {
     to.hold(&image);
     to.hold_manifest("stable", &old.manifest);
     let none: BatchCheck = Arc::new(|_, _| Box::pin(async { Ok(Vec::new()) }));
-    let patience = Patience { commit: Duration::from_millis(20), ..impatient() };
+    let patience = Patience { commit: Duration::from_millis(20), ..retries_at_once() };
     let never = client(to.address()).with_batch_check(none).with_patience(patience);
     let error =
         fetched(&from, &never, CopyImage::Digest(&image.manifest.digest), &Emitter::silent()).await.unwrap_err();
@@ -142,7 +142,7 @@ async fn a_manifest_that_is_not_fetched_is_looked_for_again_and_then_given_up() 
     let error = fetched(&from, &slow(&to), CopyImage::Digest(&image.manifest.digest), &Emitter::silent()).await;
     assert!(matches!(&error, Err(CopyError::NotFetched { .. })), "{error:?}");
     let asked = to.requests().iter().filter(|line| line.starts_with("GET")).count();
-    assert_eq!(asked, impatient().attempts as usize, "{:#?}", to.requests());
+    assert_eq!(asked, retries_at_once().attempts as usize, "{:#?}", to.requests());
     assert!(to.is_empty());
     to.assert_content();
 }

@@ -17,7 +17,7 @@ use crate::{
     domain::{digest::Digest, event::Emitter},
     registry::{
         Registry,
-        tests::{client, fake::FakeRegistry},
+        tests::{client, fake::FakeRegistry, impatient_client},
     },
 };
 
@@ -71,4 +71,14 @@ pub(in crate::registry) async fn copy_over(
 ) -> Result<CopySummary, CopyError> {
     let summaries = copy_between(&client(from.address()), &[client(to.address())], digest).await?;
     Ok(summaries.into_iter().next().unwrap())
+}
+
+/// The same from a server that stalls.
+pub(in crate::registry) async fn copy_impatiently(
+    from: &FakeRegistry,
+    to: &FakeRegistry,
+    digest: &Digest,
+) -> Result<CopySummary, CopyError> {
+    let (source, destination) = (impatient_client(from.address()), impatient_client(to.address()));
+    Ok(copy_between(&source, &[destination], digest).await?.into_iter().next().unwrap())
 }

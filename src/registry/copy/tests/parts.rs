@@ -13,8 +13,8 @@ use crate::{
             client,
             fake::FakeRegistry,
             image::{TestImage, image},
-            impatient,
             relay::{Relay, Trouble},
+            retries_at_once,
             serve::Fault,
             sessions::Manners,
         },
@@ -28,7 +28,7 @@ const MANNERS: [Manners; 3] = [Manners::Plain, Manners::Ecr, Manners::Strict];
 
 /// A client that sends in parts what is larger than two of them.
 pub(in crate::registry) fn in_parts(address: &str) -> Registry {
-    client(address).with_patience(Patience { part_bytes: PART, ..impatient() })
+    client(address).with_patience(Patience { part_bytes: PART, ..retries_at_once() })
 }
 
 /// An image with one layer of somewhat more than four parts.
