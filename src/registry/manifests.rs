@@ -79,7 +79,7 @@ impl Registry {
             let Some(reply) = self.send_head(self.manifest_request(Method::HEAD, &action)).await? else {
                 return Ok(None);
             };
-            Ok(described(&reply, &action)?.map(|descriptor| descriptor.digest).or(named_digest(&reply, &action)?))
+            Ok(described(&reply, &action)?.map(|descriptor| descriptor.digest).or(named_digest(&reply)))
         });
         match head.await {
             Ok(Some(digest)) => Ok(Some(digest)),
@@ -143,12 +143,12 @@ impl Registry {
             self.pace().await;
             let reply = self.send(request).await?;
             agrees_with_header(&reply, &manifest.digest, &action)?;
-            Ok(reply.header(&CONTENT_DIGEST).is_some())
+            Ok(named_digest(&reply).is_some())
         });
         if written.await? { Ok(()) } else { self.read_back(repository, manifest, action).await }
     }
 
-    /// A registry that does not say what it stored is asked.
+    /// A registry that does not say what it stored, or not in a way that can be read, is asked.
     async fn read_back(&self, repository: &str, manifest: &RawManifest, action: Action) -> Result<(), RegistryError> {
         if self.has_manifest(repository, &manifest.digest).await? {
             return Ok(());
@@ -205,7 +205,7 @@ impl Registry {
 
 /// The descriptor in the headers, if they are all there.
 fn described(reply: &Reply, action: &Action) -> Result<Option<Descriptor>, RegistryError> {
-    let named = named_digest(reply, action)?;
+    let named = named_digest(reply);
     let asked = action.subject.parse::<Digest>().ok();
     if let (Some(asked), Some(named)) = (&asked, &named) {
         must_be(asked, named, action)?;
@@ -217,19 +217,13 @@ fn described(reply: &Reply, action: &Action) -> Result<Option<Descriptor>, Regis
     })
 }
 
-/// The digest the registry names, if it names one of a kind we know. (A registry may name a sha512 one beside ours.)
-fn named_digest(reply: &Reply, action: &Action) -> Result<Option<Digest>, RegistryError> {
-    match reply.header(&CONTENT_DIGEST) {
-        Some(text) if text.starts_with("sha256:") => text
-            .parse()
-            .map(Some)
-            .map_err(|error| bad_answer(action.clone(), format!("Docker-Content-Digest: {error}"))),
-        Some(_) | None => Ok(None),
-    }
+/// The digest the registry names, if it names a SHA-256 one that can be read: what it names otherwise is found out as if it named none.
+fn named_digest(reply: &Reply) -> Option<Digest> {
+    reply.header(&CONTENT_DIGEST)?.parse().ok()
 }
 
 fn agrees_with_header(reply: &Reply, expected: &Digest, action: &Action) -> Result<(), RegistryError> {
-    match named_digest(reply, action)? {
+    match named_digest(reply) {
         Some(named) => must_be(expected, &named, action),
         None => Ok(()),
     }

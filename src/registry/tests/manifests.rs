@@ -169,6 +169,20 @@ async fn a_registry_that_took_a_manifest_in_silence_is_asked_for_it() {
 }
 
 #[tokio::test]
+async fn unreadable_digest_counts_as_none() {
+    let server = FakeRegistry::start().await;
+    let image = image(&[10]);
+    server.hold(&image);
+    let unreadable = || vec![("docker-content-digest", format!("sha256:{}", "A".repeat(64)))];
+    server.fault("PUT", Fault::Answer(201, "", unreadable()));
+    let digest = image.manifest.digest.as_str();
+    client(server.address()).put_manifest("shop/api", digest, &image.manifest).await.unwrap();
+    server.fault("HEAD", Fault::Answer(200, "", unreadable()));
+    let described = client(server.address()).head_manifest("shop/api", digest).await.unwrap().unwrap();
+    assert_eq!(described.digest, image.manifest.digest);
+}
+
+#[tokio::test]
 async fn redirects_in_a_circle_end() {
     let server = FakeRegistry::start().await;
     (0..6).for_each(|_| server.fault("GET", Fault::Answer(307, "", vec![("location", "?again".to_owned())])));
