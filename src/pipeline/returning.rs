@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, future::Future};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{
     deploy::{self, Adapters, Resolved, Run},
@@ -22,11 +22,12 @@ use crate::{
         image::ImageReference,
         operation::{OperationId, Verdict},
         pull_through::Via,
-        release::{AttemptEnd, History, Refusal, ReleaseVerb, WayBack},
+        release::{self, AttemptEnd, History, PastOperation, Refusal, ReleaseVerb, WayBack},
         service::{LiveService, ServiceStatus},
         smoke::{OnFailure, SmokeTest},
     },
     stages::{
+        attempt,
         history::{self, Archive},
         promote::PromoteError,
         release::ReleaseError,
@@ -87,7 +88,7 @@ async fn find<T: DeployTarget>(
     let (digest, detail) = if let Some(digest) = to {
         (digest.clone(), format!("to {}, as ordered", digest.short()))
     } else {
-        let history = read_history(run, &adapters, target, &live, None).await?;
+        let history = settled_history(run, &adapters, target, &live).await?;
         way_back(run, target, &history)?
     };
     // Someone who goes back is not to be taken forth again by what went wrong before.
@@ -125,20 +126,73 @@ fn takes_versions(target: &Target, live: &LiveService) -> Result<(), Failure> {
     }
 }
 
-async fn read_history<T: DeployTarget>(
+/// The history, once it is complete. App Runner lists an operation some seconds after it has started; without it, the version that
+/// serves would be taken for the one to leave. The service's status shows that one has started. So does the record, if shipgate ordered
+/// it.
+async fn settled_history<T: DeployTarget>(
     run: &Run,
     adapters: &Adapters<T>,
     target: &Target,
     live: &LiveService,
+) -> Result<History, Failure> {
+    let deadline = Instant::now() + attempt::SETTLE;
+    let mut status = live.status.clone();
+    let mut is_noticed = false;
+    loop {
+        let operations = list_operations(adapters, target, live).await?;
+        run.progress.has_seen(operations.first());
+        let history = read_history(adapters, target, live, &operations, None).await?;
+        let is_listed = release::running(&operations).is_some();
+        let is_unlisted = !is_listed
+            && (status == ServiceStatus::OperationInProgress
+                || claims_another(adapters, target, live, &operations, &history).await?);
+        if !is_unlisted || Instant::now() >= deadline {
+            return Ok(history);
+        }
+        if !std::mem::replace(&mut is_noticed, true) {
+            let message = "a deployment is about to start, or not listed yet: waiting for its operation".to_owned();
+            run.events().emit(Event::Notice { message });
+        }
+        sleep(attempt::INTERVAL).await;
+        status = live_service(adapters, target).await?.status;
+    }
+}
+
+/// Whether a run has claimed the operation after the newest for another image than the one that serves.
+async fn claims_another<T: DeployTarget>(
+    adapters: &Adapters<T>,
+    target: &Target,
+    live: &LiveService,
+    operations: &[PastOperation],
+    history: &History,
+) -> Result<bool, Failure> {
+    let service = target.service.as_str();
+    let next = release::record_tag(service, operations.first().map(|newest| &newest.id));
+    let claimed = adapters.destination.manifest_digest(&repository_of(target, live), &next).await;
+    let claimed = claimed.map_err(|source| Failure::History { service: service.to_owned(), source })?;
+    Ok(claimed.is_some() && claimed != history.serving)
+}
+
+async fn list_operations<T: DeployTarget>(
+    adapters: &Adapters<T>,
+    target: &Target,
+    live: &LiveService,
+) -> Result<Vec<PastOperation>, Failure> {
+    let operations = adapters.target.operations(&live.arn).await;
+    operations.map_err(|source| Failure::Service { service: target.service.to_string(), source })
+}
+
+async fn read_history<T: DeployTarget>(
+    adapters: &Adapters<T>,
+    target: &Target,
+    live: &LiveService,
+    operations: &[PastOperation],
     serving: Option<&Digest>,
 ) -> Result<History, Failure> {
     let service = target.service.as_str();
-    let operations = adapters.target.operations(&live.arn).await;
-    let operations = operations.map_err(|source| Failure::Service { service: service.to_owned(), source })?;
-    run.progress.has_seen(operations.first());
     let repository = repository_of(target, live);
     let archive = Archive { registry: &adapters.destination, repository: &repository, service };
-    let read = history::read(archive, live, &operations, serving).await;
+    let read = history::read(archive, live, operations, serving).await;
     read.map_err(|source| Failure::History { service: service.to_owned(), source })
 }
 
@@ -305,7 +359,8 @@ async fn find_before<T: DeployTarget>(
     failed: &Digest,
 ) -> Result<Before, Failure> {
     let live = live_service(adapters, target).await?;
-    let history = read_history(run, adapters, target, &live, Some(failed)).await?;
+    let operations = list_operations(adapters, target, &live).await?;
+    let history = read_history(adapters, target, &live, &operations, Some(failed)).await?;
     let (_, before) = both_of(target, &history)?;
     run.events().emit(Event::Notice {
         message: format!("the smoke test failed: {}, which served before, is deployed again", before.short()),

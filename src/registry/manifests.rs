@@ -69,11 +69,7 @@ impl Registry {
     ///
     /// # Errors
     /// What keeps the registry from answering.
-    pub async fn manifest_digest(
-        &self,
-        repository: &str,
-        reference: &str,
-    ) -> Result<Option<Digest>, RegistryError> {
+    pub async fn manifest_digest(&self, repository: &str, reference: &str) -> Result<Option<Digest>, RegistryError> {
         let action = self.action("look for manifest", reference, repository);
         let head = retry::persist(self, &action, || async {
             let Some(reply) = self.send_head(self.manifest_request(Method::HEAD, &action)).await? else {

@@ -35,11 +35,11 @@ use crate::{
 };
 
 /// How long a change may stay unseen: App Runner lists operations up to 20 s late, and its status is 5 s stale (field reports).
-const SETTLE: Duration = Duration::from_secs(30);
+pub const SETTLE: Duration = Duration::from_secs(30);
 /// How many seconds the clocks of App Runner and of this machine may differ. Operations' times are rounded down to a second.
 const CLOCKS: i64 = 2;
 /// From one look to the next.
-const INTERVAL: Duration = Duration::from_secs(1);
+pub const INTERVAL: Duration = Duration::from_secs(1);
 
 /// An attempt.
 #[derive(Clone, Copy)]

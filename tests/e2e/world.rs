@@ -231,9 +231,13 @@ impl World {
 
     /// The types of the one service's operations, the newest first, whether ListOperations shows them already or not.
     pub(crate) fn operations(&self) -> Vec<String> {
+        let (arn, _, _) = self.service().expect("there is a service");
         let seen = self.control(None);
-        let operations = seen["services"][0]["Operations"].as_array().expect("there is a service");
-        operations.iter().map(|one| one["Type"].as_str().unwrap().to_owned()).collect()
+        let services = seen["services"].as_array().unwrap().iter();
+        let operations = services
+            .filter(|one| one["Service"]["ServiceArn"] == arn.as_str())
+            .flat_map(|one| one["Operations"].as_array());
+        operations.flatten().map(|one| one["Type"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Points a tag of the workload repository at a digest that is there.

@@ -271,7 +271,15 @@ fn a_service_that_is_created() {
     let scripted = Story { scene: creating(&[], SCRIPTED), begin: push, steps, survives: is_whole };
     let steps = vec![step(nothing, "v9", &["deploy"], 0)];
     let real = Story { scene: creating(&[], ""), begin: push_one_that_runs, steps, survives: is_whole };
-    proven(&[scripted, real]);
+    // Where tags cannot be moved, an image that is rolled back to keeps its own.
+    let scene = creating(&[], &format!("{IMMUTABLE}{SCRIPTED}"));
+    let steps = vec![
+        step(nothing, "v1", UNCHECKED, 0),
+        step(nothing, "v2", UNCHECKED, 0),
+        step(nothing, "v2", &["rollback"], 0),
+    ];
+    let on_immutable_tags = Story { scene, begin: push, steps, survives: is_whole };
+    proven(&[scripted, real, on_immutable_tags]);
 }
 
 #[test]

@@ -163,11 +163,14 @@ fn pinned_and_fixed_identifiers_are_restored_by_app_runner() {
     }
 }
 
-/// A deployment that runs is waited for; however it ends, the way back leads to what served before it.
+/// Operations are listed a second after they have started.
+const LATE: &str = "eventual_consistency: { stale_status_ms: 1000, late_operations_ms: 1000 }\n";
+
+/// A deployment that runs is waited for, listed or not; however it ends, the way back leads to what served before it.
 #[test]
 fn rollback_of_a_running_deployment_ends_at_what_serves() {
     for (outcome, orders) in [("ROLLBACK_SUCCEEDED", 3), ("SUCCEEDED", 4)] {
-        let (world, digests) = serving(SEED, &[]);
+        let (world, digests) = serving(&format!("{SEED}{LATE}"), &[]);
         let mut script = json!({ "kind": "script", "stuck": true, "at": "checking" });
         if outcome != "SUCCEEDED" {
             script["outcome"] = outcome.into();
