@@ -2,21 +2,10 @@
 //! account, and lets nothing broken through. This is the module map; `docs/design/architecture.md` is the plan of it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
-pub mod aws;
-mod characters;
 pub mod cli;
 pub mod config;
-pub mod credentials;
 pub mod demo;
-pub mod docker;
-pub mod domain;
-mod html;
-pub mod oidc;
-pub mod packing;
 pub mod pipeline;
-pub mod registry;
 pub mod report;
-pub mod sandbox;
 pub mod stages;
 pub mod target;
-mod whole_file;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use reqwest::Method;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 use super::{image::Image, push::Visitor, registry::Door};
 

@@ -10,7 +10,7 @@ use anyhow::Result;
 use flate2::{Compression, write::GzEncoder};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 /// The shape of an image.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use serde_json::{Value, json};
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 /// How many layers of how many bytes.
 const LAYERS: [(usize, usize); 2] = [(4, 64 << 20), (32, 16 << 10)];

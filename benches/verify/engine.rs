@@ -7,7 +7,7 @@ use std::{
     sync::LazyLock,
 };
 
-use shipgate::packing::SelfLayer;
+use shipgate_container_check::packing::SelfLayer;
 
 static LAYER: LazyLock<SelfLayer> = LazyLock::new(|| SelfLayer::of_executable(Path::new(super::ways::BINARY)).unwrap());
 

@@ -27,7 +27,7 @@ pub use self::{
     sandbox::{DemoArgs, SandboxArgs},
     sweep::SweepArgs,
 };
-use crate::domain::secret::Secret;
+use shipgate_core::secret::Secret;
 
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
 #[derive(Debug, Parser)]

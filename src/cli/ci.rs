@@ -17,15 +17,15 @@ use super::{
 };
 use crate::{
     config::environment::Environment,
-    domain::{
-        ci::CiSystem,
-        event::{Emitter, Event},
-        exit_code::ExitCode,
-    },
     report::{
         Fanout, Moment, Reporter,
         ci::{Card, CardMaker, Frame, Nonces, Outputs, StepOutputs, StepSummary, Syntax, Workspace},
     },
+};
+use shipgate_core::{
+    ci::CiSystem,
+    event::{Emitter, Event},
+    exit_code::ExitCode,
 };
 
 /// An agent that does not answer must not hold up a job that is being cancelled: that gets ten seconds.

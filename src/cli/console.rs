@@ -18,11 +18,6 @@ use crate::{
         environment::Environment,
         problem::{ConfigError, Location},
     },
-    domain::{
-        event::{Emitter, Event, Stage, WrittenAt, milliseconds},
-        exit_code::ExitCode,
-        mask::masked,
-    },
     pipeline::{
         cancellation::{Cancellation, Signal},
         deploy::Run,
@@ -37,6 +32,11 @@ use crate::{
         report_file::ReportFile,
         text::{Style, Terminal},
     },
+};
+use shipgate_core::{
+    event::{Emitter, Event, Stage, WrittenAt, milliseconds},
+    exit_code::ExitCode,
+    mask::masked,
 };
 
 /// What a run shows itself on.

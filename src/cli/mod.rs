@@ -12,10 +12,8 @@ use std::{ffi::OsString, process::ExitCode as ProcessExitCode};
 use clap::Parser;
 
 use self::args::{Cli, Command};
-use crate::{
-    config::environment::Environment,
-    domain::{exit_code::ExitCode, mask},
-};
+use crate::config::environment::Environment;
+use shipgate_core::{exit_code::ExitCode, mask};
 
 /// Runs the program with these arguments (the first is its own name) and gives the exit code.
 #[must_use]

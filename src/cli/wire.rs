@@ -13,34 +13,36 @@ use self::registries::{Opener, log_in};
 pub use self::{copying::connect_copy, doctor::patient, mirror::connect_mirror};
 
 use crate::{
-    aws::{
-        ecr::Ecr,
-        identity::{self, IdentityError},
-        logs::Logs,
-        secrets::Secrets,
-        session::{Base, Session},
-    },
     config::{
         deployment::{Deployment, Target},
         environment::Environment,
-    },
-    docker::{DockerEnvironment, Engine, EngineError},
-    domain::{
-        access::Access,
-        credentials::Credentials,
-        event::{Emitter, Event},
-        image::{EcrHost, ImageReference},
-        oidc::Start,
     },
     pipeline::{
         checking::{PullAccess, Source},
         deploy::Adapters,
         failure::Failure,
     },
-    registry::Registry,
-    stages::verify::VerifyError,
     target::apprunner::AppRunner,
 };
+use shipgate_aws::{
+    ecr::Ecr,
+    identity::{self, IdentityError},
+    logs::Logs,
+    secrets::Secrets,
+    session::{Base, Session},
+};
+use shipgate_container_check::{
+    docker::{DockerEnvironment, Engine, EngineError},
+    verify::VerifyError,
+};
+use shipgate_core::{
+    access::Access,
+    credentials::Credentials,
+    event::{Emitter, Event},
+    image::{EcrHost, ImageReference},
+    oidc::Start,
+};
+use shipgate_registry::Registry;
 
 /// The workload account's side of a deployment.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use super::{
     problem::{ConfigError, Location, Problem},
     scalars::duration,
 };
-use crate::domain::{
+use shipgate_core::{
     access::{Access, Hop},
     account::Region,
     arn::RoleArn,

@@ -10,7 +10,7 @@ use super::{
     scalars::{Cpu, EnvironmentValue, Memory, SecretArn, UpToTwenty},
     shape, sizes,
 };
-use crate::domain::{
+use shipgate_core::{
     account::AccountId,
     arn::RoleArn,
     health::{HealthCheck, Protocol},

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duratio
 
 use serde::Serialize;
 
-use crate::domain::{
+use shipgate_core::{
     access::Access,
     arn::RoleArn,
     image::ImageReference,

@@ -16,7 +16,7 @@ use super::{
     environment::Environment,
     problem::{Location, Problem},
 };
-use crate::domain::secret::Secret;
+use shipgate_core::secret::Secret;
 
 /// The most characters of a variable of a service (App Runner API reference, `RuntimeEnvironmentVariablesValue`).
 pub(super) const MOST_OF_A_VARIABLE: usize = 51_200;

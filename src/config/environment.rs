@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
-use crate::domain::mask;
+use shipgate_core::mask;
 
 /// The environment's variables, read once.
 #[derive(Clone, Default)]

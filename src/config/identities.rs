@@ -14,7 +14,7 @@ use super::{
     shape::{self, File},
     tree::{Kind, Node},
 };
-use crate::domain::{access::Access, account::Region, oidc::Start};
+use shipgate_core::{access::Access, account::Region, oidc::Start};
 
 /// STS answers everywhere; where no region is named, here.
 const ANY_REGION: &str = "us-east-1";

@@ -9,7 +9,7 @@ use super::{
     problem::{ConfigError, Location, Problem},
     target_in,
 };
-use crate::domain::{
+use shipgate_core::{
     arn::{RoleArn, ServiceArn},
     image::ImageReference,
 };

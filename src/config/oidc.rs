@@ -1,21 +1,18 @@
 //! Where role chains begin: the `oidc` keys, or the flags in their place, and what the environment has of a job's token and of
 //! credentials.
 
-use std::{
-    borrow::Cow,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{Schema, json_schema};
 
 use super::{
     environment::Environment,
     problem::{Location, Problem},
-    read::{Given, Scalar, scalar_schema},
+    read::{Given, Scalar},
     scalars::{in_schema, values},
     shape,
 };
-use crate::domain::oidc::{OidcSettings, OidcUse, Start, Surroundings, start};
+use shipgate_core::oidc::{OidcSettings, OidcUse, Start, Surroundings, start};
 
 /// The flags, for a command that has no file.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -120,10 +117,8 @@ fn is_executable(file: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{OidcWords, of_words};
-    use crate::{
-        config::{environment::Environment, overrides::Overrides, tests::load_with},
-        domain::oidc::{Start, Surroundings as _, TokenSource, WhyStandard},
-    };
+    use crate::config::{environment::Environment, overrides::Overrides, tests::load_with};
+    use shipgate_core::oidc::{Start, Surroundings as _, TokenSource, WhyStandard};
 
     const FILE: &str = "\
 image: 111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api:v1

@@ -116,22 +116,43 @@ impl<T> Given<T> {
     }
 }
 
+/// What a key's value is in the schema. A trait of its own, because many values are types of other crates.
+pub(super) trait InSchema {
+    /// The name of its definition; `None` where it is written in place.
+    const DEFINITION: Option<&'static str>;
+
+    /// Its schema.
+    fn in_schema(generator: &mut SchemaGenerator) -> Schema;
+}
+
 /// In the schema a key's value is the value itself.
-impl<T: JsonSchema> JsonSchema for Given<T> {
+impl<T: InSchema> JsonSchema for Given<T> {
     fn inline_schema() -> bool {
-        T::inline_schema()
+        T::DEFINITION.is_none()
     }
 
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> std::borrow::Cow<'static, str> {
-        T::schema_id()
+        T::DEFINITION.unwrap_or("Value").into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
+        T::in_schema(generator)
+    }
+}
+
+impl<T: InSchema> InSchema for BTreeMap<String, Given<T>> {
+    const DEFINITION: Option<&'static str> = None;
+
+    fn in_schema(generator: &mut SchemaGenerator) -> Schema {
+        BTreeMap::<String, Given<T>>::json_schema(generator)
+    }
+}
+
+impl<T: InSchema> InSchema for Vec<Given<T>> {
+    const DEFINITION: Option<&'static str> = None;
+
+    fn in_schema(generator: &mut SchemaGenerator) -> Schema {
+        Vec::<Given<T>>::json_schema(generator)
     }
 }
 
@@ -277,6 +298,14 @@ macro_rules! mappings {
         #[schemars(deny_unknown_fields, default)]
         pub(in crate::config) struct $name {
             $($(#[$about_key])* pub(in crate::config) $key: $crate::config::read::Given<$type>,)*
+        }
+
+        impl $crate::config::read::InSchema for $name {
+            const DEFINITION: Option<&'static str> = Some(stringify!($name));
+
+            fn in_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                <Self as schemars::JsonSchema>::json_schema(generator)
+            }
         }
 
         impl $crate::config::read::Shape for $name {

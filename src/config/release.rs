@@ -1,17 +1,11 @@
 //! How a version is to be released: the `release` block, and what is consented to on the command line alone.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{Schema, json_schema};
 
-use super::{
-    deployment::ReleaseSettings,
-    overrides::Overrides,
-    read::{Scalar, scalar_schema},
-    scalars::in_schema,
-    shape,
-};
-use crate::domain::release::{Consent, IfBusy, Naming, OnPush};
+use super::{deployment::ReleaseSettings, overrides::Overrides, read::Scalar, scalars::in_schema, shape};
+use shipgate_core::release::{Consent, IfBusy, Naming, OnPush};
 
 /// Longer than a deployment takes (about 5 minutes), and than AWS's maintenance (minutes); shorter than a failing one with its
 /// rollback, whose end another job is waiting for too.

@@ -14,7 +14,7 @@ use super::{
     secrets,
     shape::{self, File},
 };
-use crate::domain::{
+use shipgate_core::{
     access::{Access, Hop},
     account::{AccountId, Region},
     image::ImageReference,

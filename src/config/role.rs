@@ -1,16 +1,16 @@
 //! Roles: written as an ARN, as a mapping, or as a list of either; read as the hops to take.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::{
     problem::Location,
-    read::{Given, Reader, Shape, mappings},
+    read::{Given, InSchema, Reader, Shape, mappings},
     scalars::{ExternalId, SessionDuration, SessionName},
     tree::{Kind, Node},
 };
-use crate::domain::{access::Hop, arn::RoleArn};
+use shipgate_core::{access::Hop, arn::RoleArn};
 
 /// The name of a session when none is given.
 const SESSION_NAME: &str = "shipgate";
@@ -132,31 +132,27 @@ fn refuse_long_chained_sessions(hops: &[Hop], location: &Location, reader: &mut 
     }
 }
 
-impl JsonSchema for Hop {
-    fn schema_name() -> Cow<'static, str> {
-        "Hop".into()
-    }
+impl InSchema for Hop {
+    const DEFINITION: Option<&'static str> = Some("Hop");
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+    fn in_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "description": "One role of a chain: its ARN, or a mapping.",
-            "anyOf": [generator.subschema_for::<RoleArn>(), generator.subschema_for::<HopKeys>()],
+            "anyOf": [generator.subschema_for::<Given<RoleArn>>(), generator.subschema_for::<Given<HopKeys>>()],
         })
     }
 }
 
-impl JsonSchema for Role {
-    fn schema_name() -> Cow<'static, str> {
-        "Role".into()
-    }
+impl InSchema for Role {
+    const DEFINITION: Option<&'static str> = Some("Role");
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+    fn in_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "description": "A role to assume: its ARN, a mapping, or a list of roles to assume one after the other.",
             "anyOf": [
-                generator.subschema_for::<RoleArn>(),
-                generator.subschema_for::<RoleKeys>(),
-                { "type": "array", "items": generator.subschema_for::<Hop>() },
+                generator.subschema_for::<Given<RoleArn>>(),
+                generator.subschema_for::<Given<RoleKeys>>(),
+                { "type": "array", "items": generator.subschema_for::<Given<Hop>>() },
             ],
         })
     }

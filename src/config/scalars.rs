@@ -1,15 +1,11 @@
 //! The single values of a configuration: what each may be, and its schema. Ranges cite the API page they are from.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{Schema, json_schema};
 
-use super::{
-    deployment::ServiceName,
-    read::{Scalar, scalar_schema},
-    sizes,
-};
-use crate::domain::{
+use super::{deployment::ServiceName, read::Scalar, sizes};
+use shipgate_core::{
     account::{AccountId, Region},
     arn::RoleArn,
     health::Protocol,
@@ -156,17 +152,11 @@ macro_rules! values {
 
 macro_rules! in_schema {
     ($($name:ident),*) => {$(
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
+        impl $crate::config::read::InSchema for $name {
+            const DEFINITION: Option<&'static str> = None;
 
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                scalar_schema::<Self>()
+            fn in_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $crate::config::read::scalar_schema::<Self>()
             }
         }
     )*};

@@ -1,19 +1,19 @@
 //! The `secrets` of a `verify` block: which way the local container is given the service's secrets, and the values of a
 //! file. A message names lines of that file and never shows one.
 
-use std::{borrow::Cow, path::PathBuf};
+use std::path::PathBuf;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{Schema, json_schema};
 
 use super::{
     dotenv,
     environment::Environment,
     problem::{Location, Problem},
-    read::{Given, Scalar, scalar_schema},
+    read::{Given, Scalar},
     scalars::in_schema,
     shape::{File, Verify},
 };
-use crate::domain::service_secret::SecretsWay;
+use shipgate_core::service_secret::SecretsWay;
 
 /// The word for a way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

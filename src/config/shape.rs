@@ -1,13 +1,13 @@
 //! The shape of `shipgate.yaml`: every key there is. The comments here are the descriptions in the JSON Schema.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::{
     deployment::ServiceName,
     oidc::{Audience, Variable},
-    read::{Given, Reader, Shape, mappings},
+    read::{Given, InSchema, Reader, Shape, mappings},
     role::Role,
     scalars::{
         Cpu, EnvironmentValue, GateTimeout, HealthPath, HttpStatus, Memory, Port, Repository, RetentionDays, SecretArn,
@@ -16,7 +16,7 @@ use super::{
     secrets::{VariablesFile, WayWord},
     tree::Node,
 };
-use crate::domain::{
+use shipgate_core::{
     account::Region,
     arn::RoleArn,
     health::Protocol,
@@ -232,16 +232,10 @@ impl Shape for Targets {
     }
 }
 
-impl JsonSchema for Targets {
-    fn inline_schema() -> bool {
-        true
-    }
+impl InSchema for Targets {
+    const DEFINITION: Option<&'static str> = None;
 
-    fn schema_name() -> Cow<'static, str> {
-        "Targets".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        BTreeMap::<String, Target>::json_schema(generator)
+    fn in_schema(generator: &mut SchemaGenerator) -> Schema {
+        BTreeMap::<String, Given<Target>>::json_schema(generator)
     }
 }

@@ -17,7 +17,7 @@ use super::{
     read::Scalar,
     scalars::Stay,
 };
-use crate::domain::{
+use shipgate_core::{
     access::Access,
     engine_image::{EngineImage, PullPolicy},
     reach::ReachChoice,

@@ -16,7 +16,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
 use super::environment::{encoded_environment, environment};
-use crate::domain::service::DEFAULT_PORT;
+use shipgate_core::service::DEFAULT_PORT;
 
 /// How the application is to fail (`DEMO_FAIL`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

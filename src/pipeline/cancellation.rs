@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::exit_code::ExitCode;
+use shipgate_core::exit_code::ExitCode;
 
 /// What asked the run to stop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

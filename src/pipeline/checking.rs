@@ -4,14 +4,10 @@
 use std::time::Duration;
 
 use super::{failure::Failure, narrator::Told};
-use crate::{
-    domain::credentials::Credentials,
-    registry::Registry,
-    stages::{
-        resolve::{self, ResolvedImage, Runnable},
-        verify::{Verification, VerifyImage},
-    },
-};
+use crate::stages::resolve::{self, ResolvedImage, Runnable};
+use shipgate_container_check::verify::{Verification, VerifyImage};
+use shipgate_core::credentials::Credentials;
+use shipgate_registry::Registry;
 
 /// How long the source's registry may take to tell which image of an index it is, and how large.
 pub(super) const LOOK_LIMIT: Duration = Duration::from_secs(10);

@@ -10,20 +10,20 @@ use super::{
     narrator::{Narrator, Told},
 };
 use crate::{
-    aws::ecr::Ecr,
     config::copying::{CopyTo, Copying},
-    domain::{
-        event::Stage,
-        exit_code::ExitCode,
-        pull_through::{Passage, Via},
-    },
-    registry::Registry,
     stages::{
         copy::{self, CopyDestination, CopyError, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary},
         preflight,
         pull_through::PullThrough,
     },
 };
+use shipgate_aws::ecr::Ecr;
+use shipgate_core::{
+    event::Stage,
+    exit_code::ExitCode,
+    pull_through::{Passage, Via},
+};
+use shipgate_registry::Registry;
 
 /// The registries of a copy.
 #[derive(Debug)]

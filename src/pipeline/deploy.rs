@@ -20,29 +20,31 @@ use super::{
     returning, wait,
 };
 use crate::{
-    aws::{ecr::Ecr, fault::AwsFault, logs::Logs, secrets::Secrets},
     config::deployment::{Deployment, VerifySettings},
-    docker::{Engine, EngineError},
-    domain::{
-        account::AccountId,
-        event::{Emitter, Event, Stage},
-        pull_through::{Passage, Via},
-        release::{Course, ReleaseVerb},
-        repository::RepositorySettings,
-        secret::Secret,
-        service_secret::SecretsWay,
-    },
-    registry::Registry,
     stages::{
         copy::{self, CopyDestination, CopyImage, CopyOptions, CopyRequest, CopySource, CopySummary},
         preflight::{self, Subject},
         pull_through::PullThrough,
         resolve::{self, ResolvedImage},
         secrets,
-        verify::{self, VerifyRequest},
     },
     target::DeployTarget,
 };
+use shipgate_aws::{ecr::Ecr, fault::AwsFault, logs::Logs, secrets::Secrets};
+use shipgate_container_check::{
+    docker::{Engine, EngineError},
+    verify::{self, VerifyRequest},
+};
+use shipgate_core::{
+    account::AccountId,
+    event::{Emitter, Event, Stage},
+    pull_through::{Passage, Via},
+    release::{Course, ReleaseVerb},
+    repository::RepositorySettings,
+    secret::Secret,
+    service_secret::SecretsWay,
+};
+use shipgate_registry::Registry;
 
 /// Everything outside this process that a deployment talks to.
 #[derive(Debug)]

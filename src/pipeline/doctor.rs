@@ -12,17 +12,15 @@ use super::{
     deploy::Run,
     failure::{Deployed, Failure},
 };
-use crate::{
-    aws::session::Base,
-    docker::{Engine, EngineError},
-    domain::{
-        access::Access,
-        ci::CiSystem,
-        diagnosis::{self, Diagnosis},
-        event::Event,
-        exit_code::ExitCode,
-        oidc::{Claims, Start},
-    },
+use shipgate_aws::session::Base;
+use shipgate_container_check::docker::{Engine, EngineError};
+use shipgate_core::{
+    access::Access,
+    ci::CiSystem,
+    diagnosis::{self, Diagnosis},
+    event::Event,
+    exit_code::ExitCode,
+    oidc::{Claims, Start},
 };
 
 /// What is examined.

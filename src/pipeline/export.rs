@@ -7,7 +7,9 @@ use super::{
     deploy::Run,
     failure::{Deployed, Failure},
 };
-use crate::{aws::logs::Logs, config::deployment::Target, domain::event::Event, target::DeployTarget};
+use crate::{config::deployment::Target, target::DeployTarget};
+use shipgate_aws::logs::Logs;
+use shipgate_core::event::Event;
 
 /// Prints the resources and import blocks.
 ///

@@ -8,19 +8,7 @@ use std::path::PathBuf;
 
 use super::{cancellation::Signal, copying::DestinationsFailure, mirror::MirrorFailure};
 use crate::{
-    aws::{fault::AwsFault, identity::IdentityError},
     config::problem::ConfigError,
-    credentials::CredentialError,
-    domain::{
-        diagnosis::{self, Diagnosis},
-        digest::Digest,
-        event::Stage,
-        exit_code::ExitCode,
-        operation::{OperationId, OperationStatus, Verdict},
-        reason::Reason,
-        smoke::Answer,
-    },
-    registry::RegistryError,
     stages::{
         copy::CopyError,
         preflight::{self, Check},
@@ -28,10 +16,21 @@ use crate::{
         promote::PromoteError,
         release::{self, ReleaseError},
         resolve::ResolveError,
-        verify::VerifyError,
     },
     target::TargetError,
 };
+use shipgate_aws::{fault::AwsFault, identity::IdentityError};
+use shipgate_container_check::verify::VerifyError;
+use shipgate_core::{
+    diagnosis::{self, Diagnosis},
+    digest::Digest,
+    event::Stage,
+    exit_code::ExitCode,
+    operation::{OperationId, OperationStatus, Verdict},
+    reason::Reason,
+    smoke::Answer,
+};
+use shipgate_registry::{RegistryError, credentials::CredentialError};
 
 /// A run that did not reach its goal.
 #[derive(Debug, thiserror::Error)]

@@ -14,12 +14,10 @@ use super::{
     deploy::Run,
     failure::{Deployed, Failure},
 };
-use crate::{
-    aws::logs::Logs,
-    domain::{arn::ServiceArn, event::Event},
-    target::DeployTarget,
-    whole_file,
-};
+use crate::target::DeployTarget;
+use shipgate_aws::logs::Logs;
+use shipgate_core::whole_file;
+use shipgate_core::{arn::ServiceArn, event::Event};
 
 /// What the configuration is to say besides what the service tells.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -12,19 +12,19 @@ use super::{
     failure::{Deployed, Failure},
 };
 use crate::{
-    aws::{
-        fault::AwsFault,
-        log_lines::{Lines, MOST_LINES},
-        logs::{Logs, Window},
-    },
     config::deployment::Target,
-    domain::{
-        arn::ServiceArn,
-        event::{Event, LogSource},
-        mask::Mask,
-        operation::OperationId,
-    },
     target::{DeployTarget, ObservedOperation},
+};
+use shipgate_aws::{
+    fault::AwsFault,
+    log_lines::{Lines, MOST_LINES},
+    logs::{Logs, Window},
+};
+use shipgate_core::{
+    arn::ServiceArn,
+    event::{Event, LogSource},
+    mask::Mask,
+    operation::OperationId,
 };
 
 /// How often new lines are asked for: a line is some seconds old before CloudWatch Logs shows it, so more often shows
@@ -216,7 +216,7 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::{Duration, LogsRequest, ObservedOperation, Timestamp, Window, sources, window};
-    use crate::domain::operation::{OperationId, OperationStatus};
+    use shipgate_core::operation::{OperationId, OperationStatus};
 
     fn request() -> LogsRequest {
         LogsRequest { service_events: true, application: true, since: None, operation: None, follow: false }

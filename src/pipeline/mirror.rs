@@ -26,15 +26,15 @@ use super::{
     narrator::{Narrator, Told},
 };
 use crate::{
-    aws::ecr::Ecr,
     config::mirror::Mirror,
-    domain::{
-        event::{Event, Stage, milliseconds},
-        tag_pattern::TagPattern,
-    },
-    registry::Registry,
     stages::copy::{self, CopyDestination, CopyError, CopyOptions, CopyPool, CopyRequest, CopySource, CopySummary},
 };
+use shipgate_aws::ecr::Ecr;
+use shipgate_core::{
+    event::{Event, Stage, milliseconds},
+    tag_pattern::TagPattern,
+};
+use shipgate_registry::Registry;
 
 /// Images under way at the same time. They share the memory of one, and send no layer twice to one place.
 const IMAGES_IN_FLIGHT: usize = 4;

@@ -3,7 +3,7 @@
 use std::{future::Future, time::Instant};
 
 use super::{cancellation::Cancellation, failure::Failure};
-use crate::domain::event::{Emitter, Event, Outcome, Stage, milliseconds};
+use shipgate_core::event::{Emitter, Event, Outcome, Stage, milliseconds};
 
 /// Tells a run's stages.
 #[derive(Clone, Debug)]

@@ -4,13 +4,11 @@ use super::{
     deploy::Run,
     failure::{Deployed, Failure},
 };
-use crate::{
-    aws::logs::Logs,
-    domain::{
-        event::Event,
-        log_group::{LogGroup, PREFIX},
-    },
-    target::{TargetError, apprunner::AppRunner},
+use crate::target::{TargetError, apprunner::AppRunner};
+use shipgate_aws::logs::Logs;
+use shipgate_core::{
+    event::Event,
+    log_group::{LogGroup, PREFIX},
 };
 
 /// Lists the orphans of the account and region, and deletes them if `consent` says so. It is asked once, when they have been

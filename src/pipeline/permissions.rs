@@ -13,14 +13,12 @@ use super::{
     deploy::Run,
     failure::{Deployed, Failure},
 };
-use crate::{
-    config::deployment::{CreateSettings, Deployment, Target},
-    domain::{
-        event::Event,
-        permissions::{CreateNeeds, Needs, Part, Permissions, Repository, derive},
-        pull_through::Via,
-        service_secret::{SecretSource, SecretsWay},
-    },
+use crate::config::deployment::{CreateSettings, Deployment, Target};
+use shipgate_core::{
+    event::Event,
+    permissions::{CreateNeeds, Needs, Part, Permissions, Repository, derive},
+    pull_through::Via,
+    service_secret::{SecretSource, SecretsWay},
 };
 
 /// How policies are written down.

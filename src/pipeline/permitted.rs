@@ -3,12 +3,6 @@
 use super::deploy::{Adapters, Run};
 use crate::{
     config::deployment::{Deployment, Target},
-    domain::{
-        permissions::{Arrival, PlannedRun, calls},
-        pull_through::Via,
-        release::{Preparation, ReleaseVerb},
-        smoke::OnFailure,
-    },
     pipeline::preparing::Look,
     stages::{
         permissions::{self, Subject},
@@ -18,6 +12,12 @@ use crate::{
         resolve::ResolvedImage,
     },
     target::{DeployTarget, UpdateOrder},
+};
+use shipgate_core::{
+    permissions::{Arrival, PlannedRun, calls},
+    pull_through::Via,
+    release::{Preparation, ReleaseVerb},
+    smoke::OnFailure,
 };
 
 /// What ECR needs to fetch an image for the caller. Only the pull shows whether it is allowed.

@@ -6,23 +6,23 @@ mod tags;
 
 use crate::{
     config::deployment::Target,
-    domain::{
-        account::{AccountId, Region},
-        arn::ServiceArn,
-        digest::Digest,
-        image::ImageReference,
-        mutability::TagMutability,
-        release::{
-            self, Choice, Configured, Course, Facts, Identifier, PastOperation, Preparation, ReleaseVerb, Standing,
-            running, standing,
-        },
-        service::{LiveService, RunSettings, ServiceStatus},
-    },
     stages::{
         observe::Observation,
         release::{ReleaseOrder, Unreleasable},
     },
     target::{CreateOrder, UpdateOrder},
+};
+use shipgate_core::{
+    account::{AccountId, Region},
+    arn::ServiceArn,
+    digest::Digest,
+    image::ImageReference,
+    mutability::TagMutability,
+    release::{
+        self, Choice, Configured, Course, Facts, Identifier, PastOperation, Preparation, ReleaseVerb, Standing,
+        running, standing,
+    },
+    service::{LiveService, RunSettings, ServiceStatus},
 };
 
 /// Every name and verb of a deployment, decided.

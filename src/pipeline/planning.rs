@@ -10,14 +10,14 @@ use super::{
 };
 use crate::{
     config::deployment::Deployment,
-    domain::{
-        event::{Event, Stage},
-        release::{Course, ReleaseVerb},
-    },
-    registry::RegistryError,
     stages::history::{self, Archive},
     target::DeployTarget,
 };
+use shipgate_core::{
+    event::{Event, Stage},
+    release::{Course, ReleaseVerb},
+};
+use shipgate_registry::RegistryError;
 
 /// Tells what a deployment would do.
 ///

@@ -13,12 +13,6 @@ use super::{
 };
 use crate::{
     config::deployment::Deployment,
-    domain::{
-        event::{Event, Stage},
-        pull_through::Via,
-        release::{Course, IfBusy, Preparation, Refusal, ReleaseVerb},
-        service::LiveService,
-    },
     stages::{
         observe::{self, Observation, Sources},
         prepare::{self, PrepareError},
@@ -26,6 +20,12 @@ use crate::{
         resolve::ResolvedImage,
     },
     target::{DeployTarget, TargetError, UpdateOrder},
+};
+use shipgate_core::{
+    event::{Event, Stage},
+    pull_through::Via,
+    release::{Course, IfBusy, Preparation, Refusal, ReleaseVerb},
+    service::LiveService,
 };
 
 /// More rounds than there are preparations: a service that still wants another one is being changed by others all the while.

@@ -5,14 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::{
-    domain::{
-        digest::Digest,
-        operation::{OperationId, Verdict},
-        release::PastOperation,
-    },
-    stages::attempt::Moved,
-    target::Started,
+use crate::{stages::attempt::Moved, target::Started};
+use shipgate_core::{
+    digest::Digest,
+    operation::{OperationId, Verdict},
+    release::PastOperation,
 };
 
 /// What has been changed so far. Cheap to clone; all clones are one.

@@ -16,10 +16,6 @@ use super::{
     progress::{MovedTag, UnderWay},
 };
 use crate::{
-    domain::{
-        event::{Event, Stage},
-        release::{IfBusy, ReleaseVerb},
-    },
     stages::{
         attempt::{Attempt, AttemptError, Claim, Confirmed, Moved, Outcome, Winner},
         promote::{Place, PromoteError},
@@ -28,6 +24,10 @@ use crate::{
         tags::{RegistryTags, TagStore},
     },
     target::{DeployTarget, Started, TargetError},
+};
+use shipgate_core::{
+    event::{Event, Stage},
+    release::{IfBusy, ReleaseVerb},
 };
 
 /// What is released: the image, to a service that takes the call.

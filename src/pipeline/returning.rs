@@ -15,17 +15,6 @@ use super::{
 };
 use crate::{
     config::deployment::{Deployment, Target},
-    domain::{
-        access::Access,
-        digest::Digest,
-        event::{Event, Stage},
-        image::ImageReference,
-        operation::{OperationId, Verdict},
-        pull_through::Via,
-        release::{self, AttemptEnd, History, PastOperation, Refusal, ReleaseVerb, WayBack},
-        service::{LiveService, ServiceStatus},
-        smoke::{OnFailure, SmokeTest},
-    },
     stages::{
         attempt,
         history::{self, Archive},
@@ -34,6 +23,17 @@ use crate::{
         resolve::{self, ResolvedImage},
     },
     target::DeployTarget,
+};
+use shipgate_core::{
+    access::Access,
+    digest::Digest,
+    event::{Event, Stage},
+    image::ImageReference,
+    operation::{OperationId, Verdict},
+    pull_through::Via,
+    release::{self, AttemptEnd, History, PastOperation, Refusal, ReleaseVerb, WayBack},
+    service::{LiveService, ServiceStatus},
+    smoke::{OnFailure, SmokeTest},
 };
 
 /// Deploys the version before the one that serves now, or the image `to`. No copy is made, for the image is there, and no local
@@ -405,12 +405,10 @@ fn not_returned(failure: &Failure) -> Returned {
 #[cfg(test)]
 mod tests {
     use super::{Failure, PromoteError, ReleaseError, Returned, Verdict, not_returned};
-    use crate::{
-        domain::{
-            digest::Digest,
-            reason::{Cause, Evidence, Finding, Output, Reason},
-        },
-        target::TargetError,
+    use crate::target::TargetError;
+    use shipgate_core::{
+        digest::Digest,
+        reason::{Cause, Evidence, Finding, Output, Reason},
     };
 
     fn ended(verdict: Verdict) -> Failure {

@@ -14,18 +14,19 @@ use super::{
     releasing::Release,
 };
 use crate::{
-    domain::{
-        digest::Digest,
-        event::{Event, Stage},
-        operation::Verdict,
-        release::{self as decisions, Identifier, ReleaseVerb},
-        service::LiveService,
-    },
     stages::{
         history::{self, Archive},
         promote::{self, Place},
     },
     target::DeployTarget,
+};
+use shipgate_core::{
+    digest::Digest,
+    event::{Event, Stage},
+    operation::Verdict,
+    release as decisions,
+    release::{Identifier, ReleaseVerb},
+    service::LiveService,
 };
 
 /// How long it is looked for what serves: the verdict does not wait for it.

@@ -7,20 +7,20 @@ use super::{
     plan,
 };
 use crate::{
-    aws::logs::Logs,
     config::deployment::Target,
-    domain::{
-        digest::Digest,
-        event::Event,
-        image::{EcrHost, ImageReference},
-        release::{self, AttemptEnd, OperationKind, PastOperation, note_tag},
-        service::LiveService,
-        status::{GroupFacts, Knowledge, OnRecord, RanOperation, StatusReport, Wanted, drift},
-    },
-    registry::Registry,
     stages::promote::{self, Place},
     target::{DeployTarget as _, apprunner::AppRunner},
 };
+use shipgate_aws::logs::Logs;
+use shipgate_core::{
+    digest::Digest,
+    event::Event,
+    image::{EcrHost, ImageReference},
+    release::{self, AttemptEnd, OperationKind, PastOperation, note_tag},
+    service::LiveService,
+    status::{GroupFacts, Knowledge, OnRecord, RanOperation, StatusReport, Wanted, drift},
+};
+use shipgate_registry::Registry;
 
 /// Where it is looked.
 #[derive(Clone, Copy, Debug)]

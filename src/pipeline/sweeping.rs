@@ -8,11 +8,11 @@ use super::{
     deploy::Run,
     failure::{Deployed, Failure},
 };
-use crate::{
+use shipgate_container_check::{
     docker::{Engine, EngineError},
-    domain::event::Event,
-    stages::verify::VerifyError,
+    verify::VerifyError,
 };
+use shipgate_core::event::Event;
 
 /// Sweeps, and tells what was removed. `connecting` finds the engine.
 ///

@@ -11,29 +11,31 @@ use super::{
     plan,
 };
 use crate::{
-    aws::secrets::Secrets,
     config::{
         problem::ConfigError,
         verifying::{Manner, OfTarget, Verifying},
     },
-    docker::{Engine, EngineError},
-    domain::{
-        credentials::Credentials,
-        engine_image::{EngineImage, PullPolicy},
-        event::{Emitter, Stage},
-        image::ImageReference,
-        secret::Secret,
-        service::{RunSettings, ServiceStatus},
-    },
-    registry::Registry,
     stages::{
         preflight,
         resolve::{self, ResolveError},
         secrets,
-        verify::{self, VerifyError, VerifyImage, VerifyRequest},
     },
     target::DeployTarget,
 };
+use shipgate_aws::secrets::Secrets;
+use shipgate_container_check::{
+    docker::{Engine, EngineError},
+    verify::{self, VerifyError, VerifyImage, VerifyRequest},
+};
+use shipgate_core::{
+    credentials::Credentials,
+    engine_image::{EngineImage, PullPolicy},
+    event::{Emitter, Stage},
+    image::ImageReference,
+    secret::Secret,
+    service::{RunSettings, ServiceStatus},
+};
+use shipgate_registry::Registry;
 
 /// What is checked, and where: all that the looking has found.
 struct Found {

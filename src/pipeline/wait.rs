@@ -8,22 +8,22 @@ use super::{
     narrator::Told,
 };
 use crate::{
-    aws::logs::Logs,
     config::deployment::Target,
-    domain::{
-        event::{Emitter, Event, Outcome, Stage},
-        mask::Mask,
-        operation::{OperationId, Verdict},
-        reason::{Probing, Reason, Serving},
-        service::{LiveService, RunSettings, ServiceStatus},
-        smoke::{Answer, OnFailure, SmokeTest},
-    },
     stages::{
         aftercare,
         gate::{self, GateEnd, GateRules},
         smoke::{self, SmokeEnd},
     },
     target::{DeployTarget, Started},
+};
+use shipgate_aws::logs::Logs;
+use shipgate_core::{
+    event::{Emitter, Event, Outcome, Stage},
+    mask::Mask,
+    operation::{OperationId, Verdict},
+    reason::{Probing, Reason, Serving},
+    service::{LiveService, RunSettings, ServiceStatus},
+    smoke::{Answer, OnFailure, SmokeTest},
 };
 
 /// How long an id that somebody typed may be absent from the list of the service's operations.

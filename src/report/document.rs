@@ -19,7 +19,7 @@ use self::{
     },
 };
 use super::{Moment, verdict};
-use crate::domain::{
+use shipgate_core::{
     digest::Digest,
     event::{Event, LogSource, Outcome, Stage, milliseconds},
     exit_code::ExitCode,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{Moment, Renderer, ReportError, untrusted::escaped_json};
-use crate::domain::event::Event;
+use shipgate_core::event::Event;
 
 /// Writes each event as one line:
 /// `{"at":"2026-01-01T00:00:00.000Z","since_start_ms":0,"event":"stage-started","stage":"copy"}`.
@@ -41,7 +41,7 @@ impl<W: Write + Send> Renderer for JsonLines<W> {
         if self.failure.is_some() {
             return;
         }
-        let since_start_ms = crate::domain::event::milliseconds(moment.since_start);
+        let since_start_ms = shipgate_core::event::milliseconds(moment.since_start);
         let line = Line { at: format!("{:.3}", moment.at), since_start_ms, event };
         self.failure = self.write(&line).err();
     }

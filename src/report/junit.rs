@@ -10,7 +10,7 @@ use quick_xml::{
 };
 
 use super::{Moment, untrusted::cleaned};
-use crate::domain::{
+use shipgate_core::{
     event::{Event, LogSource, Outcome, Stage},
     exit_code::ExitCode,
     finding::FindingReport,
@@ -283,15 +283,13 @@ fn seconds(took: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::Junit;
-    use crate::{
-        domain::{
-            event::{Event, LogSource, Outcome, Stage},
-            exit_code::ExitCode,
-            finding::FindingReport,
-            health::HealthCheck,
-            reason::{Cause, Output, Probing, Reason, Serving},
-        },
-        report::samples,
+    use crate::report::samples;
+    use shipgate_core::{
+        event::{Event, LogSource, Outcome, Stage},
+        exit_code::ExitCode,
+        finding::FindingReport,
+        health::HealthCheck,
+        reason::{Cause, Output, Probing, Reason, Serving},
     };
 
     fn xml_of(events: &[Event]) -> String {

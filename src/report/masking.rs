@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::untrusted::escaped_json;
-use crate::domain::mask::{masked, masked_json, masked_markup};
+use shipgate_core::mask::{masked, masked_json, masked_markup};
 
 /// What a text is, and so how it can be masked without breaking it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,7 +76,7 @@ mod tests {
     use std::io::Write as _;
 
     use super::{Content, MaskedWriter};
-    use crate::domain::secret::Secret;
+    use shipgate_core::secret::Secret;
 
     #[test]
     fn a_secret_in_several_writes_is_masked() {

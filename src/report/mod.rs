@@ -27,7 +27,7 @@ use std::{
 use jiff::Timestamp;
 
 pub(crate) use self::untrusted::harmless;
-use crate::domain::{
+use shipgate_core::{
     event::{Emitter, Event},
     mask,
 };
@@ -223,7 +223,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::{Fanout, Moment, Renderer, ReportError, Reporter, samples};
-    use crate::domain::{event::Event, exit_code::ExitCode};
+    use shipgate_core::{event::Event, exit_code::ExitCode};
 
     struct Recorder(Arc<Mutex<Vec<String>>>, &'static str);
 

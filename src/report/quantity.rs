@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::event::milliseconds;
+use shipgate_core::event::milliseconds;
 
 const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
 

@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{Moment, Renderer, ReportError, ci::Outputs, document::Document, html, junit::Junit, markdown, masking};
-use crate::{domain::event::Event, whole_file};
+use shipgate_core::event::Event;
+use shipgate_core::whole_file;
 
 /// A file has more room than a CI system's page, and is to be read all the same.
 const MAX_MARKDOWN_BYTES: usize = 4 * 1024 * 1024;
@@ -115,12 +116,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::ReportFile;
-    use crate::{
-        domain::{
-            event::{Event, Stage},
-            exit_code::ExitCode,
-        },
-        report::{Renderer, ReportError, samples},
+    use crate::report::{Renderer, ReportError, samples};
+    use shipgate_core::{
+        event::{Event, Stage},
+        exit_code::ExitCode,
     };
 
     fn report_of(events: &[Event]) -> Value {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Moment;
-use crate::domain::{
+use shipgate_core::{
     digest::Digest,
     event::{BlobArrival, Event, LogSource, Outcome, Stage, WrittenAt},
     exit_code::ExitCode,

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, iter::Peekable, str::Chars};
 
-use crate::{characters::is_invisible, domain::mask::shortened};
+use shipgate_core::{characters::is_invisible, mask::shortened};
 
 /// More of one line than this helps nobody.
 const MAX_CHARS: usize = 2000;

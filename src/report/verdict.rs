@@ -1,6 +1,6 @@
 //! One word for how a run ended: what scripts read on stdout and in the report.
 
-use crate::domain::exit_code::ExitCode;
+use shipgate_core::exit_code::ExitCode;
 
 /// The word of an exit code.
 #[must_use]

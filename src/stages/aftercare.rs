@@ -1,11 +1,9 @@
 //! Aftercare: what is done once there is a verdict. Nothing here can change the verdict.
 
-use crate::{
-    aws::logs::Logs,
-    domain::{
-        arn::ServiceArn,
-        event::{Emitter, Event},
-    },
+use shipgate_aws::logs::Logs;
+use shipgate_core::{
+    arn::ServiceArn,
+    event::{Emitter, Event},
 };
 
 /// What setting the retention came to.

@@ -20,19 +20,17 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{release::ReleaseError, tags::TagStore};
-use crate::{
-    domain::{
-        arn::ServiceArn,
-        digest::Digest,
-        event::{Emitter, Event},
-        image::ImageReference,
-        operation::OperationId,
-        release::{Identifier, PastOperation, newcomer, record_tag},
-        service::{LiveService, ServiceStatus},
-    },
-    registry::RegistryError,
-    target::{DeployTarget, Started, TargetError},
+use crate::target::{DeployTarget, Started, TargetError};
+use shipgate_core::{
+    arn::ServiceArn,
+    digest::Digest,
+    event::{Emitter, Event},
+    image::ImageReference,
+    operation::OperationId,
+    release::{Identifier, PastOperation, newcomer, record_tag},
+    service::{LiveService, ServiceStatus},
 };
+use shipgate_registry::RegistryError;
 
 /// How long a change may stay unseen: App Runner lists operations up to 20 s late, and its status is 5 s stale (field reports).
 pub const SETTLE: Duration = Duration::from_secs(30);

@@ -3,10 +3,11 @@
 
 use tokio_util::sync::CancellationToken;
 
-pub use crate::registry::copy::{
+use shipgate_core::event::Emitter;
+use shipgate_registry as registry;
+pub use shipgate_registry::copy::{
     CopyDestination, CopyError, CopyImage, CopyOptions, CopyPool, CopyRequest, CopySource, CopySummary,
 };
-use crate::{domain::event::Emitter, registry};
 
 /// Copies the image to each destination; summaries come in the destinations' order.
 ///

@@ -4,15 +4,13 @@ use std::sync::Mutex;
 
 use tokio::time::Instant;
 
-use crate::{
-    aws::fault::AwsFault,
-    domain::{
-        arn::ServiceArn,
-        operation::{OperationId, OperationStatus},
-        release::{OperationKind, PastOperation},
-        service::{LiveService, RunSettings, ServiceStatus},
-    },
-    target::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError, UpdateOrder},
+use crate::target::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError, UpdateOrder};
+use shipgate_aws::fault::AwsFault;
+use shipgate_core::{
+    arn::ServiceArn,
+    operation::{OperationId, OperationStatus},
+    release::{OperationKind, PastOperation},
+    service::{LiveService, RunSettings, ServiceStatus},
 };
 
 /// What there is from a second on, until the next one named.

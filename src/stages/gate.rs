@@ -18,15 +18,15 @@ use self::{
     story::Story,
 };
 use crate::{
-    aws::logs::LogReader,
-    domain::{
-        event::{Emitter, Event, milliseconds},
-        mask::Mask,
-        operation::{OperationStatus, Verdict},
-        reason::{Evidence, Outlook},
-    },
     stages::prepare::Denials,
     target::{DeployTarget, ObservedOperation, Started, TargetError},
+};
+use shipgate_aws::logs::LogReader;
+use shipgate_core::{
+    event::{Emitter, Event, milliseconds},
+    mask::Mask,
+    operation::{OperationStatus, Verdict},
+    reason::{Evidence, Outlook},
 };
 
 /// The look at the deadline itself gets this long.

@@ -3,20 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    aws::{ecr::Ecr, fault::AwsFault},
-    domain::{
-        digest::Digest,
-        image::ImageReference,
-        operation::OperationId,
-        release::{
-            self, Attempt, AttemptEnd, History, NOTE_PREFIX, PastOperation, RECORD_PREFIX, deployments, history,
-        },
-        service::LiveService,
-    },
-    registry::{Registry, RegistryError},
-    stages::promote::{self, Place},
+use crate::stages::promote::{self, Place};
+use shipgate_aws::{ecr::Ecr, fault::AwsFault};
+use shipgate_core::{
+    digest::Digest,
+    image::ImageReference,
+    operation::OperationId,
+    release::{self, Attempt, AttemptEnd, History, NOTE_PREFIX, PastOperation, RECORD_PREFIX, deployments, history},
+    service::LiveService,
 };
+use shipgate_registry::{Registry, RegistryError};
 
 /// Where the record of a service is.
 #[derive(Clone, Copy, Debug)]

@@ -21,4 +21,3 @@ pub mod resolve;
 pub mod secrets;
 pub mod smoke;
 pub mod tags;
-pub mod verify;

@@ -3,18 +3,18 @@
 use jiff::Timestamp;
 
 use crate::{
-    aws::{ecr::Ecr, fault::AwsFault},
-    domain::{
-        digest::Digest,
-        image::ImageReference,
-        mutability::TagMutability,
-        release::{self, PastOperation, record_tag},
-        service::LiveService,
-    },
-    registry::Registry,
     stages::promote::{self, Place},
     target::{DeployTarget, TargetError},
 };
+use shipgate_aws::{ecr::Ecr, fault::AwsFault};
+use shipgate_core::{
+    digest::Digest,
+    image::ImageReference,
+    mutability::TagMutability,
+    release::{self, PastOperation, record_tag},
+    service::LiveService,
+};
+use shipgate_registry::Registry;
 
 /// What is there.
 #[derive(Clone, Debug)]

@@ -7,11 +7,9 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::preflight::{Check, Trouble};
-use crate::{
-    aws::{ecr::Ecr, fault::AwsFault, logs::Logs, probe::Probed},
-    domain::{arn::ServiceArn, permissions::PlannedCall},
-    target::{CreateOrder, DeployTarget, OrderProbe, UpdateOrder},
-};
+use crate::target::{CreateOrder, DeployTarget, OrderProbe, UpdateOrder};
+use shipgate_aws::{ecr::Ecr, fault::AwsFault, logs::Logs, probe::Probed};
+use shipgate_core::{arn::ServiceArn, permissions::PlannedCall};
 
 /// The checks' names.
 const NAME: &str = "permissions";

@@ -1,21 +1,19 @@
 //! Preflight: read-only checks, all of them, so that everything wrong is known at once and before anything is changed.
 
-use crate::{
-    aws::fault::AwsFault,
-    docker::{Engine, EngineError},
-    domain::{
-        digest::Digest,
-        event::{Emitter, Event, Outcome},
-        exit_code::ExitCode,
-        mutability::TagMutability,
-        release::{Course, Identifier, Preparation, ReleaseVerb},
-        service::LiveService,
-    },
-    stages::{
-        pull_through::PullThrough,
-        release::Unreleasable,
-        resolve::{PLATFORM, ResolvedImage},
-    },
+use crate::stages::{
+    pull_through::PullThrough,
+    release::Unreleasable,
+    resolve::{PLATFORM, ResolvedImage},
+};
+use shipgate_aws::fault::AwsFault;
+use shipgate_container_check::docker::{Engine, EngineError};
+use shipgate_core::{
+    digest::Digest,
+    event::{Emitter, Event, Outcome},
+    exit_code::ExitCode,
+    mutability::TagMutability,
+    release::{Course, Identifier, Preparation, ReleaseVerb},
+    service::LiveService,
 };
 
 /// What kind of trouble a failed check is.
@@ -241,7 +239,7 @@ fn docker(engine: Result<&Result<Engine, EngineError>, &'static str>) -> Check {
 #[cfg(test)]
 mod tests {
     use super::{Check, Trouble, exit_code};
-    use crate::domain::exit_code::ExitCode;
+    use shipgate_core::exit_code::ExitCode;
 
     #[test]
     fn what_must_be_set_up_counts_first() {

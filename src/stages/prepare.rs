@@ -6,14 +6,12 @@ use std::{future::Future, time::Duration};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    domain::{
-        event::{Emitter, Event, Stage, milliseconds},
-        operation::{OperationId, OperationStatus, Verdict},
-        release::running,
-        service::ServiceStatus,
-    },
-    target::{DeployTarget, Started, TargetError},
+use crate::target::{DeployTarget, Started, TargetError};
+use shipgate_core::{
+    event::{Emitter, Event, Stage, milliseconds},
+    operation::{OperationId, OperationStatus, Verdict},
+    release::running,
+    service::ServiceStatus,
 };
 
 /// What is waited for is told this often.

@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    domain::{digest::Digest, manifest::RawManifest},
-    registry::{Registry, RegistryError},
-};
+use shipgate_core::{digest::Digest, manifest::RawManifest};
+use shipgate_registry::{Registry, RegistryError};
 
 /// How long moving a tag may take, retries included: one small request.
 const LIMIT: Duration = Duration::from_mins(1);

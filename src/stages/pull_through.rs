@@ -2,11 +2,9 @@
 //! source, and whether a tag there would stay where it is put. Reads only.
 
 use super::preflight::{Check, Trouble};
-use crate::{
-    aws::ecr::Ecr,
-    domain::{image::EcrHost, pull_through::Passage},
-    registry::Registry,
-};
+use shipgate_aws::ecr::Ecr;
+use shipgate_core::{image::EcrHost, pull_through::Passage};
+use shipgate_registry::Registry;
 
 /// What ECR is to fetch, and whom to ask about it.
 #[derive(Clone, Debug)]

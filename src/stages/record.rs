@@ -3,12 +3,10 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    domain::{
-        event::{Emitter, Event},
-        manifest::RawManifest,
-    },
-    stages::promote::{self, Place},
+use crate::stages::promote::{self, Place};
+use shipgate_core::{
+    event::{Emitter, Event},
+    manifest::RawManifest,
 };
 
 /// Points a tag of the record at a manifest that the repository has.

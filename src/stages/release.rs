@@ -6,14 +6,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    aws::fault::AwsFault,
-    domain::{
-        arn::ServiceArn,
-        event::{Emitter, Event, milliseconds},
-        release::{OperationKind, PastOperation, Refusal, come_since},
-    },
-    target::{CreateOrder, DeployTarget, Started, TargetError, UpdateOrder},
+use crate::target::{CreateOrder, DeployTarget, Started, TargetError, UpdateOrder};
+use shipgate_aws::fault::AwsFault;
+use shipgate_core::{
+    arn::ServiceArn,
+    event::{Emitter, Event, milliseconds},
+    release::{OperationKind, PastOperation, Refusal, come_since},
 };
 
 /// How often an order that was throttled is given in all. A throttled order was not taken: nothing can come of it twice.

@@ -1,14 +1,12 @@
 //! Resolve: the tag becomes a digest, once. Everything after speaks digests.
 
-use crate::{
-    domain::{
-        digest::Digest,
-        event::{Emitter, Event},
-        image::ImageReference,
-        manifest::{Manifest, ManifestError, RawManifest},
-    },
-    registry::{Registry, RegistryError, SelectedImage, Selection, SelectionError},
+use shipgate_core::{
+    digest::Digest,
+    event::{Emitter, Event},
+    image::ImageReference,
+    manifest::{Manifest, ManifestError, RawManifest},
 };
+use shipgate_registry::{Registry, RegistryError, SelectedImage, Selection, SelectionError};
 
 /// The platform App Runner runs, and the only one.
 pub const PLATFORM: &str = "linux/amd64";

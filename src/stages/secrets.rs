@@ -3,14 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    aws::secrets::{Fetched, Secrets},
-    domain::{
-        secret::Secret,
-        service::RunSettings,
-        service_secret::{SecretSource, SecretsWay, stand_in},
-    },
-    stages::preflight::{Check, Trouble},
+use crate::stages::preflight::{Check, Trouble};
+use shipgate_aws::secrets::{Fetched, Secrets};
+use shipgate_core::{
+    secret::Secret,
+    service::RunSettings,
+    service_secret::{SecretSource, SecretsWay, stand_in},
 };
 
 /// The check's name.
@@ -91,7 +89,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::{Fetched, Given, Secret, SecretSource, Trouble, fetched, of_file, stubs};
-    use crate::aws::{fault::AwsFault, secrets::SecretFault};
+    use shipgate_aws::{fault::AwsFault, secrets::SecretFault};
 
     fn wanted(names: &[&str]) -> BTreeMap<String, SecretSource> {
         names.iter().map(|name| ((*name).to_owned(), SecretSource::read("/shop/x"))).collect()

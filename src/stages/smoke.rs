@@ -7,7 +7,7 @@ use reqwest::{Client, redirect};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{
+use shipgate_core::{
     event::{Emitter, Event, milliseconds},
     smoke::{Answer, Next, SmokeTest, next},
 };
@@ -103,7 +103,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::{Answer, SmokeEnd, smoke_test};
-    use crate::domain::{
+    use shipgate_core::{
         event::{Emitter, Event},
         smoke::{OnFailure, SmokeTest},
     };

@@ -4,11 +4,9 @@ use std::future::Future;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    domain::{digest::Digest, manifest::RawManifest},
-    registry::{Registry, RegistryError},
-    stages::promote::{self, Place, PromoteError},
-};
+use crate::stages::promote::{self, Place, PromoteError};
+use shipgate_core::{digest::Digest, manifest::RawManifest};
+use shipgate_registry::{Registry, RegistryError};
 
 /// Tags of one repository.
 pub trait TagStore {

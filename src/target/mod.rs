@@ -4,15 +4,13 @@ use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::{
-    aws::{fault::AwsFault, probe::Probed},
-    domain::{
-        arn::{RoleArn, ServiceArn},
-        image::ImageReference,
-        operation::{OperationId, OperationStatus},
-        release::PastOperation,
-        service::{LiveService, RunSettings},
-    },
+use shipgate_aws::{fault::AwsFault, probe::Probed};
+use shipgate_core::{
+    arn::{RoleArn, ServiceArn},
+    image::ImageReference,
+    operation::{OperationId, OperationStatus},
+    release::PastOperation,
+    service::{LiveService, RunSettings},
 };
 
 pub mod apprunner;

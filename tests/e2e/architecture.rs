@@ -162,7 +162,7 @@ fn what_is_forbidden_is_found() {
         ("report/a.rs", "use crate::stages::copy;", "`report` must not import `stages`"),
         ("sandbox/a.rs", "use crate::registry::wire;", "`sandbox` must not import `registry`"),
         ("demo/a.rs", "use crate::sandbox::Sandbox;", "`demo` must not import `sandbox`"),
-        ("demo/a.rs", "use shipgate::sandbox::Sandbox;", "`demo` must not import `sandbox`"),
+        ("demo/a.rs", "use shipgate_sandbox::Sandbox;", "`demo` must not import `sandbox`"),
         ("novelty/a.rs", "", "`novelty` has no rule yet"),
         ("stages/a.rs", "use aws_sdk_ecr::Client;", "`aws_sdk_*` belongs in aws/, target/ alone"),
         ("cli/run.rs", "let c = aws_config::defaults(v);", "`aws_config` belongs in"),

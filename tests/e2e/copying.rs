@@ -11,7 +11,8 @@ mod trouble;
 use std::{collections::BTreeMap, process::Command};
 
 use serde_json::Value;
-use shipgate::{domain::digest::Digest, packing::PackedImage};
+use shipgate_container_check::packing::PackedImage;
+use shipgate_core::digest::Digest;
 
 use crate::{
     roles::more_roles,

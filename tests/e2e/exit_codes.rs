@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use shipgate::domain::exit_code::ExitCode;
+use shipgate_core::exit_code::ExitCode;
 
 /// The variant that follows: a new one does not compile until it stands here, and thereby in the document.
 fn following(code: ExitCode) -> Option<ExitCode> {

@@ -3,12 +3,10 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use shipgate::{
-    domain::{
-        digest::Digest,
-        manifest::{Descriptor, RawManifest},
-    },
-    packing::PackedImage,
+use shipgate_container_check::packing::PackedImage;
+use shipgate_core::{
+    digest::Digest,
+    manifest::{Descriptor, RawManifest},
 };
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use shipgate::packing::PackedImage;
+use shipgate_container_check::packing::PackedImage;
 
 use crate::world::{World, layer};
 

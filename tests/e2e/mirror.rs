@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 use crate::{
     images::image,

@@ -17,7 +17,8 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use shipgate::{domain::digest::Digest, packing::SelfLayer};
+use shipgate_container_check::packing::SelfLayer;
+use shipgate_core::digest::Digest;
 
 use crate::world::{LIVE, Ran, SEED, World};
 
@@ -153,7 +154,7 @@ fn no_fault() -> Value {
 }
 
 /// An image that is small and unlike any other: a header of an executable, and a number.
-fn small(number: usize) -> shipgate::packing::PackedImage {
+fn small(number: usize) -> shipgate_container_check::packing::PackedImage {
     let mut executable = vec![0_u8; 64];
     executable[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
     (executable[16], executable[18], executable[20], executable[52], executable[54]) = (2, 62, 1, 64, 56);

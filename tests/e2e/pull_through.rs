@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 use crate::{
     said::without_what_varies,

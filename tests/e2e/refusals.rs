@@ -2,7 +2,7 @@
 //! the old state as it was: nothing that was promoted, ordered or served changes.
 
 use serde_json::json;
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 use crate::{
     said::without_what_varies,

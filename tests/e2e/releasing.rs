@@ -17,7 +17,7 @@ use std::{
 
 use aws_sdk_apprunner::types::{ImageRepository, ImageRepositoryType, SourceConfiguration};
 use serde_json::Value;
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 use crate::world::{Ran, SEED, World, signal};
 

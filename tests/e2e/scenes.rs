@@ -129,7 +129,7 @@ fn a_manifest_alone_is_a_copy_too() {
     world.deploy_well("v1");
     let mut image = crate::world::layer().image(&[("DEMO_VERSION", "v1")]);
     let spaced = [&image.manifest.bytes[..], b"\n"].concat();
-    image.manifest = shipgate::domain::manifest::RawManifest::new(image.manifest.media_type, spaced.into());
+    image.manifest = shipgate_core::manifest::RawManifest::new(image.manifest.media_type, spaced.into());
     let digest = world.push_image("v1-again", &image);
     let ran = world.deploy("v1-again", &["--output", "json"]);
     assert_eq!(ran.code, 0, "{}", ran.said());

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 use crate::{
     canary::search::assert_absent,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::Command, sync::mpsc, thread, time::Dur
 use aws_sdk_cloudwatchlogs as logs;
 use aws_sdk_ecr as ecr;
 use serde_json::{Value, json};
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 use crate::world::{LIVE, REPOSITORY, Ran, SEED, World, shipgate};
 

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A world where v1 serves and v2 waits in the registry.
-fn serving() -> (World, shipgate::domain::digest::Digest) {
+fn serving() -> (World, shipgate_core::digest::Digest) {
     let world = World::new();
     let old = world.push("v1", &[]);
     world.push("v2", &[]);

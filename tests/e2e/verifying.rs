@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use shipgate::packing::PackedImage;
+use shipgate_container_check::packing::PackedImage;
 
 use crate::{
     judges::PYTHON,

@@ -12,10 +12,8 @@ use std::{
 };
 
 use serde_json::Value;
-use shipgate::{
-    domain::digest::Digest,
-    packing::{PackedImage, SelfLayer},
-};
+use shipgate_container_check::packing::{PackedImage, SelfLayer};
+use shipgate_core::digest::Digest;
 use tempfile::TempDir;
 
 /// The built binary.

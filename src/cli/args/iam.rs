@@ -3,7 +3,8 @@
 use clap::{Args, ValueEnum};
 
 use super::{OutputArgs, ReleaseArgs, SecretsArgs, TargetArgs};
-use crate::{domain::permissions::Part, pipeline::permissions::Language};
+use crate::pipeline::permissions::Language;
+use shipgate_core::permissions::Part;
 
 /// Arguments of `iam`.
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{OutputArgs, ReleaseArgs, TargetArgs};
-use crate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 /// Arguments of `rollback`.
 ///

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Args;
 
 use super::OutputFormat;
-use crate::sandbox::hosts;
+use shipgate_sandbox::hosts;
 
 /// Arguments of `sandbox`.
 #[derive(Debug, Args)]

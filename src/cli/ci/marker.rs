@@ -10,12 +10,12 @@ use super::{super::console::warn, programs};
 use crate::{
     cli::args::CiArgs,
     config::environment::Environment,
-    domain::{
-        ci::CiSystem,
-        event::{Emitter, Event},
-        exit_code::ExitCode,
-    },
     report::{Moment, Renderer, ReportError, verdict},
+};
+use shipgate_core::{
+    ci::CiSystem,
+    event::{Emitter, Event},
+    exit_code::ExitCode,
 };
 
 const PROGRAM: &str = "circleci";

@@ -11,7 +11,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::domain::mask::{masked, shortened};
+use shipgate_core::mask::{masked, shortened};
 
 /// Tokens are longer than words.
 const LONG_WORD: usize = 32;

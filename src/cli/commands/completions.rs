@@ -2,10 +2,8 @@
 
 use clap::CommandFactory;
 
-use crate::{
-    cli::{args::Cli, console},
-    domain::exit_code::ExitCode,
-};
+use crate::cli::{args::Cli, console};
+use shipgate_core::exit_code::ExitCode;
 
 /// Prints it.
 #[must_use]

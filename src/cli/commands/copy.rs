@@ -6,9 +6,9 @@ use crate::{
         copying::{self, CopyWords},
         environment::Environment,
     },
-    domain::{event::Event, exit_code::ExitCode},
     pipeline::{copying as order, failure::Failure},
 };
+use shipgate_core::{event::Event, exit_code::ExitCode};
 
 /// Copies.
 pub async fn run(args: CopyArgs) -> ExitCode {

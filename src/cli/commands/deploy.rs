@@ -12,9 +12,9 @@ use crate::{
         environment::Environment,
         overrides::Overrides,
     },
-    domain::{event::Event, exit_code::ExitCode},
     pipeline::{deploy, failure::Failure},
 };
+use shipgate_core::{event::Event, exit_code::ExitCode};
 
 /// Deploys.
 pub async fn run(args: DeployArgs) -> ExitCode {

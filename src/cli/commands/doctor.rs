@@ -7,10 +7,10 @@ use crate::{
         environment::Environment,
         identities::{self, Identities},
     },
-    docker::Engine,
-    domain::{event::Event, exit_code::ExitCode},
     pipeline::{doctor, failure::Failure},
 };
+use shipgate_container_check::docker::Engine;
+use shipgate_core::{event::Event, exit_code::ExitCode};
 
 /// Examines.
 pub async fn run(args: DoctorArgs) -> ExitCode {

@@ -8,9 +8,9 @@ use crate::{
         wire,
     },
     config::{self, environment::Environment},
-    domain::{event::Event, exit_code::ExitCode},
     pipeline::{export, failure::Failure},
 };
+use shipgate_core::{event::Event, exit_code::ExitCode};
 
 /// Prints it.
 pub async fn run(args: ExportArgs) -> ExitCode {

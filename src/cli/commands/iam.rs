@@ -7,9 +7,9 @@ use crate::{
         console::Console,
     },
     config::{self, environment::Environment, overrides::Overrides},
-    domain::{event::Event, exit_code::ExitCode},
     pipeline::{failure::Failure, permissions},
 };
+use shipgate_core::{event::Event, exit_code::ExitCode};
 
 /// Prints them.
 pub async fn run(args: IamArgs) -> ExitCode {

@@ -6,12 +6,12 @@ use crate::{
         environment::Environment,
         initial::{self, InitWords},
     },
-    domain::{arn::ServiceArn, event::Event, exit_code::ExitCode},
     pipeline::{
         failure::Failure,
         init::{self, InitRequest},
     },
 };
+use shipgate_core::{arn::ServiceArn, event::Event, exit_code::ExitCode};
 
 /// Writes it.
 pub async fn run(args: InitArgs) -> ExitCode {

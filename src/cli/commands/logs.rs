@@ -8,13 +8,13 @@ use crate::{
         wire,
     },
     config::{self, environment::Environment, since},
-    domain::{event::Event, exit_code::ExitCode, log_group::LogGroup, operation::OperationId},
     pipeline::{
         failure::Failure,
         logs::{self, LogsRequest},
         orphans,
     },
 };
+use shipgate_core::{event::Event, exit_code::ExitCode, log_group::LogGroup, operation::OperationId};
 
 /// Shows them.
 pub async fn run(args: LogsArgs) -> ExitCode {

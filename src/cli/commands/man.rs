@@ -5,10 +5,8 @@ use std::{fs, io, path::Path};
 
 use clap::CommandFactory;
 
-use crate::{
-    cli::{args::Cli, console},
-    domain::exit_code::ExitCode,
-};
+use crate::cli::{args::Cli, console};
+use shipgate_core::exit_code::ExitCode;
 
 /// Prints the page, or writes them all.
 #[must_use]

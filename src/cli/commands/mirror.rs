@@ -3,9 +3,9 @@
 use crate::{
     cli::{args::MirrorArgs, console::Console, wire},
     config::{self, environment::Environment},
-    domain::{event::Event, exit_code::ExitCode},
     pipeline::{failure::Failure, mirror},
 };
+use shipgate_core::{event::Event, exit_code::ExitCode};
 
 /// Mirrors.
 pub async fn run(args: MirrorArgs) -> ExitCode {

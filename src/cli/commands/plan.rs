@@ -4,9 +4,9 @@ use super::deploy::{image_of, overrides, wait_arguments};
 use crate::{
     cli::{args::DeployArgs, console::Console, wire},
     config::{self, environment::Environment},
-    domain::{event::Event, exit_code::ExitCode},
     pipeline::{failure::Failure, planning},
 };
+use shipgate_core::{event::Event, exit_code::ExitCode};
 
 /// Tells it.
 pub async fn run(args: DeployArgs) -> ExitCode {

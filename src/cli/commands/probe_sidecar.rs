@@ -3,7 +3,9 @@
 
 use std::process::ExitCode as ProcessExitCode;
 
-use crate::{cli::console, domain::exit_code::ExitCode, stages::verify};
+use crate::cli::console;
+use shipgate_container_check::verify;
+use shipgate_core::exit_code::ExitCode;
 
 /// Answers until nobody asks any more.
 pub async fn run() -> ProcessExitCode {

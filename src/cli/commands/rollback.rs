@@ -4,9 +4,9 @@ use super::deploy::{overrides, wait_arguments};
 use crate::{
     cli::{args::RollbackArgs, console::Console, wire},
     config::{self, environment::Environment},
-    domain::{event::Event, exit_code::ExitCode},
     pipeline::{failure::Failure, returning},
 };
+use shipgate_core::{event::Event, exit_code::ExitCode};
 
 /// Goes back.
 pub async fn run(args: RollbackArgs) -> ExitCode {

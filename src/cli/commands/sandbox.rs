@@ -7,19 +7,18 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 use serde_json::{Map, Value, json};
 
 use self::guide::Guide;
-use crate::{
-    cli::{
-        args::{OutputFormat, SandboxArgs},
-        console::{complain, print_unmasked, say, say_unmasked},
-        signals,
-    },
-    domain::{account::Region, exit_code::ExitCode},
-    sandbox::{
-        self, Options, Sandbox,
-        apprunner::{Consistency, Options as AppRunnerOptions, Pace},
-        delays::Delays,
-        seed::{ConsistencySeed, Seed},
-    },
+use crate::cli::{
+    args::{OutputFormat, SandboxArgs},
+    console::{complain, print_unmasked, say, say_unmasked},
+    signals,
+};
+use shipgate_core::{account::Region, exit_code::ExitCode};
+use shipgate_sandbox as sandbox;
+use shipgate_sandbox::{
+    Options, Sandbox,
+    apprunner::{Consistency, Options as AppRunnerOptions, Pace},
+    delays::Delays,
+    seed::{ConsistencySeed, Seed},
 };
 
 /// Serves until a signal comes.

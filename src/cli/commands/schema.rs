@@ -1,6 +1,7 @@
 //! `shipgate schema`: the JSON Schema of a configuration file, on standard output.
 
-use crate::{cli::console, config::schema, domain::exit_code::ExitCode};
+use crate::{cli::console, config::schema};
+use shipgate_core::exit_code::ExitCode;
 
 /// Prints that of `shipgate.yaml`, or that of a mirror's file.
 #[must_use]

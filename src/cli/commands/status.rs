@@ -8,12 +8,12 @@ use crate::{
         wire,
     },
     config::{self, environment::Environment},
-    domain::{event::Event, exit_code::ExitCode},
     pipeline::{
         failure::Failure,
         status::{self, Sources},
     },
 };
+use shipgate_core::{event::Event, exit_code::ExitCode};
 
 /// Tells it.
 pub async fn run(args: StatusArgs) -> ExitCode {

@@ -3,10 +3,10 @@
 use crate::{
     cli::{args::SweepArgs, console::Console, wire},
     config::environment::Environment,
-    docker::Engine,
-    domain::{event::Event, exit_code::ExitCode},
     pipeline::sweeping,
 };
+use shipgate_container_check::docker::Engine;
+use shipgate_core::{event::Event, exit_code::ExitCode};
 
 /// Removes it.
 pub async fn run(args: SweepArgs) -> ExitCode {

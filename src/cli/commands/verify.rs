@@ -11,14 +11,14 @@ use crate::{
         overrides::Overrides,
         verifying::{self, OfTarget, SettingsWords, VerifyWords, Verifying},
     },
-    docker::Engine,
-    domain::{event::Event, exit_code::ExitCode, image::ImageReference},
     pipeline::{
         deploy::Run,
         failure::{Deployed, Failure},
         verifying as order,
     },
 };
+use shipgate_container_check::docker::Engine;
+use shipgate_core::{event::Event, exit_code::ExitCode, image::ImageReference};
 
 /// Checks.
 pub async fn run(args: VerifyArgs) -> ExitCode {

@@ -8,9 +8,9 @@ use crate::{
         wire,
     },
     config::{self, environment::Environment},
-    domain::{event::Event, exit_code::ExitCode, operation::OperationId},
     pipeline::{failure::Failure, wait},
 };
+use shipgate_core::{event::Event, exit_code::ExitCode, operation::OperationId};
 
 /// Follows the operation.
 pub async fn run(args: WaitArgs) -> ExitCode {

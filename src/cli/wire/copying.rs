@@ -5,12 +5,12 @@ use futures_util::future::join_all;
 use super::registries::{self, Opened, Opener};
 use crate::{
     config::{copying::Copying, environment::Environment},
-    domain::{access::Access, event::Emitter, image::ImageReference},
     pipeline::{
         copying::{Adapters, Destination},
         failure::Failure,
     },
 };
+use shipgate_core::{access::Access, event::Emitter, image::ImageReference};
 
 /// Opens every session and logs in to every registry. All of them are had before anything is changed.
 ///

@@ -3,9 +3,9 @@
 use super::start;
 use crate::{
     config::{environment::Environment, identities::Identities},
-    domain::{ci::CiSystem, oidc::Surroundings as _},
     pipeline::doctor::{Patient, Role},
 };
+use shipgate_core::{ci::CiSystem, oidc::Surroundings as _};
 
 /// Makes everything ready to be tried; nothing is asked of AWS yet.
 pub async fn patient(identities: &Identities, environment: &Environment) -> Patient {

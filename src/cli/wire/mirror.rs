@@ -6,14 +6,16 @@ use futures_util::future::join_all;
 
 use super::registries::{self, Opened, Opener};
 use crate::{
-    config::environment::Environment,
-    config::mirror::{Mirror, MirrorDestination, MirrorImage, MirrorRegistry},
-    domain::{event::Emitter, image::EcrHost},
+    config::{
+        environment::Environment,
+        mirror::{Mirror, MirrorDestination, MirrorImage, MirrorRegistry},
+    },
     pipeline::{
         failure::Failure,
         mirror::{Adapters, Destination},
     },
 };
+use shipgate_core::{event::Emitter, image::EcrHost};
 
 /// Opens every session and logs in to every registry. All of them are had before anything is changed.
 ///

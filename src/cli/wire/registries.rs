@@ -5,20 +5,19 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use tokio::sync::OnceCell;
 
 use super::{identity_failure, start, tell};
-use crate::{
-    aws::{
-        ecr::{Ecr, RegistryLogin},
-        identity,
-        session::{Base, Session},
-    },
-    config::environment::Environment,
+use crate::{config::environment::Environment, pipeline::failure::Failure};
+use shipgate_aws::{
+    ecr::{Ecr, RegistryLogin},
+    identity,
+    session::{Base, Session},
+};
+use shipgate_core::{
+    access::Access, account::AccountId, credentials::Credentials, event::Emitter, image::EcrHost, oidc::Start,
+    proxy::ProxyRules,
+};
+use shipgate_registry::{
+    Authorization, BatchCheck, BatchRefusal, Registry, RegistryError, Renewal,
     credentials::{Keychain, KeychainEnvironment},
-    domain::{
-        access::Access, account::AccountId, credentials::Credentials, event::Emitter, image::EcrHost, oidc::Start,
-        proxy::ProxyRules,
-    },
-    pipeline::failure::Failure,
-    registry::{Authorization, BatchCheck, BatchRefusal, Registry, RegistryError, Renewal},
 };
 
 /// Opens registries. They share one base identity, which is found when the first of ECR's is opened.
@@ -197,7 +196,8 @@ pub(super) fn all(results: impl Iterator<Item = Result<Opened, Failure>>) -> Res
 #[cfg(test)]
 mod tests {
     use super::Opener;
-    use crate::{config::environment::Environment, domain::oidc::Start};
+    use crate::config::environment::Environment;
+    use shipgate_core::oidc::Start;
 
     #[test]
     fn where_a_registry_is_dialled() {

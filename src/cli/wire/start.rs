@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::{
-    aws::{
-        base_identity::CredentialVariables,
-        session::{self, AwsEnvironment, Base},
-        web_identity::{TokenRefusal, TokenSupply},
-    },
-    config::environment::Environment,
-    domain::{
-        account::Region,
-        oidc::{MissingToken, Start, TokenSource, WhyStandard},
-        proxy::ProxyRules,
-    },
+use crate::config::environment::Environment;
+use shipgate_aws::{
+    base_identity::CredentialVariables,
     oidc,
+    session::{self, AwsEnvironment, Base},
+    web_identity::{TokenRefusal, TokenSupply},
+};
+use shipgate_core::{
+    account::Region,
+    oidc::{MissingToken, Start, TokenSource, WhyStandard},
+    proxy::ProxyRules,
 };
 
 /// What chains start from, in a region.

@@ -18,7 +18,7 @@ use super::{
     read::{Reader, Shape as _},
     tree::Node,
 };
-use crate::domain::{
+use shipgate_core::{
     access::Access, digest::Digest, image::ImageReference, oidc::Start, referrers::ReferrersPolicy,
     repository::RepositorySettings, tag_pattern::TagPattern,
 };

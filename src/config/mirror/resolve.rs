@@ -6,21 +6,19 @@ use super::{
     Mirror, MirrorDestination, MirrorImage, MirrorRegistry,
     shape::{CreateRepositories, Destination, Image, MirrorFile},
 };
-use crate::{
-    config::{
-        environment::Environment,
-        oidc,
-        problem::{Location, Problem},
-        read::Given,
-        resolve::{hops, refuse_foreign_registry},
-        role::Role,
-    },
-    domain::{
-        access::{Access, Hop},
-        account::Region,
-        image::{EcrHost, is_repository},
-        repository::{Encryption, RepositorySettings},
-    },
+use crate::config::{
+    environment::Environment,
+    oidc,
+    problem::{Location, Problem},
+    read::Given,
+    resolve::{hops, refuse_foreign_registry},
+    role::Role,
+};
+use shipgate_core::{
+    access::{Access, Hop},
+    account::Region,
+    image::{EcrHost, is_repository},
+    repository::{Encryption, RepositorySettings},
 };
 
 /// ECR API reference, CreateRepository: a name has at least two characters.

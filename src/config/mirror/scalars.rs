@@ -1,18 +1,13 @@
 //! The single values that only the file of a mirror has.
 
-use std::borrow::Cow;
+use schemars::{Schema, json_schema};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-
-use crate::{
-    config::{
-        read::{Scalar, scalar_schema},
-        scalars::{in_schema, values},
-    },
-    domain::{
-        digest::Digest, image::ImageReference, referrers::ReferrersPolicy, repository::Encryption,
-        tag_pattern::TagPattern,
-    },
+use crate::config::{
+    read::Scalar,
+    scalars::{in_schema, values},
+};
+use shipgate_core::{
+    digest::Digest, image::ImageReference, referrers::ReferrersPolicy, repository::Encryption, tag_pattern::TagPattern,
 };
 
 /// Where images come from: a registry's host and a repository, without a tag or digest.

@@ -4,15 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::scalars::{Encrypted, Host, KmsKey, Platform, Source, TagValue};
-use crate::{
-    config::{
-        read::{Given, mappings},
-        role::Role,
-        scalars::{Repository, Switch},
-        shape::Oidc,
-    },
-    domain::{account::Region, digest::Digest, referrers::ReferrersPolicy, tag_pattern::TagPattern},
+use crate::config::{
+    read::{Given, mappings},
+    role::Role,
+    scalars::{Repository, Switch},
+    shape::Oidc,
 };
+use shipgate_core::{account::Region, digest::Digest, referrers::ReferrersPolicy, tag_pattern::TagPattern};
 
 mappings! {
     /// Which images `shipgate mirror` brings where. `${NAME}` and `${NAME:-default}` in any value stand for environment

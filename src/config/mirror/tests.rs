@@ -5,12 +5,10 @@ use std::{collections::BTreeSet, path::Path};
 use serde_json::Value;
 
 use super::{Mirror, MirrorRegistry, load_tree};
-use crate::{
-    config::{environment::Environment, problem::ConfigError, schema::mirror_schema, tree},
-    domain::{
-        referrers::ReferrersPolicy,
-        repository::{Encryption, RepositorySettings},
-    },
+use crate::config::{environment::Environment, problem::ConfigError, schema::mirror_schema, tree};
+use shipgate_core::{
+    referrers::ReferrersPolicy,
+    repository::{Encryption, RepositorySettings},
 };
 
 const SMALLEST: &str = "\
@@ -83,7 +81,7 @@ create_repositories:
     assert_eq!(tags, [("1.27.*", true), ("v7", false)], "each once");
     assert_eq!((api.digests.len(), api.repository.as_str()), (1, "mirror/api"));
     assert_eq!((api.platform.as_deref(), api.referrers), (Some("linux/arm64/v8"), ReferrersPolicy::BestEffort));
-    let role = |access: &Option<crate::domain::access::Access>| {
+    let role = |access: &Option<shipgate_core::access::Access>| {
         let access = access.as_ref().unwrap();
         format!("{} {}", access.hops[0].role.account(), access.region)
     };

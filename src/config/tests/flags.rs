@@ -3,12 +3,10 @@
 use std::path::PathBuf;
 
 use super::{FOUR_FACTS, load_flags, load_text, problems_with};
-use crate::{
-    config::{environment::Environment, load, overrides::Overrides},
-    domain::{
-        pull_through::Via,
-        release::{Consent, IfBusy, Naming, OnPush},
-    },
+use crate::config::{environment::Environment, load, overrides::Overrides};
+use shipgate_core::{
+    pull_through::Via,
+    release::{Consent, IfBusy, Naming, OnPush},
 };
 
 const ROLE: &str = "arn:aws:iam::222222222222:role/other";

@@ -3,10 +3,8 @@
 use std::path::Path;
 
 use super::{Overrides, loaded, problems, problems_with};
-use crate::{
-    config::{deployment::Deployment, problem::ConfigError},
-    domain::service_secret::SecretsWay,
-};
+use crate::config::{deployment::Deployment, problem::ConfigError};
+use shipgate_core::service_secret::SecretsWay;
 
 /// The smallest file with this in its `verify` block, and this in that of `defaults`.
 fn with(verify: &str, defaults: &str) -> String {

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use super::{FOUR_FACTS, load_text, loaded};
-use crate::{
-    config::{deployment::Target, overrides::Overrides},
-    domain::{
-        health::Protocol,
-        release::{Consent, IfBusy, Naming, OnPush},
-    },
+use crate::config::{deployment::Target, overrides::Overrides};
+use shipgate_core::{
+    health::Protocol,
+    release::{Consent, IfBusy, Naming, OnPush},
 };
 
 const HEAD: &str = "image: 111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api:v1\n";

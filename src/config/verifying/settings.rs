@@ -13,7 +13,7 @@ use super::{
     },
     Problems,
 };
-use crate::domain::{
+use shipgate_core::{
     health::{HealthCheck, Protocol},
     secret::Secret,
     service::RunSettings,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Environment, Overrides, PullPolicy, SettingsWords, VerifyWords, read, read_for_target, refuse_to_keep};
-use crate::domain::{
+use shipgate_core::{
     health::{HealthCheck, Protocol},
     service::RunSettings,
 };

@@ -15,7 +15,8 @@ pub(super) fn the_failure_that_counts(copy: Option<Failure>, verify: Option<Fail
 #[cfg(test)]
 mod tests {
     use super::{Failure, the_failure_that_counts};
-    use crate::{domain::event::Stage, pipeline::cancellation::Signal};
+    use crate::pipeline::cancellation::Signal;
+    use shipgate_core::event::Stage;
 
     fn unhealthy() -> Failure {
         Failure::Unhealthy { reason: "exited with code 1".to_owned(), hint: None }

@@ -7,13 +7,6 @@ use tokio::time::Instant;
 use super::{Adapters, Run, skip};
 use crate::{
     config::deployment::Deployment,
-    domain::{
-        event::{Event, Stage},
-        mask::Mask,
-        release::ReleaseVerb,
-        secret::Secret,
-        service::LiveService,
-    },
     pipeline::{
         failure::Failure,
         preparing::{self, Ready},
@@ -23,6 +16,13 @@ use crate::{
     },
     stages::{gate::GateRules, resolve::ResolvedImage},
     target::{DeployTarget, Started},
+};
+use shipgate_core::{
+    event::{Event, Stage},
+    mask::Mask,
+    release::ReleaseVerb,
+    secret::Secret,
+    service::LiveService,
 };
 
 /// Promote, release and gate, as far as they are still to be done. The service, where nothing is.

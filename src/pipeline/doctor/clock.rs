@@ -2,12 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::{
-    aws::{clock, session::Base},
-    domain::{
-        diagnosis::Diagnosis,
-        oidc::{Claims, Start, TokenSource},
-    },
+use shipgate_aws::{clock, session::Base};
+use shipgate_core::{
+    diagnosis::Diagnosis,
+    oidc::{Claims, Start, TokenSource},
 };
 
 const NAME: &str = "clock";

@@ -1,12 +1,10 @@
 //! Whether a Docker engine is there, and how a container on it would be reached.
 
-use crate::{
-    docker::{
-        Engine, EngineError,
-        reach::{Here, elsewhere},
-    },
-    domain::diagnosis::{Diagnosis, ENGINE},
+use shipgate_container_check::docker::{
+    Engine, EngineError,
+    reach::{Here, elsewhere},
 };
+use shipgate_core::diagnosis::{Diagnosis, ENGINE};
 
 /// Looks for the engine; `None` where no target checks images locally.
 pub(super) async fn engine(connecting: Option<impl Future<Output = Result<Engine, EngineError>>>) -> Diagnosis {

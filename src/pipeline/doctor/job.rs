@@ -3,18 +3,16 @@
 use serde_json::Value;
 
 use super::Beginning;
-use crate::{
-    aws::{
-        identity::IdentityError,
-        session::{Base, Session},
-    },
-    domain::{
-        access::Access,
-        ci::CiSystem,
-        diagnosis::Diagnosis,
-        oidc::{Claims, MissingToken, Start, TokenSource, WhyStandard},
-    },
+use shipgate_aws::{
+    identity::IdentityError,
     oidc,
+    session::{Base, Session},
+};
+use shipgate_core::{
+    access::Access,
+    ci::CiSystem,
+    diagnosis::Diagnosis,
+    oidc::{Claims, MissingToken, Start, TokenSource, WhyStandard},
 };
 
 const TOKEN: &str = "token";

@@ -5,13 +5,11 @@ use std::error::Error as _;
 use serde_json::Value;
 
 use super::{Beginning, Role};
-use crate::{
-    aws::{fault::AwsFault, identity::IdentityError, refusal::RefusedBy, session::Session},
-    domain::{
-        access::{Access, Hop},
-        diagnosis::Diagnosis,
-        oidc::{Claims, trust},
-    },
+use shipgate_aws::{fault::AwsFault, identity::IdentityError, refusal::RefusedBy, session::Session};
+use shipgate_core::{
+    access::{Access, Hop},
+    diagnosis::Diagnosis,
+    oidc::{Claims, trust},
 };
 
 /// Tries a role, through all the roles before it.

@@ -1,9 +1,7 @@
 //! Log groups as Terraform's language, in the form that `terraform fmt` leaves as it is. Pure.
 
-use crate::{
-    domain::arn::ServiceArn,
-    pipeline::hcl::{block, quoted},
-};
+use crate::pipeline::hcl::{block, quoted};
+use shipgate_core::arn::ServiceArn;
 
 /// A log group of the service.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,7 +75,7 @@ fn label(service: &str, kind: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Group, file, label};
-    use crate::domain::arn::ServiceArn;
+    use shipgate_core::arn::ServiceArn;
 
     fn service() -> ServiceArn {
         "arn:aws:apprunner:ap-northeast-1:222222222222:service/shop-api/0123456789abcdef0123456789abcdef"

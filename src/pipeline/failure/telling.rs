@@ -4,8 +4,6 @@ use std::error::Error;
 
 use super::{Failure, Returned, failed};
 use crate::{
-    aws::identity::IdentityError,
-    domain::{operation::Verdict, release::OVERTAKEN},
     pipeline::progress::{MovedTag, Progress},
     stages::{
         prepare::PrepareError,
@@ -14,6 +12,8 @@ use crate::{
     },
     target::TargetError,
 };
+use shipgate_aws::identity::IdentityError;
+use shipgate_core::{operation::Verdict, release::OVERTAKEN};
 
 impl Failure {
     /// What the world looks like now, in one line. `progress` is how far the run came.

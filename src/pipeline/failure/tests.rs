@@ -2,20 +2,20 @@
 
 use super::{Failure, Returned, Signal};
 use crate::{
-    aws::{fault::AwsFault, identity::IdentityError},
-    domain::{
-        arn::ServiceArn,
-        digest::Digest,
-        event::Stage,
-        exit_code::ExitCode,
-        health::{HealthCheck, Protocol},
-        operation::{OperationId, OperationStatus, Verdict},
-        reason::{self, Cause, Evidence, Finding, Output, Probing, Reason, Serving},
-        smoke::Answer,
-    },
     pipeline::progress::{MovedTag, Progress},
     stages::{attempt::Moved, prepare::PrepareError, release::ReleaseError},
     target::{Started, TargetError},
+};
+use shipgate_aws::{fault::AwsFault, identity::IdentityError};
+use shipgate_core::{
+    arn::ServiceArn,
+    digest::Digest,
+    event::Stage,
+    exit_code::ExitCode,
+    health::{HealthCheck, Protocol},
+    operation::{OperationId, OperationStatus, Verdict},
+    reason::{self, Cause, Evidence, Finding, Output, Probing, Reason, Serving},
+    smoke::Answer,
 };
 
 fn fault(code: Option<&str>, message: &str) -> AwsFault {

@@ -4,12 +4,10 @@
 use std::str::FromStr as _;
 
 use super::InitRequest;
-use crate::{
-    config::initial::image_like,
-    domain::{
-        image::{EcrHost, ImageReference},
-        service::LiveService,
-    },
+use crate::config::initial::image_like;
+use shipgate_core::{
+    image::{EcrHost, ImageReference},
+    service::LiveService,
 };
 
 /// What the file is made of.
@@ -156,7 +154,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::{Facts, InitRequest, LiveService, scalar, text};
-    use crate::domain::service::{RunSettings, ServiceStatus};
+    use shipgate_core::service::{RunSettings, ServiceStatus};
 
     const IMAGE: &str = "111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api";
 
@@ -184,7 +182,7 @@ mod tests {
             settings: RunSettings {
                 secrets: BTreeMap::from([(
                     "DATABASE_URL".to_owned(),
-                    crate::domain::service_secret::SecretSource::read(
+                    shipgate_core::service_secret::SecretSource::read(
                         "arn:aws:ssm:ap-northeast-1:222222222222:parameter/shop/db",
                     ),
                 )]),

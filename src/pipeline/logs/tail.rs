@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::event::LogSource;
+use shipgate_core::event::LogSource;
 
 /// A line can be shown by CloudWatch Logs this long after a later one: what is read again each time.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(30);

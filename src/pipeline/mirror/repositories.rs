@@ -7,16 +7,16 @@ use futures_util::{StreamExt as _, future::join_all, stream};
 
 use super::{Destination, selection::Wanted, tally::Left};
 use crate::{
-    aws::{ecr::Ecr, fault::AwsFault},
     config::mirror::Mirror,
-    domain::{
-        event::Event,
-        repository::{ExistingRepository, RepositorySettings},
-    },
     pipeline::{
         failure::Failure,
         narrator::{Narrator, Told},
     },
+};
+use shipgate_aws::{ecr::Ecr, fault::AwsFault};
+use shipgate_core::{
+    event::Event,
+    repository::{ExistingRepository, RepositorySettings},
 };
 
 /// Repositories created at the same time, over all registries.

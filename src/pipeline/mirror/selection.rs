@@ -3,11 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tally::Left;
-use crate::{
-    config::mirror::MirrorImage,
-    domain::{digest::Digest, image::ImageReference, tag_pattern::TagPattern},
-    stages::copy::CopyImage,
-};
+use crate::{config::mirror::MirrorImage, stages::copy::CopyImage};
+use shipgate_core::{digest::Digest, image::ImageReference, tag_pattern::TagPattern};
 
 /// A source's tags, or why they are not known.
 pub(super) type Listing = Result<BTreeSet<String>, Left>;
@@ -133,10 +130,8 @@ fn references(image: &MirrorImage, listings: &BTreeMap<String, Listing>, selecti
 #[cfg(test)]
 mod tests {
     use super::{Left, Listing, Reference, Selection, select};
-    use crate::{
-        config::mirror::MirrorImage,
-        domain::{digest::Digest, referrers::ReferrersPolicy},
-    };
+    use crate::config::mirror::MirrorImage;
+    use shipgate_core::{digest::Digest, referrers::ReferrersPolicy};
 
     fn image(source: &str, tags: &[&str], repository: &str) -> MirrorImage {
         MirrorImage {

@@ -1,10 +1,10 @@
 //! What a mirror came to: counted, and put into words. Pure.
 
 use crate::{
-    domain::event::Event,
     pipeline::{failure::Failure, narrator::Told},
     stages::copy::{CopyError, CopySummary},
 };
+use shipgate_core::event::Event;
 
 /// More failures than this are counted, not told again at the end: each has been told when it happened.
 const MOST_TOLD: usize = 50;
@@ -227,10 +227,8 @@ impl MirrorFailure {
 #[cfg(test)]
 mod tests {
     use super::{At, Left, Moved, Tally};
-    use crate::{
-        domain::{event::Event, event::Outcome},
-        pipeline::failure::Failure,
-    };
+    use crate::pipeline::failure::Failure;
+    use shipgate_core::event::{Event, Outcome};
 
     fn there(changed: bool, bytes_received: u64, bytes_sent: u64) -> At {
         At::There(Moved { changed, bytes_received, bytes_sent })

@@ -6,10 +6,8 @@ use super::{
     roles::{self, Attached, Role, When},
     yaml::{self, JOB},
 };
-use crate::{
-    config::deployment::Deployment,
-    domain::permissions::{Permissions, RepositoryPolicy},
-};
+use crate::config::deployment::Deployment;
+use shipgate_core::permissions::{Permissions, RepositoryPolicy};
 
 const TOKEN: TokenWords<'static> = TokenWords {
     account: "${AWS::AccountId}",

@@ -1,7 +1,7 @@
 //! All policies as one JSON document: a list, each with its name, its kind and what it hangs on. Pure.
 
 use super::node::{Node, Unknown, policy};
-use crate::domain::permissions::{IdentityPolicy, Part, Permissions, RepositoryPolicy, TrustPolicy};
+use shipgate_core::permissions::{IdentityPolicy, Part, Permissions, RepositoryPolicy, TrustPolicy};
 
 /// What stands for the identity that the CI job begins with.
 pub(super) const JOB: &str = "CI_PRINCIPAL_ARN";

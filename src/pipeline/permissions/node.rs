@@ -1,6 +1,6 @@
 //! A policy as a tree, its members in the order that people expect: what all languages write in their own way. Pure.
 
-use crate::domain::permissions::{Principal, Statement};
+use shipgate_core::permissions::{Principal, Statement};
 
 /// What is not known before somebody puts the policies up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,6 +1,6 @@
 //! Roles with all that belongs to each, as templates declare them. The job's own identity is not theirs to make. Pure.
 
-use crate::domain::{
+use shipgate_core::{
     arn::RoleArn,
     permissions::{Part, Permissions, Principal, Statement},
 };

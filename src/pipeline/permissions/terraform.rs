@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     config::deployment::Deployment,
-    domain::{
-        account::AccountId,
-        permissions::{Permissions, RepositoryPolicy},
-    },
     pipeline::hcl::{attributes, block, quoted},
+};
+use shipgate_core::{
+    account::AccountId,
+    permissions::{Permissions, RepositoryPolicy},
 };
 
 /// The provider of each account, by name.

@@ -3,20 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::{Plan, tags};
-use crate::{
-    config::deployment::Target,
-    domain::{
-        digest::Digest,
-        event::Stage,
-        forecast::{Change, Forecast, Step},
-        operation::OperationId,
-        release::{Course, Preparation, ReleaseVerb},
-        secret::Secret,
-        service::{LiveService, RunSettings},
-        smoke::SmokeTest,
-    },
-    stages::observe::Observation,
-    target::CreateOrder,
+use crate::{config::deployment::Target, stages::observe::Observation, target::CreateOrder};
+use shipgate_core::{
+    digest::Digest,
+    event::Stage,
+    forecast::{Change, Forecast, Step},
+    operation::OperationId,
+    release::{Course, Preparation, ReleaseVerb},
+    secret::Secret,
+    service::{LiveService, RunSettings},
+    smoke::SmokeTest,
 };
 
 /// What the record in the repository says besides what was observed.

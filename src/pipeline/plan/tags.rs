@@ -1,13 +1,11 @@
 //! The tags that a deployment would write, in the order in which `releasing` writes them. Pure.
 
 use super::{Plan, forecast::Known};
-use crate::{
-    domain::{
-        digest::Digest,
-        forecast::TagWrite,
-        release::{self, Course, Preparation, RECORD_PREFIX, ReleaseVerb},
-    },
-    stages::observe::Observation,
+use crate::stages::observe::Observation;
+use shipgate_core::{
+    digest::Digest,
+    forecast::TagWrite,
+    release::{self, Course, Preparation, RECORD_PREFIX, ReleaseVerb},
 };
 
 /// Every tag that would be written.
@@ -70,17 +68,14 @@ fn record(service: &str, digest: &Digest, seen: &Observation, course: &Course) -
 #[cfg(test)]
 mod tests {
     use super::{Known, RECORD_PREFIX, writes};
-    use crate::{
-        domain::{
-            digest::Digest,
-            forecast::TagWrite,
-            mutability::TagMutability,
-            operation::{OperationId, OperationStatus},
-            release::{Course, Identifier, OperationKind, PastOperation, Preparation, ReleaseVerb},
-            service::RunSettings,
-        },
-        pipeline::plan::Plan,
-        stages::observe::Observation,
+    use crate::{pipeline::plan::Plan, stages::observe::Observation};
+    use shipgate_core::{
+        digest::Digest,
+        forecast::TagWrite,
+        mutability::TagMutability,
+        operation::{OperationId, OperationStatus},
+        release::{Course, Identifier, OperationKind, PastOperation, Preparation, ReleaseVerb},
+        service::RunSettings,
     };
 
     fn digest(name: &str) -> Digest {

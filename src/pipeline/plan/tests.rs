@@ -7,19 +7,19 @@ use std::time::Duration;
 use super::{Observation, Plan, destination, plan};
 use crate::{
     config::deployment::{CreateSettings, ReleaseSettings, Target, VerifySettings},
-    domain::{
-        access::Access,
-        digest::Digest,
-        mutability::TagMutability,
-        oidc::Start,
-        operation::{OperationId, OperationStatus},
-        pull_through::Via,
-        release::{Consent, Naming, OperationKind, PastOperation, Refusal, ReleaseVerb},
-        secret::Secret,
-        service::{LiveService, RunSettings, ServiceStatus},
-        service_secret::SecretSource,
-    },
     stages::release::{ReleaseOrder, Unreleasable},
+};
+use shipgate_core::{
+    access::Access,
+    digest::Digest,
+    mutability::TagMutability,
+    oidc::Start,
+    operation::{OperationId, OperationStatus},
+    pull_through::Via,
+    release::{Consent, Naming, OperationKind, PastOperation, Refusal, ReleaseVerb},
+    secret::Secret,
+    service::{LiveService, RunSettings, ServiceStatus},
+    service_secret::SecretSource,
 };
 
 const WORKLOAD: &str = "222222222222.dkr.ecr.ap-northeast-1.amazonaws.com/shop/api";
@@ -170,7 +170,7 @@ fn what_is_deployed_and_what_runs_is_seen() {
     for status in ["RUNNING", "OPERATION_IN_PROGRESS"] {
         let course =
             planned(&target(), &observation(status, "IN_PROGRESS", &other, Some(other.clone()))).course.unwrap();
-        assert_eq!(course.first, Some(crate::domain::release::Preparation::Wait), "{status}");
+        assert_eq!(course.first, Some(shipgate_core::release::Preparation::Wait), "{status}");
     }
 }
 

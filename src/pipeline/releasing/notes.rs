@@ -2,7 +2,6 @@
 
 use super::Release;
 use crate::{
-    domain::{digest::Digest, release::note_tag},
     pipeline::plan,
     stages::{
         history::{self, Archive},
@@ -10,6 +9,7 @@ use crate::{
     },
     target::DeployTarget,
 };
+use shipgate_core::{digest::Digest, release::note_tag};
 
 impl<T: DeployTarget> Release<'_, T> {
     /// Before the tag moves. What serves now is noted, where nothing is on record, as what the service deploys from: the version

@@ -3,13 +3,11 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::commands::command;
-use crate::{
-    domain::{
-        event::{Event, Outcome, WrittenAt},
-        exit_code::ExitCode,
-        mask::shortened,
-    },
-    report::verdict,
+use crate::report::verdict;
+use shipgate_core::{
+    event::{Event, Outcome, WrittenAt},
+    exit_code::ExitCode,
+    mask::shortened,
 };
 
 /// GitHub shows so many of each kind for a step, and drops the others.
@@ -156,12 +154,10 @@ fn cut(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Annotations, Workspace};
-    use crate::{
-        domain::{
-            event::{Event, Outcome, WrittenAt},
-            exit_code::ExitCode,
-        },
-        report::samples,
+    use crate::report::samples;
+    use shipgate_core::{
+        event::{Event, Outcome, WrittenAt},
+        exit_code::ExitCode,
     };
 
     fn problem(line: usize, message: &str) -> Event {

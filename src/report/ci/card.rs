@@ -2,10 +2,8 @@
 
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use crate::{
-    domain::{event::Event, exit_code::ExitCode},
-    report::{Moment, Renderer, ReportError, document::Document, markdown},
-};
+use crate::report::{Moment, Renderer, ReportError, document::Document, markdown};
+use shipgate_core::{event::Event, exit_code::ExitCode};
 
 /// Buildkite takes no larger annotation.
 const MAX_BYTES: usize = 1024 * 1024;

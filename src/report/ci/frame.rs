@@ -12,12 +12,10 @@ use super::{
     commands::command,
     nonces::Nonces,
 };
-use crate::{
-    domain::{
-        event::{Event, Stage},
-        exit_code::ExitCode,
-    },
-    report::verdict,
+use crate::report::verdict;
+use shipgate_core::{
+    event::{Event, Stage},
+    exit_code::ExitCode,
 };
 
 /// How a system's log is structured.

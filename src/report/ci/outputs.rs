@@ -3,10 +3,8 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::nonces::Nonces;
-use crate::{
-    domain::{digest::Digest, event::Event, exit_code::ExitCode, mask::masked, operation::OperationId},
-    report::{untrusted::cleaned, verdict},
-};
+use crate::report::{untrusted::cleaned, verdict};
+use shipgate_core::{digest::Digest, event::Event, exit_code::ExitCode, mask::masked, operation::OperationId};
 
 /// GitLab takes no larger file of variables by default (documentation of `artifacts:reports:dotenv`).
 const MAX_DOTENV_BYTES: usize = 5 * 1024;

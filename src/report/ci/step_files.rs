@@ -8,10 +8,8 @@ use std::{
 };
 
 use super::{nonces::Nonces, outputs::Outputs};
-use crate::{
-    domain::event::Event,
-    report::{Moment, Renderer, ReportError, document::Document, markdown, masking::Content},
-};
+use crate::report::{Moment, Renderer, ReportError, document::Document, markdown, masking::Content};
+use shipgate_core::event::Event;
 
 /// GitHub takes no larger summary of a step: what is over it is not shown at all.
 const MAX_SUMMARY_BYTES: u64 = 1024 * 1024;

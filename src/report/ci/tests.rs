@@ -6,14 +6,12 @@ use std::{
 };
 
 use super::{CardMaker, Frame, Nonces, Outputs, Syntax, Workspace};
-use crate::{
-    domain::event::{Event, Stage},
-    report::{
-        Renderer,
-        samples::{self, runs},
-        text::{Style, Terminal},
-    },
+use crate::report::{
+    Renderer,
+    samples::{self, runs},
+    text::{Style, Terminal},
 };
+use shipgate_core::event::{Event, Stage};
 
 const PLAIN: Style = Style { color: false, interactive: false, data_color: false };
 
@@ -150,7 +148,7 @@ fn words_that_stop_commands_are_never_used_twice() {
 
 #[test]
 fn a_heartbeat_reaches_the_log_while_a_result_is_kept_back() {
-    let verified = samples::finished(Stage::Verify, crate::domain::event::Outcome::Ok, "healthy", 1000);
+    let verified = samples::finished(Stage::Verify, shipgate_core::event::Outcome::Ok, "healthy", 1000);
     let events = [
         (0, samples::started(Stage::Copy)),
         (0, samples::started(Stage::Verify)),
@@ -180,11 +178,11 @@ fn outputs_are_what_is_known() {
 #[test]
 fn a_line_of_the_dotenv_file_needs_no_quotes() {
     let mut outputs = Outputs::new(vec!["my report.json".to_owned()]);
-    outputs.add(&samples::run_finished(crate::domain::exit_code::ExitCode::Success, "", &[], None));
+    outputs.add(&samples::run_finished(shipgate_core::exit_code::ExitCode::Success, "", &[], None));
     let dotenv = outputs.to_dotenv();
     assert!(dotenv.contains("SHIPGATE_SERVICE_URL=https://abc") && !dotenv.contains("REPORT"), "{dotenv}");
     let mut outputs = Outputs::new(vec!["x".repeat(6000)]);
-    outputs.add(&samples::run_finished(crate::domain::exit_code::ExitCode::Success, "", &[], None));
+    outputs.add(&samples::run_finished(shipgate_core::exit_code::ExitCode::Success, "", &[], None));
     assert!(outputs.to_dotenv().len() < 5 * 1024 && outputs.to_dotenv().contains("SHIPGATE_STATUS=success\n"));
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{
+use shipgate_core::{
     diagnosis::Diagnosis, event::Event, forecast::Forecast, log_group::LogGroup, status::StatusReport,
 };
 

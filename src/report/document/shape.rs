@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::series::Series;
-use crate::domain::{
+use shipgate_core::{
     account::AccountId,
     digest::Digest,
     event::{LogSource, Outcome, Stage, WrittenAt},

@@ -2,7 +2,7 @@
 //! that they fit a phone as they fit a desk. Pure.
 
 use super::scale::{percent, ticks};
-use crate::html::Html;
+use shipgate_core::html::Html;
 
 /// Below what is drawn: the ticks' labels.
 pub(super) const AXIS_HEIGHT: u32 = 22;

@@ -1,17 +1,14 @@
 //! Tables of what was done one by one: preflight checks, tags moved, requests of the smoke test, second attempts.
 
 use super::pieces::{Sign, cell, code_fact, facts, fold, prose, row_head, said, signed, table, titled, words};
-use crate::{
-    domain::event::Outcome,
-    html::Html,
-    report::{
-        document::{
-            Document,
-            shape::{Check, Request},
-        },
-        quantity::{self, count},
+use crate::report::{
+    document::{
+        Document,
+        shape::{Check, Request},
     },
+    quantity::{self, count},
 };
+use shipgate_core::{event::Outcome, html::Html};
 
 /// More rows than this of one kind say nothing more.
 const MAX_ROWS: usize = 100;

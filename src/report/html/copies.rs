@@ -5,16 +5,14 @@ use super::{
     pieces::{Sign, cell, fact, facts, prose, row_head, said, table, titled, unseen},
     rates::{self, per_second},
 };
-use crate::{
-    html::Html,
-    report::{
-        document::{
-            Document,
-            shape::{Copy, Mirror},
-        },
-        quantity::{self, count, size},
+use crate::report::{
+    document::{
+        Document,
+        shape::{Copy, Mirror},
     },
+    quantity::{self, count, size},
 };
+use shipgate_core::html::Html;
 
 /// More copies than this are a table.
 const MAX_ARTICLES: usize = 3;

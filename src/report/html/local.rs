@@ -5,16 +5,14 @@ use super::{
     pieces::{Sign, cell, code_fact, fact, facts, fold, output, row_head, said, signed, table, titled},
     scale::percent,
 };
-use crate::{
-    html::Html,
-    report::{
-        document::{
-            Document,
-            shape::{ContainerEnd, Probe, Verification},
-        },
-        quantity::{self, count},
+use crate::report::{
+    document::{
+        Document,
+        shape::{ContainerEnd, Probe, Verification},
     },
+    quantity::{self, count},
 };
+use shipgate_core::html::Html;
 
 /// More probes than this are drawn small.
 const MANY: usize = 24;

@@ -1,14 +1,11 @@
 //! Lines of somebody else's output, folded away by whose they are.
 
 use super::pieces::{fold, said, titled};
-use crate::{
-    domain::event::LogSource,
-    html::Html,
-    report::{
-        document::{Document, shape::LogEntry},
-        quantity::{self, count},
-    },
+use crate::report::{
+    document::{Document, shape::LogEntry},
+    quantity::{self, count},
 };
+use shipgate_core::{event::LogSource, html::Html};
 
 const SOURCES: [(LogSource, &str); 3] = [
     (LogSource::LocalContainer, "The local container"),

@@ -20,7 +20,7 @@ mod why;
 mod tests;
 
 use super::document::Document;
-use crate::html::Html;
+use shipgate_core::html::Html;
 
 const STYLE: &str = include_str!("style.css");
 /// The page may have this style and nothing else, not even by mistake.

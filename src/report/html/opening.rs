@@ -1,11 +1,8 @@
 //! How the page begins, the verdict first, and how it ends.
 
 use super::pieces::{Sign, code_fact, fact, facts, said, words};
-use crate::{
-    domain::exit_code::ExitCode,
-    html::Html,
-    report::{document::Document, quantity, untrusted::cleaned},
-};
+use crate::report::{document::Document, quantity, untrusted::cleaned};
+use shipgate_core::{exit_code::ExitCode, html::Html};
 
 /// What the browser's tab says.
 pub(super) fn title(document: &Document) -> String {

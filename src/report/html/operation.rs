@@ -4,16 +4,16 @@ use super::{
     bars::{AXIS_HEIGHT, Bar, Picture, axis},
     pieces::{cell, code_fact, fact, facts, row_head, said, table, titled},
 };
-use crate::{
-    domain::operation::{OperationStatus, Verdict},
-    html::Html,
-    report::{
-        document::{
-            Document,
-            shape::{Operation, StatusEntry},
-        },
-        quantity,
+use crate::report::{
+    document::{
+        Document,
+        shape::{Operation, StatusEntry},
     },
+    quantity,
+};
+use shipgate_core::{
+    html::Html,
+    operation::{OperationStatus, Verdict},
 };
 
 const HEIGHT: u32 = 12;

@@ -1,11 +1,8 @@
 //! What the sections are put together from: headings, facts, marks, tables, folds, lists. Text goes through [`words`], whoever
 //! wrote it.
 
-use crate::{
-    domain::event::Outcome,
-    html::Html,
-    report::{document::Document, untrusted::cleaned},
-};
+use crate::report::{document::Document, untrusted::cleaned};
+use shipgate_core::{event::Outcome, html::Html};
 
 /// Text of anybody's: without escape sequences, of a bounded length, escaped.
 pub(super) fn words(html: &mut Html, text: &str) {

@@ -1,10 +1,8 @@
 //! How fast a copy went, moment by moment: a line over time.
 
 use super::bars::Picture;
-use crate::{
-    html::Html,
-    report::{document::shape::Copy, quantity},
-};
+use crate::report::{document::shape::Copy, quantity};
+use shipgate_core::html::Html;
 
 /// Fewer points than this make no line.
 const LEAST: usize = 4;

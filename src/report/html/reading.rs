@@ -1,13 +1,11 @@
 //! What the verbs that read were asked for: a plan, log groups that were left, text.
 
 use super::pieces::{Sign, cell, code_fact, facts, row_head, said, table, titled};
-use crate::{
-    domain::{
-        forecast::{Change, Forecast, Step},
-        log_group::LogGroup,
-    },
+use crate::report::{document::Document, quantity::size};
+use shipgate_core::{
+    forecast::{Change, Forecast, Step},
     html::Html,
-    report::{document::Document, quantity::size},
+    log_group::LogGroup,
 };
 
 /// What was read.

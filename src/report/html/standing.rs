@@ -5,10 +5,10 @@ use super::{
     pieces::{cell, code_fact, fact, facts, row_head, said, table, titled},
     reading::kept,
 };
-use crate::{
-    domain::status::{GroupFacts, Knowledge, OnRecord, RanOperation, StatusReport},
+use crate::report::{document::Document, quantity};
+use shipgate_core::{
     html::Html,
-    report::{document::Document, quantity},
+    status::{GroupFacts, Knowledge, OnRecord, RanOperation, StatusReport},
 };
 
 /// The service.

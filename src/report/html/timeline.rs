@@ -4,13 +4,13 @@ use super::{
     bars::{AXIS_HEIGHT, Bar, Picture, axis, stripes},
     pieces::{Sign, cell, fold, row_head, signed, table, titled, unseen},
 };
-use crate::{
-    domain::event::{Outcome, Stage},
+use crate::report::{
+    document::{Document, shape::StageEntry},
+    quantity,
+};
+use shipgate_core::{
+    event::{Outcome, Stage},
     html::Html,
-    report::{
-        document::{Document, shape::StageEntry},
-        quantity,
-    },
 };
 
 const ROW: u32 = 34;

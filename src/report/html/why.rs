@@ -1,11 +1,8 @@
 //! Why a run did not succeed, and what to do about it.
 
 use super::pieces::{fold, output, prose, titled};
-use crate::{
-    domain::{finding::FindingReport, reason::Reason},
-    html::Html,
-    report::document::Document,
-};
+use crate::report::document::Document;
+use shipgate_core::{finding::FindingReport, html::Html, reason::Reason};
 
 /// The reason: what is known best comes first, and nothing is said twice.
 pub(super) fn section(html: &mut Html, document: &Document) {

@@ -2,17 +2,15 @@
 //! nothing to tell.
 
 use super::escape::{code, fenced, text};
-use crate::{
-    domain::event::{Event, Outcome},
-    report::{
-        document::{
-            Document,
-            shape::{Copy, StageEntry},
-        },
-        quantity,
-        text::data_lines,
+use crate::report::{
+    document::{
+        Document,
+        shape::{Copy, StageEntry},
     },
+    quantity,
+    text::data_lines,
 };
+use shipgate_core::event::{Event, Outcome};
 
 /// As many cells of a bar as the longest stage has.
 const BAR_CELLS: u64 = 20;
@@ -39,7 +37,7 @@ pub(super) fn all(document: &Document) -> Vec<String> {
 
 /// What it came to, and how to mend it: that is all that many will read.
 fn verdict(document: &Document) -> String {
-    let mark = match document.exit_code.map(crate::domain::exit_code::ExitCode::number) {
+    let mark = match document.exit_code.map(shipgate_core::exit_code::ExitCode::number) {
         Some(0) => "✅",
         Some(130 | 143) => "⚠️",
         _ => "❌",

@@ -1,10 +1,8 @@
 //! The end of the log, folded: lines of the container here, of App Runner, and of the application there.
 
 use super::escape;
-use crate::{
-    domain::event::LogSource,
-    report::{document::Document, quantity},
-};
+use crate::report::{document::Document, quantity};
+use shipgate_core::event::LogSource;
 
 /// The log's last lines, in no more than so many bytes.
 pub(super) fn of(document: &Document, room: usize) -> String {

@@ -1,13 +1,11 @@
 //! Whole reports, and that they keep to their room.
 
 use super::{LEFT_OUT, of, parts};
-use crate::{
-    domain::event::{Event, LogSource},
-    report::{
-        document::Document,
-        samples::{self, runs},
-    },
+use crate::report::{
+    document::Document,
+    samples::{self, runs},
 };
+use shipgate_core::event::{Event, LogSource};
 
 const ROOM: usize = 1024 * 1024;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::domain::{
+use shipgate_core::{
     diagnosis::Diagnosis,
     digest::Digest,
     event::{Event, LogSource, Stage},

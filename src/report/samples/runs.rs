@@ -4,7 +4,7 @@ use super::{
     checked, container, copied, finished, gated, misconfigured, observed, operation, planned, probed, promoted,
     released, run_finished, run_started, started,
 };
-use crate::domain::{
+use shipgate_core::{
     event::{Event, LogSource, Outcome, Stage},
     exit_code::ExitCode,
     finding::FindingReport,

@@ -7,15 +7,13 @@ mod planned;
 use jiff::Timestamp;
 
 use super::line::{Line, Role};
-use crate::{
-    domain::{
-        event::{Event, LogSource},
-        log_group::LogGroup,
-        operation::{OperationStatus, Verdict},
-        service::ServiceStatus,
-        status::{GroupFacts, Knowledge, OnRecord, RanOperation, StatusReport},
-    },
-    report::quantity,
+use crate::report::quantity;
+use shipgate_core::{
+    event::{Event, LogSource},
+    log_group::LogGroup,
+    operation::{OperationStatus, Verdict},
+    service::ServiceStatus,
+    status::{GroupFacts, Knowledge, OnRecord, RanOperation, StatusReport},
 };
 
 /// As wide as the widest name of a fact.
@@ -152,10 +150,8 @@ fn operation(at: usize, one: &RanOperation) -> Line {
 #[cfg(test)]
 mod tests {
     use super::lines;
-    use crate::{
-        domain::event::{Event, LogSource},
-        report::samples::reading::{logged, orphan, status},
-    };
+    use crate::report::samples::reading::{logged, orphan, status};
+    use shipgate_core::event::{Event, LogSource};
 
     fn shown(event: &Event, color: bool) -> String {
         lines(event).iter().map(|line| line.render_words(color) + "\n").collect()

@@ -3,7 +3,8 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::{domain::event::Stage, report::untrusted};
+use crate::report::untrusted;
+use shipgate_core::event::Stage;
 
 /// `preflight` and `aftercare` have nine letters.
 const STAGE_WIDTH: usize = 9;
@@ -160,7 +161,7 @@ fn painted(text: &str, role: Role, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Line, Mark, Role};
-    use crate::domain::event::Stage;
+    use shipgate_core::event::Stage;
 
     #[test]
     fn words_follow_mark_and_stage() {

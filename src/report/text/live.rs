@@ -5,7 +5,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{gauge::Gauge, line};
-use crate::{domain::event::Stage, report::quantity};
+use crate::report::quantity;
+use shipgate_core::event::Stage;
 
 /// The moving part. Permanent lines go through [`Live::above`].
 pub(super) struct Live {
@@ -112,7 +113,8 @@ mod tests {
     use indicatif::ProgressStyle;
 
     use super::Live;
-    use crate::{domain::event::Stage, report::text::gauge::Gauge};
+    use crate::report::text::gauge::Gauge;
+    use shipgate_core::event::Stage;
 
     #[test]
     fn templates_parse() {

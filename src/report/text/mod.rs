@@ -23,7 +23,7 @@ use live::Live;
 use probes::Repeats;
 
 use super::{Moment, Renderer, ReportError, ci::Frame, quantity, untrusted, verdict};
-use crate::domain::{
+use shipgate_core::{
     event::{Event, LogSource, Outcome, Stage},
     exit_code::ExitCode,
 };

@@ -1,15 +1,13 @@
 //! What the terminal says of each event: pure functions from an event to lines.
 
 use super::line::{Line, Mark, Role};
-use crate::{
-    domain::{
-        digest::Digest,
-        event::{Event, LogSource, Outcome, Stage},
-        exit_code::ExitCode,
-        finding::FindingReport,
-        operation::OperationStatus,
-    },
-    report::{quantity, verdict},
+use crate::report::{quantity, verdict};
+use shipgate_core::{
+    digest::Digest,
+    event::{Event, LogSource, Outcome, Stage},
+    exit_code::ExitCode,
+    finding::FindingReport,
+    operation::OperationStatus,
 };
 
 /// The lines of an event; none for what only moves a progress bar. `running` is the stage of events that belong to

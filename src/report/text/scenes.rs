@@ -6,20 +6,17 @@ use std::{
 };
 
 use super::{Style, Terminal};
-use crate::{
-    domain::{
-        event::{Event, LogSource, Outcome, Stage},
-        exit_code::ExitCode,
-        operation::{OperationStatus, Verdict},
+use crate::report::{
+    Renderer,
+    samples::{
+        DESTINATION, blob, checked, container, copied, finished, gated, log, mirrored, moment, observed, one_of_each,
+        planned, probed, progress, promoted, released, retrying, run_finished, run_started, started, verified,
     },
-    report::{
-        Renderer,
-        samples::{
-            DESTINATION, blob, checked, container, copied, finished, gated, log, mirrored, moment, observed,
-            one_of_each, planned, probed, progress, promoted, released, retrying, run_finished, run_started, started,
-            verified,
-        },
-    },
+};
+use shipgate_core::{
+    event::{Event, LogSource, Outcome, Stage},
+    exit_code::ExitCode,
+    operation::{OperationStatus, Verdict},
 };
 
 const PLAIN: Style = Style { color: false, interactive: false, data_color: false };

@@ -9,11 +9,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Attempt, AttemptError, INTERVAL, News, Outcome, SETTLE};
-use crate::{
-    domain::{digest::Digest, event::Event, service::ServiceStatus},
-    stages::tags::TagStore,
-    target::DeployTarget,
-};
+use crate::{stages::tags::TagStore, target::DeployTarget};
+use shipgate_core::{digest::Digest, event::Event, service::ServiceStatus};
 
 /// What is waited after a write, besides three times what the read and the write took.
 const MARGIN: Duration = Duration::from_millis(250);

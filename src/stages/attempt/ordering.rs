@@ -7,16 +7,16 @@ use tokio::time::Instant;
 
 use super::{Attempt, AttemptError, INTERVAL, News, Outcome, SETTLE};
 use crate::{
-    domain::{
-        event::{Event, milliseconds},
-        release::newcomer,
-        service::ServiceStatus,
-    },
     stages::{
         release::{self, Answer, ReleaseError, ReleaseOrder},
         tags::TagStore,
     },
     target::{DeployTarget, TargetError},
+};
+use shipgate_core::{
+    event::{Event, milliseconds},
+    release::newcomer,
+    service::ServiceStatus,
 };
 
 /// The longest pause before a throttled order is given again.

@@ -15,7 +15,7 @@ use self::{
     cloud::Cloud,
     run::{Ended, run},
 };
-use crate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 /// One round: its runs, and how the cloud behaves.
 #[derive(Clone, Copy, Debug)]

@@ -7,11 +7,11 @@ use tokio::time::sleep;
 
 use super::{Attempt, INTERVAL, News, Winner};
 use crate::{
-    domain::{digest::Digest, event::Event, release::record_tag, service::ServiceStatus},
-    registry::RegistryError,
     stages::{promote::PromoteError, tags::TagStore},
     target::{DeployTarget, Started},
 };
+use shipgate_core::{digest::Digest, event::Event, release::record_tag, service::ServiceStatus};
+use shipgate_registry::RegistryError;
 
 /// How long the status may stay stale, and some more.
 const STATUS_SETTLE: Duration = Duration::from_secs(6);

@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{
-    aws::{
-        fault::AwsFault,
-        logs::{LogReader, Position, StreamFacts, Window},
-    },
-    domain::{arn::ServiceArn, mask::Mask},
-    target::ObservedOperation,
+use crate::target::ObservedOperation;
+use shipgate_aws::{
+    fault::AwsFault,
+    logs::{LogReader, Position, StreamFacts, Window},
 };
+use shipgate_core::{arn::ServiceArn, mask::Mask};
 
 /// How many lines of the application's output are shown when a deployment fails.
 const LAST_LINES: usize = 20;

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::domain::reason::Outlook;
+use shipgate_core::reason::Outlook;
 
 /// From one call to the next when the end is near: it shall be noticed within five seconds, answer and all.
 const CLOSE: Duration = Duration::from_millis(4_800);

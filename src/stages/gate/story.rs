@@ -6,17 +6,15 @@ use std::{cmp::Ordering, fmt, time::Duration};
 use tokio::time::{sleep, timeout};
 
 use super::evidence::{self, Application};
-use crate::{
-    aws::{
-        fault::AwsFault,
-        logs::{LogReader, Position, Window},
-    },
-    domain::{
-        event::{Emitter, Event, LogSource},
-        mask::Mask,
-        reason::{self, Chapter, Evidence, Finding, Outlook, Output},
-    },
-    target::{ObservedOperation, Started},
+use crate::target::{ObservedOperation, Started};
+use shipgate_aws::{
+    fault::AwsFault,
+    logs::{LogReader, Position, Window},
+};
+use shipgate_core::{
+    event::{Emitter, Event, LogSource},
+    mask::Mask,
+    reason::{self, Chapter, Evidence, Finding, Outlook, Output},
 };
 
 /// How long one stream is read at a time: a log service that hangs must not hold up the verdict.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::cloud::{Cloud, EVENTS, NEW, OLD, OPERATION, deployment, ended, fault, running};
 use super::{Decision, GateEnd, GateRules, LAST_LOOK, Sight, decide};
-use crate::domain::{
+use shipgate_core::{
     operation::{OperationStatus, Verdict},
     secret::Secret,
 };

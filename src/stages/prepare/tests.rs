@@ -8,10 +8,8 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Emitter, Event, PrepareError, Started, follow, wait_until_free};
-use crate::{
-    domain::{operation::OperationId, release::OperationKind},
-    stages::fake::{Fake, arn},
-};
+use crate::stages::fake::{Fake, arn};
+use shipgate_core::{operation::OperationId, release::OperationKind};
 
 const MINUTES: Duration = Duration::from_mins(20);
 

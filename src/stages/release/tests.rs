@@ -5,10 +5,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{OperationKind, ReleaseError, ReleaseOrder, find_pushed, order};
-use crate::{
-    domain::event::Emitter,
-    stages::fake::{Fake, arn, past},
-};
+use crate::stages::fake::{Fake, arn, past};
+use shipgate_core::event::Emitter;
 
 const CREATED: (&str, OperationKind, &str) = ("1", OperationKind::CreateService, "SUCCEEDED");
 const DEPLOYS: (&str, OperationKind, &str) = ("2", OperationKind::StartDeployment, "PENDING");

@@ -5,15 +5,13 @@ use std::collections::BTreeSet;
 use aws_sdk_apprunner::types::ServiceStatus as SdkStatus;
 
 use super::{AppRunner, PAGE, RECENT, read};
-use crate::{
-    aws::{fault::AwsFault, pages::Pages},
-    domain::{
-        arn::ServiceArn,
-        log_group::plain,
-        operation::{OperationId, OperationStatus},
-        status::RanOperation,
-    },
-    target::TargetError,
+use crate::target::TargetError;
+use shipgate_aws::{fault::AwsFault, pages::Pages};
+use shipgate_core::{
+    arn::ServiceArn,
+    log_group::plain,
+    operation::{OperationId, OperationStatus},
+    status::RanOperation,
 };
 
 impl AppRunner {

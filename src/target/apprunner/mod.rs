@@ -7,15 +7,13 @@ use aws_sdk_apprunner::{
 };
 
 use super::{CreateOrder, DeployTarget, ObservedOperation, OrderProbe, Started, TargetError, UpdateOrder};
-use crate::{
-    aws::{
-        fault::AwsFault,
-        pages::Pages,
-        probe::Probed,
-        session::{Renewal, Session},
-    },
-    domain::{arn::ServiceArn, operation::OperationId, release::PastOperation, service::LiveService},
+use shipgate_aws::{
+    fault::AwsFault,
+    pages::Pages,
+    probe::Probed,
+    session::{Renewal, Session},
 };
+use shipgate_core::{arn::ServiceArn, operation::OperationId, release::PastOperation, service::LiveService};
 
 mod look;
 mod probe;

@@ -7,14 +7,12 @@ use std::future::Future;
 use aws_sdk_apprunner::error::{ProvideErrorMetadata, SdkError};
 
 use super::{AppRunner, once, write};
-use crate::{
-    aws::{
-        fault::AwsFault,
-        probe::{NIL, Probed},
-    },
-    domain::arn::ServiceArn,
-    target::{CreateOrder, OrderProbe, TargetError, UpdateOrder},
+use crate::target::{CreateOrder, OrderProbe, TargetError, UpdateOrder};
+use shipgate_aws::{
+    fault::AwsFault,
+    probe::{NIL, Probed},
 };
+use shipgate_core::arn::ServiceArn;
 
 /// Marks the container that never runs.
 const MARK: &str = "SHIPGATE_PROBE";

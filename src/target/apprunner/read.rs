@@ -9,17 +9,15 @@ use aws_sdk_apprunner::types::{
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
-use crate::{
-    domain::{
-        health::{HealthCheck, Protocol},
-        mask,
-        operation::{OperationId, OperationStatus},
-        release::{OperationKind, PastOperation},
-        secret::Secret,
-        service::{LiveService, RunSettings, ServiceStatus},
-        service_secret::SecretSource,
-    },
-    target::{ObservedOperation, TargetError},
+use crate::target::{ObservedOperation, TargetError};
+use shipgate_core::{
+    health::{HealthCheck, Protocol},
+    mask,
+    operation::{OperationId, OperationStatus},
+    release::{OperationKind, PastOperation},
+    secret::Secret,
+    service::{LiveService, RunSettings, ServiceStatus},
+    service_secret::SecretSource,
 };
 
 pub(super) fn unusable(action: &'static str, reason: &str) -> TargetError {
@@ -177,7 +175,7 @@ mod tests {
     use super::{
         DateTime, Duration, OperationStatus, OperationSummary, cpu_units, memory_mib, operation, run_settings,
     };
-    use crate::domain::service::RunSettings;
+    use shipgate_core::service::RunSettings;
 
     #[test]
     fn cpu_and_memory_are_read_in_both_spellings() {

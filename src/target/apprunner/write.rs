@@ -8,10 +8,8 @@ use aws_sdk_apprunner::{
     },
 };
 
-use crate::{
-    domain::health::{HealthCheck, Protocol},
-    target::{CreateOrder, TargetError, UpdateOrder},
-};
+use crate::target::{CreateOrder, TargetError, UpdateOrder};
+use shipgate_core::health::{HealthCheck, Protocol};
 
 /// The source of a new service. Deployments by push are off: what is deployed is decided here, once.
 pub(super) fn source(order: &CreateOrder) -> Result<SourceConfiguration, TargetError> {

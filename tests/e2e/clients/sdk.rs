@@ -14,7 +14,7 @@ use aws_sdk_ecr::{
 };
 use futures_util::StreamExt as _;
 use serde_json::Value;
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 use super::{
     layout::{GIBIBYTE, Hashed, Layout},

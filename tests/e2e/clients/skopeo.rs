@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 use super::{
     Access,

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// An index of two images under `v1`.
-fn world_of_two_platforms() -> (World, [shipgate::packing::PackedImage; 3]) {
+fn world_of_two_platforms() -> (World, [shipgate_container_check::packing::PackedImage; 3]) {
     let world = world();
     let (amd64, arm64) = (image_of("two", "amd64", 2), image_of("two", "arm64", 2));
     for image in [&amd64, &arm64] {

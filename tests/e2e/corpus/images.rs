@@ -6,12 +6,10 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use shipgate::{
-    domain::{
-        digest::Digest,
-        manifest::{Descriptor, RawManifest},
-    },
-    packing::PackedImage,
+use shipgate_container_check::packing::PackedImage;
+use shipgate_core::{
+    digest::Digest,
+    manifest::{Descriptor, RawManifest},
 };
 
 use crate::world::layer;

@@ -3,7 +3,7 @@
 
 use std::{ffi::OsString, path::Path};
 
-use shipgate::docker::{DockerEnvironment, Engine as Connected, EngineError};
+use shipgate_container_check::docker::{DockerEnvironment, Engine as Connected, EngineError};
 use tokio::runtime::Runtime;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 

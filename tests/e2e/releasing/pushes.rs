@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{changes, deploy_by_push, ids, serving, source};
 use crate::world::{LIVE, World};
 
-fn by_push() -> (World, shipgate::domain::digest::Digest, shipgate::domain::digest::Digest) {
+fn by_push() -> (World, shipgate_core::digest::Digest, shipgate_core::digest::Digest) {
     let (world, old, new) = serving();
     deploy_by_push(&world);
     (world, old, new)

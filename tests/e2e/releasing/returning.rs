@@ -1,7 +1,7 @@
 //! A smoke test that fails, where the version before is to be deployed again: it is, once, by the same steps.
 
 use serde_json::{Value, json};
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 use super::{Running, deploy_by_push, foreign_deployment, ids, serving, source};
 use crate::world::{CONFIGURATION, LIVE, SEED, SOURCE, World};

@@ -2,7 +2,7 @@
 //! Without containers: what counts is which calls are made.
 
 use serde_json::{Value, json};
-use shipgate::domain::digest::Digest;
+use shipgate_core::digest::Digest;
 
 use super::{Running, changes, deploy_by_push, ids, source};
 use crate::{

@@ -1,7 +1,7 @@
 //! The sandbox as a role sees it, through AWS's own clients.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use shipgate::registry::{Authorization, Registry};
+use shipgate_registry::{Authorization, Registry};
 
 use super::World;
 
@@ -10,7 +10,7 @@ impl World {
         let session = self.session(role).await;
         let answer = aws_sdk_ecr::Client::new(&session).get_authorization_token().send().await.unwrap();
         let data = &answer.authorization_data()[0];
-        let token = shipgate::domain::secret::Secret::new(data.authorization_token().unwrap());
+        let token = shipgate_core::secret::Secret::new(data.authorization_token().unwrap());
         Registry::new("registry", data.proxy_endpoint().unwrap(), Authorization::Basic(token)).unwrap()
     }
 

@@ -16,8 +16,8 @@ use crate::{
         signals,
     },
     config::environment::Environment,
-    domain::exit_code::ExitCode,
 };
+use shipgate_core::exit_code::ExitCode;
 
 /// Tells the story.
 pub async fn run(args: DemoArgs) -> ExitCode {

@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     cli::{console::say, signals},
-    domain::exit_code::ExitCode,
     pipeline::cancellation::Signal,
 };
+use shipgate_core::exit_code::ExitCode;
 
 /// The tag the service deploys from: its name, as nothing else is configured.
 const TAG: &str = "shop-api";

@@ -5,29 +5,28 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use crate::{
-    aws::{
-        ecr::Ecr,
-        fault::AwsFault,
-        identity::IdentityError,
-        session::{self, AwsEnvironment, Pinned, Session},
-    },
-    cli::wire,
-    config::environment::Environment,
-    docker::{Engine, EngineError},
-    domain::{
-        access::{Access, Hop},
-        account::{AccountId, Region},
-        digest::Digest,
-        exit_code::ExitCode,
-        manifest::Descriptor,
-        secret::Secret,
-    },
-    packing::{PackError, SelfLayer},
-    pipeline::cancellation::Signal,
-    registry::{Registry, RegistryError},
-    sandbox::{self, Sandbox, SandboxError, seed::Seed},
+use crate::{cli::wire, config::environment::Environment, pipeline::cancellation::Signal};
+use shipgate_aws::{
+    ecr::Ecr,
+    fault::AwsFault,
+    identity::IdentityError,
+    session::{self, AwsEnvironment, Pinned, Session},
 };
+use shipgate_container_check::{
+    docker::{Engine, EngineError},
+    packing::{PackError, SelfLayer},
+};
+use shipgate_core::{
+    access::{Access, Hop},
+    account::{AccountId, Region},
+    digest::Digest,
+    exit_code::ExitCode,
+    manifest::Descriptor,
+    secret::Secret,
+};
+use shipgate_registry::{Registry, RegistryError};
+use shipgate_sandbox as sandbox;
+use shipgate_sandbox::{Sandbox, SandboxError, seed::Seed};
 
 /// The two accounts, and the third that the CI job's own identity lives in. None of them exists.
 const SEED: &str = include_str!("seed.yaml");

@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use crate::{
-    domain::{
-        account::{AccountId, Region},
-        arn::RoleArn,
-    },
-    sandbox::{Sandbox, seed::Seed},
+use shipgate_core::{
+    account::{AccountId, Region},
+    arn::RoleArn,
 };
+use shipgate_sandbox::{Sandbox, seed::Seed};
 
 /// What the words are about.
 pub(super) struct Guide {

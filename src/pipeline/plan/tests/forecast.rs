@@ -3,15 +3,15 @@
 use super::{Observation, WORKLOAD, created, live, planned, seen, target, wanted};
 use crate::{
     config::deployment::Target,
-    domain::{
-        digest::Digest,
-        forecast::Forecast,
-        release::{Consent, Naming, OnPush},
-        secret::Secret,
-        service::LiveService,
-        smoke::{OnFailure, SmokeTest},
-    },
     pipeline::plan::forecast::{Known, forecast},
+};
+use shipgate_core::{
+    digest::Digest,
+    forecast::Forecast,
+    release::{Consent, Naming, OnPush},
+    secret::Secret,
+    service::LiveService,
+    smoke::{OnFailure, SmokeTest},
 };
 
 fn told(target: &Target, seen: &Observation) -> Forecast {
@@ -28,7 +28,7 @@ fn changes(forecast: &Forecast) -> Vec<String> {
         let text = text.map_or("nothing", String::as_str);
         text.replace(wanted().as_str(), "WANTED").replace(Digest::of(b"other").as_str(), "OTHER")
     };
-    let line = |change: &crate::domain::forecast::Change| {
+    let line = |change: &shipgate_core::forecast::Change| {
         format!("{} {}: {} > {}", change.of, change.what, named(change.from.as_ref()), named(change.to.as_ref()))
     };
     forecast.changes.iter().map(line).collect()
@@ -36,7 +36,7 @@ fn changes(forecast: &Forecast) -> Vec<String> {
 
 /// The stages, with a dash before those that have nothing to do.
 fn stages(forecast: &Forecast) -> String {
-    let name = |step: &crate::domain::forecast::Step| format!("{}{}", if step.skipped { "-" } else { "" }, step.stage);
+    let name = |step: &shipgate_core::forecast::Step| format!("{}{}", if step.skipped { "-" } else { "" }, step.stage);
     forecast.steps.iter().map(name).collect::<Vec<_>>().join(" ")
 }
 

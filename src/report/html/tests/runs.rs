@@ -1,17 +1,15 @@
 //! Whole runs, at their milliseconds.
 
-use crate::{
-    domain::{
-        event::{Event, LogSource, Outcome, Stage},
-        exit_code::ExitCode,
-        health::HealthCheck,
-        operation::{OperationStatus, Verdict},
-        reason::{Evidence, Output, Probing, Reason, Serving, find},
-    },
-    report::samples::{
-        self, DESTINATION, checked, container, copied, finished, gated, observed, planned, probed, progress, promoted,
-        released, retrying, run_finished, run_started, started, verified,
-    },
+use crate::report::samples::{
+    self, DESTINATION, checked, container, copied, finished, gated, observed, planned, probed, progress, promoted,
+    released, retrying, run_finished, run_started, started, verified,
+};
+use shipgate_core::{
+    event::{Event, LogSource, Outcome, Stage},
+    exit_code::ExitCode,
+    health::HealthCheck,
+    operation::{OperationStatus, Verdict},
+    reason::{Evidence, Output, Probing, Reason, Serving, find},
 };
 
 const MIB: u64 = 1 << 20;
@@ -144,7 +142,7 @@ fn reason() -> Reason {
         Evidence { found: find([line]), output: Output::Written, last_lines: last_lines.map(str::to_owned).to_vec() };
     let check = HealthCheck::default();
     let url = Some("https://abc.eu-west-1.awsapprunner.com".to_owned());
-    let serving = Serving { digest: Some(crate::domain::digest::Digest::of(b"previous")), url };
+    let serving = Serving { digest: Some(shipgate_core::digest::Digest::of(b"previous")), url };
     Reason::of(evidence, Some(Probing { port: 8080, health_check: check }), Some(serving))
 }
 

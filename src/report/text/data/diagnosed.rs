@@ -2,10 +2,8 @@
 //! can be copied as it stands.
 
 use super::gap;
-use crate::{
-    domain::{diagnosis::Diagnosis, event::Outcome},
-    report::text::line::{Line, Role},
-};
+use crate::report::text::line::{Line, Role};
+use shipgate_core::{diagnosis::Diagnosis, event::Outcome};
 
 /// As wide as the widest name of a check that is not a role's.
 const CHECK_WIDTH: usize = 15;

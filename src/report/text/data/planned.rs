@@ -1,12 +1,10 @@
 //! A plan as text: the steps in their order, then the difference that they make.
 
 use super::{NAME_WIDTH, fact, gap};
-use crate::{
-    domain::{
-        forecast::{Change, Forecast, Step, TagWrite},
-        operation::OperationId,
-    },
-    report::text::line::{Line, Role},
+use crate::report::text::line::{Line, Role};
+use shipgate_core::{
+    forecast::{Change, Forecast, Step, TagWrite},
+    operation::OperationId,
 };
 
 /// The lines of a plan.

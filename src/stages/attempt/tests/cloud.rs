@@ -12,18 +12,18 @@ use tokio::time::{Instant, sleep};
 
 use super::Round;
 use crate::{
-    aws::fault::AwsFault,
-    domain::{
-        arn::ServiceArn,
-        digest::Digest,
-        operation::{OperationId, OperationStatus},
-        release::{OperationKind, PastOperation, record_tag},
-        service::{LiveService, RunSettings, ServiceStatus},
-    },
-    registry::RegistryError,
     stages::{promote::PromoteError, tags::TagStore},
     target::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError, UpdateOrder},
 };
+use shipgate_aws::fault::AwsFault;
+use shipgate_core::{
+    arn::ServiceArn,
+    digest::Digest,
+    operation::{OperationId, OperationStatus},
+    release::{OperationKind, PastOperation, record_tag},
+    service::{LiveService, RunSettings, ServiceStatus},
+};
+use shipgate_registry::RegistryError;
 
 pub(super) const SERVICE: &str = "shop-api";
 pub(super) const TAG: &str = "live";

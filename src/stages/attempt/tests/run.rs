@@ -7,19 +7,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::cloud::{Cloud, IDENTIFIER, SERVICE, TAG};
 use crate::{
-    domain::{
-        digest::Digest,
-        event::Emitter,
-        operation::{OperationId, Verdict},
-        release::{Identifier, PastOperation, Standing, record_tag, running, standing},
-        service::{LiveService, RunSettings, ServiceStatus},
-    },
     stages::{
         attempt::{Attempt, AttemptError, Claim, Confirmed, Moved, Outcome},
         release::ReleaseOrder,
         tags::TagStore,
     },
     target::{CreateOrder, DeployTarget, Started},
+};
+use shipgate_core::{
+    digest::Digest,
+    event::Emitter,
+    operation::{OperationId, Verdict},
+    release::{Identifier, PastOperation, Standing, record_tag, running, standing},
+    service::{LiveService, RunSettings, ServiceStatus},
 };
 
 /// How a run ends.

@@ -12,21 +12,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{GateEnd, GateRules, follow};
-use crate::{
-    aws::{
-        fault::AwsFault,
-        logs::{LogReader, Page, Position, StreamFacts, Window},
-    },
-    domain::{
-        arn::ServiceArn,
-        event::{Emitter, Event},
-        mask::Mask,
-        operation::{OperationId, OperationStatus},
-        release::PastOperation,
-        secret::Secret,
-        service::LiveService,
-    },
-    target::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError, UpdateOrder},
+use crate::target::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError, UpdateOrder};
+use shipgate_aws::{
+    fault::AwsFault,
+    logs::{LogReader, Page, Position, StreamFacts, Window},
+};
+use shipgate_core::{
+    arn::ServiceArn,
+    event::{Emitter, Event},
+    mask::Mask,
+    operation::{OperationId, OperationStatus},
+    release::PastOperation,
+    secret::Secret,
+    service::LiveService,
 };
 
 pub(super) const OPERATION: &str = "17fe9f557e914097b243fcabbb69a4cf";

@@ -16,20 +16,18 @@ use super::{
     super::{GateEnd, GateRules, follow},
     cloud::{OPERATION, at},
 };
-use crate::{
-    aws::{
-        fault::AwsFault,
-        logs::{LogReader, Page, Position, StreamFacts, Window},
-    },
-    domain::{
-        arn::ServiceArn,
-        event::{Emitter, Event},
-        mask::Mask,
-        operation::{OperationId, OperationStatus, Verdict},
-        release::PastOperation,
-        service::LiveService,
-    },
-    target::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError, UpdateOrder},
+use crate::target::{CreateOrder, DeployTarget, ObservedOperation, Started, TargetError, UpdateOrder};
+use shipgate_aws::{
+    fault::AwsFault,
+    logs::{LogReader, Page, Position, StreamFacts, Window},
+};
+use shipgate_core::{
+    arn::ServiceArn,
+    event::{Emitter, Event},
+    mask::Mask,
+    operation::{OperationId, OperationStatus, Verdict},
+    release::PastOperation,
+    service::LiveService,
 };
 
 const RULES: GateRules = GateRules { timeout: Duration::from_mins(35), unlisted_grace: Duration::from_mins(35) };
@@ -122,7 +120,7 @@ impl Timeline {
                 *seen.lock().unwrap() = Some(begun.elapsed());
             }
         });
-        let mask = Mask::new(std::iter::empty::<(&String, &crate::domain::secret::Secret)>());
+        let mask = Mask::new(std::iter::empty::<(&String, &shipgate_core::secret::Secret)>());
         let end = follow(self, self, &started, &RULES, &mask, &events, &CancellationToken::new()).await;
         let GateEnd::Verdict { verdict, .. } = end else { panic!("{end:?}") };
         let noticed = noticed.lock().unwrap().expect("an end is told");
