@@ -45,7 +45,7 @@ digest_of_source() {
     command -v sha256sum >/dev/null 2>&1 || sum='shasum -a 256'
     cd "$checkout"
     # shellcheck disable=SC2086 # the command and its words
-    find Cargo.toml Cargo.lock src -type f -print0 | LC_ALL=C sort -z | xargs -0 $sum | $sum | cut -c 1-32
+    find Cargo.toml Cargo.lock crates src -type f -print0 | LC_ALL=C sort -z | xargs -0 $sum | $sum | cut -c 1-32
 }
 
 source_code() {

@@ -8,6 +8,7 @@ mod oidc;
 mod place;
 mod reading;
 mod rollback;
+#[cfg(feature = "sandbox")]
 mod sandbox;
 mod sweep;
 
@@ -15,6 +16,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+#[cfg(feature = "sandbox")]
+pub use self::sandbox::{DemoArgs, SandboxArgs};
 pub use self::{
     ci::CiArgs,
     copying::{CopyArgs, MirrorArgs},
@@ -24,19 +27,14 @@ pub use self::{
     place::{PlaceArgs, SecretsArgs},
     reading::{ExportArgs, ExportFormat, InitArgs, LogsArgs, StatusArgs},
     rollback::RollbackArgs,
-    sandbox::{DemoArgs, SandboxArgs},
     sweep::SweepArgs,
 };
 use shipgate_core::secret::Secret;
 
 /// Takes a container image from a registry account's ECR to a running App Runner service, and lets nothing broken through.
 #[derive(Debug, Parser)]
-#[command(
-    name = "shipgate",
-    version,
-    max_term_width = 100,
-    after_help = "Try it without an AWS account: shipgate demo"
-)]
+#[command(name = "shipgate", version, max_term_width = 100)]
+#[cfg_attr(feature = "sandbox", command(after_help = "Try it without an AWS account: shipgate demo"))]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]
@@ -75,8 +73,10 @@ pub enum Command {
     /// Remove what runs that were killed have left in the Docker engine
     Sweep(SweepArgs),
     /// Run the embedded AWS as a server for any AWS client
+    #[cfg(feature = "sandbox")]
     Sandbox(SandboxArgs),
     /// Watch the main job, start to end, on the sandbox and the local Docker engine
+    #[cfg(feature = "sandbox")]
     Demo(DemoArgs),
     /// Print the JSON Schema of the configuration file
     Schema {
@@ -96,6 +96,7 @@ pub enum Command {
         dir: Option<PathBuf>,
     },
     /// The application that the demo's images run
+    #[cfg(feature = "sandbox")]
     #[command(hide = true)]
     DemoApp,
     /// What a sidecar of the local check runs

@@ -67,13 +67,16 @@ fn in_runtime(command: Command) -> ProcessExitCode {
         | Command::Mirror(_)
         | Command::Doctor(_)
         | Command::Sweep(_)
-        | Command::Sandbox(_)
-        | Command::Demo(_)
-        | Command::DemoApp
-        | Command::ProbeSidecar => match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(dispatch(command)),
-            Err(error) => console::complain(&format!("cannot start: {error}")).into(),
-        },
+        | Command::ProbeSidecar => in_new_runtime(command),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(_) | Command::Demo(_) | Command::DemoApp => in_new_runtime(command),
+    }
+}
+
+fn in_new_runtime(command: Command) -> ProcessExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(dispatch(command)),
+        Err(error) => console::complain(&format!("cannot start: {error}")).into(),
     }
 }
 
@@ -93,8 +96,11 @@ async fn dispatch(command: Command) -> ProcessExitCode {
         Command::Mirror(args) => Box::pin(commands::mirror::run(args)).await.into(),
         Command::Doctor(args) => Box::pin(commands::doctor::run(args)).await.into(),
         Command::Sweep(args) => Box::pin(commands::sweep::run(args)).await.into(),
+        #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => Box::pin(commands::sandbox::run(args)).await.into(),
+        #[cfg(feature = "sandbox")]
         Command::Demo(args) => Box::pin(commands::demo::run(args)).await.into(),
+        #[cfg(feature = "sandbox")]
         Command::DemoApp => commands::demo_app::run().await,
         Command::ProbeSidecar => commands::probe_sidecar::run().await,
         Command::Schema { mirror } => commands::schema::run(mirror).into(),

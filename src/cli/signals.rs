@@ -33,6 +33,7 @@ pub(super) async fn watch(cancellation: &Cancellation, tell: impl FnOnce()) -> (
 }
 
 /// The next SIGINT, SIGTERM or SIGHUP.
+#[cfg(feature = "sandbox")]
 pub(super) async fn next() -> Signal {
     Listening::begin().next().await
 }

@@ -27,6 +27,8 @@ struct State {
     /// When the run began, or turned back.
     began: Timestamp,
     distrusted: Vec<OperationId>,
+    /// After which operations this run has claimed the next one.
+    claimed: Vec<OperationId>,
     tag: Option<MovedTag>,
     started: Option<Started>,
     push_deploys: bool,
@@ -177,6 +179,17 @@ impl Progress {
         let Some(after) = newest.and_then(PastOperation::first_second_after) else { return };
         let mut state = self.state();
         state.began = state.began.max(after);
+    }
+
+    /// The run has claimed the operation after this one.
+    pub fn claims(&self, newest: Option<&PastOperation>) {
+        self.state().claimed.extend(newest.map(|newest| newest.id.clone()));
+    }
+
+    /// Whether that is so.
+    #[must_use]
+    pub fn has_claimed(&self, newest: Option<&PastOperation>) -> bool {
+        newest.is_some_and(|newest| self.state().claimed.contains(&newest.id))
     }
 
     /// Another tool has ordered this operation: the record says nothing of it.

@@ -80,6 +80,7 @@ impl<T: DeployTarget> Release<'_, T> {
             before: &seen.operations,
             began: seen.began,
             moved: moved.map(|moved| &moved.moved),
+            has_claimed: self.run.progress.has_claimed(seen.newest()),
             neutral: seen.serving.as_ref().filter(|serving| seen.points_at.as_ref() == Some(serving)),
             events: self.run.events(),
             cancel: self.run.narrator.cancellation.token(),
@@ -95,6 +96,7 @@ impl<T: DeployTarget> Release<'_, T> {
             let detail = self.judged(&outcome)?;
             return Ok(Told::skipped(Err(outcome), detail));
         }
+        self.run.progress.claims(self.ready.look.seen.newest());
         self.keep_the_record_true().await;
         let Some(tag) = self.ready.look.plan.tag() else {
             return Ok(Told::skipped(Ok(claim), "the service deploys by digest, no tag is moved"));

@@ -60,6 +60,8 @@ pub struct Attempt<'a, T, S> {
     pub began: Timestamp,
     /// When this run moved the tag, if it did, and from where.
     pub moved: Option<&'a Moved>,
+    /// Whether this run has claimed the same operation before, in an earlier attempt.
+    pub has_claimed: bool,
     /// The image whose claim counts as none: the one that the service serves.
     pub neutral: Option<&'a Digest>,
     /// Where events go.

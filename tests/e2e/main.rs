@@ -6,7 +6,6 @@
     reason = "a test may panic, and reads the environment itself"
 )]
 
-mod architecture;
 mod at_hand;
 mod browser;
 mod canary;

@@ -2,7 +2,9 @@
 
 pub mod completions;
 pub mod copy;
+#[cfg(feature = "sandbox")]
 pub mod demo;
+#[cfg(feature = "sandbox")]
 pub mod demo_app;
 pub mod deploy;
 pub mod doctor;
@@ -15,6 +17,7 @@ pub mod mirror;
 pub mod plan;
 pub mod probe_sidecar;
 pub mod rollback;
+#[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod schema;
 pub mod status;

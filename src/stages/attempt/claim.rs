@@ -46,6 +46,8 @@ impl<T: DeployTarget, S: TagStore> Attempt<'_, T, S> {
         let record = self.record();
         let mut rival: Option<Rival> = None;
         let mut is_refused = false;
+        let mut is_own = self.has_claimed;
+        let mut shared: Option<Instant> = None;
         loop {
             let asked = Instant::now();
             let found = match self.tags.digest_of(&record).await {
@@ -58,9 +60,25 @@ impl<T: DeployTarget, S: TagStore> Attempt<'_, T, S> {
             let read_took = asked.elapsed();
             let is_neutral = found.is_some() && found.as_ref() == self.neutral && rival.is_none();
             let Some(theirs) = found.clone().filter(|found| found != self.digest && !is_neutral) else {
+                let is_claimed = found.as_ref() == Some(self.digest);
+                // A service is created once: its name is taken. Any other order of that run may have been carried out, and not be listed.
+                if is_claimed && !is_own && self.arn.is_some() {
+                    let since = *shared.get_or_insert_with(|| self.meet_own_image());
+                    match self.news().await.map_err(AttemptError::Unseen)? {
+                        News::Came(outcome) => return Ok(Claim::Ended(outcome)),
+                        News::None(Some(ServiceStatus::OperationInProgress)) if since.elapsed() > SETTLE => {
+                            return Ok(Claim::Ended(Outcome::Again));
+                        }
+                        News::None(_) | News::Unclear => {}
+                    }
+                    if since.elapsed() <= SETTLE {
+                        self.pause(INTERVAL).await?;
+                        continue;
+                    }
+                }
                 // Where another run of this image has claimed, only the read was measured.
-                let (is_written, times) =
-                    if found.as_ref() == Some(self.digest) { (true, 6) } else { (self.write(&record).await, 3) };
+                let (is_written, times) = if is_claimed { (true, 6) } else { (self.write(&record).await, 3) };
+                is_own |= is_written && !is_claimed;
                 self.pause(times * asked.elapsed() + MARGIN).await?;
                 if self.stands(&record).await {
                     return Ok(Claim::Held);
@@ -101,6 +119,13 @@ impl<T: DeployTarget, S: TagStore> Attempt<'_, T, S> {
             self.warn_of_record(error);
         }
         written.is_ok()
+    }
+
+    fn meet_own_image(&self) -> Instant {
+        let message =
+            "another run is about to deploy this image, or has just done so: waiting for its operation".to_owned();
+        self.events.emit(Event::Notice { message });
+        Instant::now()
     }
 
     fn meet(&self, digest: Digest) -> Rival {

@@ -34,6 +34,8 @@ struct Round {
     fails: bool,
     /// How many of the runs are killed.
     killed: usize,
+    /// Whether operations take a few seconds, less than it may take to list them.
+    is_short: bool,
     /// How many orders lose their answer, before (`false`) or after they were taken.
     lost: [usize; 2],
 }
@@ -49,6 +51,7 @@ impl Round {
             exists: true,
             fails: false,
             killed: 0,
+            is_short: false,
             lost: [0, 0],
         }
     }
@@ -149,6 +152,16 @@ async fn lost_orders_are_given_again_and_taken_once() {
             assert_eq!(cloud.now().taken, 1, "{round:?}: {}", cloud.log());
             assert_sound(round, &cloud);
         }
+    }
+}
+
+/// A run that dies right after its order, of an operation that ends before it is listed: the next one orders nothing.
+#[tokio::test(start_paused = true)]
+async fn unlisted_operation_of_killed_run_is_found() {
+    for round in rounds(Round { killed: 1, is_short: true, ..Round::new(1, 1) }, 60) {
+        let (cloud, _) = play(Round { exists: true, ..round }).await;
+        assert_eq!(run(&cloud, &image(0)).await, Ended::Deployed, "{round:?}: {}", cloud.log());
+        assert_eq!(cloud.now().taken, 1, "{round:?}: {}", cloud.log());
     }
 }
 

@@ -49,6 +49,7 @@ struct State {
     lost: [usize; 2],
     taken: usize,
     log: String,
+    is_short: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -122,7 +123,8 @@ impl State {
             started: at,
             listed: at + self.random.f64() * LATE,
             pulls,
-            ends: at + 40.0 + self.random.f64() * 60.0,
+            // Longer than it takes to pull; a short one may end before it is listed.
+            ends: if self.is_short { pulls + 1.0 } else { at + 40.0 + self.random.f64() * 60.0 },
             pulled: None,
             fails,
         };
@@ -139,6 +141,7 @@ impl Cloud {
             operations: Vec::new(),
             serving: None,
             lost: round.lost,
+            is_short: round.is_short,
             taken: 0,
             log: String::new(),
         };

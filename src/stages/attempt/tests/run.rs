@@ -44,6 +44,7 @@ pub(super) async fn run(cloud: &Cloud, digest: &Digest) -> Ended {
     let began = cloud.timestamp();
     let mut moved = None;
     let mut distrusted: Vec<OperationId> = Vec::new();
+    let mut claimed: Vec<String> = Vec::new();
     loop {
         let look = look(cloud, digest, began, &distrusted).await;
         let is_busy = running(&look.operations).is_some()
@@ -70,13 +71,16 @@ pub(super) async fn run(cloud: &Cloud, digest: &Digest) -> Ended {
             before: &look.operations,
             began,
             moved: None,
+            has_claimed: false,
             neutral: look.recorded.as_ref().filter(|recorded| look.points_at.as_ref() == Some(recorded)),
             events: &events,
             cancel: &cancel,
         };
+        let record = attempt.record();
+        let attempt = Attempt { has_claimed: claimed.contains(&record), ..attempt };
         let outcome = match (followed, &look.live) {
             (Some(operation), Some(live)) => Outcome::Follow(Started { service: live.arn.clone(), operation }),
-            _ => match claim_and_order(cloud, &attempt, &mut moved).await {
+            _ => match claim_and_order(cloud, &attempt, &mut moved, &mut claimed).await {
                 Ok(outcome) => outcome,
                 Err(AttemptError::Busy(_)) => Outcome::Again,
                 Err(AttemptError::TagTaken(found)) => panic!("the tag is at {found:?}: {}", cloud.log()),
@@ -119,10 +123,11 @@ async fn claim_and_order(
     cloud: &Cloud,
     attempt: &Attempt<'_, Cloud, Cloud>,
     moved: &mut Option<Moved>,
+    claimed: &mut Vec<String>,
 ) -> Result<Outcome, AttemptError> {
     match attempt.claim().await? {
         Claim::Ended(outcome) => return Ok(outcome),
-        Claim::Held => {}
+        Claim::Held => claimed.push(attempt.record()),
         Claim::Without => panic!("the record cannot be kept"),
     }
     let from = cloud.digest_of(TAG).await.unwrap();
