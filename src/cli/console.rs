@@ -227,7 +227,9 @@ impl Console {
 fn with_files(mut fanout: Fanout, args: &OutputArgs) -> Result<Fanout, ExitCode> {
     let reports = args.reports.iter().map(ReportFile::create);
     let dotenv = args.ci.dotenv.iter().map(|path| ReportFile::dotenv(path, ci::outputs(args)));
-    for file in reports.chain(dotenv) {
+    let named = args.reports.iter().map(|path| ("--report", path));
+    let distinct = ReportFile::check_distinct(named.chain(args.ci.dotenv.iter().map(|path| ("--dotenv", path))));
+    for file in distinct.err().map(Err).into_iter().chain(reports.chain(dotenv)) {
         match file {
             Ok(file) => fanout = fanout.with(file),
             Err(error) => {

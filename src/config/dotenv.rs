@@ -7,6 +7,7 @@
 //! - A value in double quotes may have several lines. `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are escapes.
 //! - Nothing is expanded: `$`, backticks and backslashes are ordinary characters everywhere else.
 //! - A name alone takes the value that the environment has.
+//! - A line ends with LF, CR LF or CR.
 //!
 //! A mistake has a line and a column. It never quotes the file: what is written there may be the secret itself.
 
@@ -16,7 +17,7 @@ use super::{
     environment::Environment,
     problem::{Location, Problem},
 };
-use shipgate_core::secret::Secret;
+use shipgate_core::{characters::is_invisible, secret::Secret};
 
 /// The most characters of a variable of a service (App Runner API reference, `RuntimeEnvironmentVariablesValue`).
 pub(super) const MOST_OF_A_VARIABLE: usize = 51_200;
@@ -24,8 +25,14 @@ pub(super) const MOST_OF_A_VARIABLE: usize = 51_200;
 /// The most bytes of a secret's value (AWS Secrets Manager, "Quotas"); a parameter's is less.
 pub(super) const MOST_OF_A_SECRET: usize = 65_536;
 
+/// How many mistakes of a file are listed.
+const MOST_MISTAKES: usize = 10;
+
 /// Spaces and tabs. Other white space is part of a value.
 const BLANKS: [char; 2] = [' ', '\t'];
+
+/// LF and CR; a CR LF ends one line.
+const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
 /// The byte order mark that editors on Windows write.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -38,12 +45,12 @@ struct Mistake {
     /// In characters, from 1.
     column: usize,
     message: String,
-    hint: Option<&'static str>,
+    hint: Option<String>,
 }
 
 impl Mistake {
-    fn hinted(self, hint: &'static str) -> Self {
-        Self { hint: Some(hint), ..self }
+    fn hinted(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 }
 
@@ -63,16 +70,46 @@ pub(super) fn read(
         let problem = |mistake: Mistake| {
             let location = Location::File { path: path.to_owned(), line: mistake.line, column: mistake.column };
             let problem = Problem::new(&location, &mistake.message);
-            mistake.hint.map_or(problem.clone(), |hint| problem.with_hint(hint))
+            match mistake.hint {
+                Some(hint) => problem.with_hint(hint),
+                None => problem,
+            }
         };
-        mistakes.into_iter().map(problem).collect()
+        listed(mistakes).into_iter().map(problem).collect()
     })
+}
+
+/// The first mistakes of a file, and how many there are beyond them.
+fn listed(mut mistakes: Vec<Mistake>) -> Vec<Mistake> {
+    let rest = mistakes.split_off(mistakes.len().min(MOST_MISTAKES));
+    let count = rest.len();
+    let summary = rest.into_iter().next().map(|next| match count {
+        1 => next,
+        _ => Mistake { message: format!("and {count} more problems in this file"), hint: None, ..next },
+    });
+    mistakes.extend(summary);
+    mistakes
 }
 
 /// Whether a text can be a variable's name: not what POSIX requires, but what container engines accept.
 pub(super) fn is_name(text: &str) -> bool {
-    let is_bad = |c: char| c.is_whitespace() || c.is_control() || "=#'\"`".contains(c);
+    let is_bad = |c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || "=#'\"`".contains(c);
     !text.is_empty() && !text.contains(is_bad)
+}
+
+/// The message for a text before a `=` that is no variable name. It shows an invisible character by its number.
+pub(super) fn name_fault(text: &str) -> String {
+    let message = "the text before the `=` is not a variable name";
+    match hidden(text) {
+        Some(code) => format!("{message}: it contains the invisible character {code}"),
+        None => message.to_owned(),
+    }
+}
+
+/// The first character of a text that does not show, as `U+200B`.
+fn hidden(text: &str) -> Option<String> {
+    let is_hidden = |c: &char| is_invisible(*c) || ((c.is_whitespace() || c.is_control()) && !BLANKS.contains(c));
+    text.chars().find(is_hidden).map(|c| format!("U+{:04X}", u32::from(c)))
 }
 
 /// Reads the bytes of a file. The last value of a repeated name counts.
@@ -123,9 +160,9 @@ fn decode(bytes: &[u8]) -> Result<&str, Mistake> {
 
 fn mistake_at(text: &str, at: usize, message: impl Into<String>) -> Mistake {
     let before = &text[..at];
-    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line_start = before.rfind(LINE_ENDS).map_or(0, |end| end + 1);
     Mistake {
-        line: before.matches('\n').count() + 1,
+        line: before.matches(LINE_ENDS).count() - before.matches("\r\n").count() + 1,
         column: before[line_start..].trim_start_matches(BYTE_ORDER_MARK).chars().count() + 1,
         message: message.into(),
         hint: None,
@@ -159,7 +196,7 @@ impl<'a> File<'a> {
         };
         let name = body[..equals].trim_end_matches(BLANKS);
         if !is_name(name) {
-            return Err(mistake_at(self.text, body_at, "the text before the `=` is not a variable name"));
+            return Err(name_mistake(self.text, body_at, name));
         }
         let value = self.value(body_at + equals + 1, body.len() < line.trim_start_matches(BLANKS).len())?;
         Ok(Some((name.to_owned(), value)))
@@ -173,6 +210,10 @@ impl<'a> File<'a> {
         inherited: &impl Fn(&str) -> Option<&'e str>,
     ) -> Result<(String, String), Mistake> {
         let name = body[..comment(body).unwrap_or(body.len())].trim_end_matches(BLANKS);
+        if let Some(code) = hidden(name) {
+            let message = format!("there is no `=` in this line, and it contains the invisible character {code}");
+            return Err(mistake_at(self.text, body_at, message).hinted(format!("delete {code}")));
+        }
         if !is_name(name) {
             return Err(mistake_at(self.text, body_at, "there is no `=` in this line").hinted("write NAME=VALUE"));
         }
@@ -210,6 +251,15 @@ impl<'a> File<'a> {
     /// Reads a quoted value from its opening quote, over as many lines as it has.
     fn quoted(&mut self, opening: usize, quote: char) -> Result<String, Mistake> {
         let start = opening + quote.len_utf8();
+        let triple = quote.to_string().repeat(3);
+        if let Some(inner) = self.text[opening..].strip_prefix(&triple) {
+            // What is between them is one value to whoever wrote it.
+            let behind =
+                inner.find(&triple).map_or(self.text.len(), |end| self.text.len() - inner.len() + end + triple.len());
+            self.at = self.next_line(behind);
+            return Err(mistake_at(self.text, opening, "triple quotes are not supported")
+                .hinted("use one pair of quotes: a quoted value may have several lines"));
+        }
         let Some((value, end)) = closed(&self.text[start..], quote) else {
             // Where the value ends is unknown, so nothing behind it can be read.
             self.at = self.text.len();
@@ -227,18 +277,27 @@ impl<'a> File<'a> {
             return Err(mistake_at(self.text, after + rest.len() - text.len(), message)
                 .hinted("put the whole value into one pair of quotes"));
         }
-        Ok(value.replace("\r\n", "\n"))
+        Ok(value)
     }
 
     /// The rest of the line, without its end.
     fn line_from(&self, at: usize) -> &'a str {
-        let line = self.text[at..].split('\n').next().unwrap_or_default();
-        line.strip_suffix('\r').unwrap_or(line)
+        self.text[at..].split(LINE_ENDS).next().unwrap_or_default()
     }
 
     /// Where the line after this place starts.
     fn next_line(&self, at: usize) -> usize {
-        self.text[at..].find('\n').map_or(self.text.len(), |end| at + end + 1)
+        let Some(end) = self.text[at..].find(LINE_ENDS) else { return self.text.len() };
+        let length = if self.text[at + end..].starts_with("\r\n") { 2 } else { 1 };
+        at + end + length
+    }
+}
+
+fn name_mistake(text: &str, at: usize, name: &str) -> Mistake {
+    let mistake = mistake_at(text, at, name_fault(name));
+    match hidden(name) {
+        Some(code) => mistake.hinted(format!("delete {code}")),
+        None => mistake,
     }
 }
 
@@ -269,7 +328,7 @@ fn comment(text: &str) -> Option<usize> {
 /// The value up to the closing quote, and where that is; `None` if there is none.
 fn closed(text: &str, quote: char) -> Option<(String, usize)> {
     if quote == '\'' {
-        return text.find(quote).map(|end| (text[..end].to_owned(), end));
+        return text.find(quote).map(|end| (text[..end].replace("\r\n", "\n").replace('\r', "\n"), end));
     }
     let (mut value, mut characters) = (String::new(), text.char_indices());
     while let Some((at, character)) = characters.next() {
@@ -282,6 +341,8 @@ fn closed(text: &str, quote: char) -> Option<(String, usize)> {
                 plain @ ('"' | '\\' | '$') => value.push(plain),
                 other => value.extend(['\\', other]),
             },
+            '\r' if text[at + 1..].starts_with('\n') => (),
+            '\r' => value.push('\n'),
             other => value.push(other),
         }
     }

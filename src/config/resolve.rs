@@ -171,7 +171,16 @@ fn region(
             (image.ecr().map(|host| host.region), message)
         }
     };
-    let region = of_image.or_else(|| environment.aws_region()?.parse().ok());
+    if of_image.is_some() {
+        return of_image;
+    }
+    let region = match region_of_environment(environment, &missing_at(owner, "--region")) {
+        Ok(region) => region,
+        Err(problem) => {
+            problems.push(problem);
+            return None;
+        }
+    };
     if region.is_none() {
         problems.push(
             Problem::new(&missing_at(owner, "--region"), message)
@@ -179,6 +188,24 @@ fn region(
         );
     }
     region
+}
+
+/// The region that `AWS_REGION`, else `AWS_DEFAULT_REGION`, names. A value that is not a region is a problem of that variable.
+pub(super) fn region_of_environment(environment: &Environment, at: &Location) -> Result<Option<Region>, Problem> {
+    let Some(text) = environment.aws_region() else { return Ok(None) };
+    let is_first = environment.get("AWS_REGION") == Some(text);
+    let variable = if is_first { "AWS_REGION" } else { "AWS_DEFAULT_REGION" };
+    text.parse().map(Some).map_err(|_| {
+        // Often it is a region in capitals, or an availability zone.
+        let lower = text.trim().to_ascii_lowercase();
+        let near = lower.trim_end_matches(|c: char| c.is_ascii_lowercase());
+        let near: Option<Region> = lower.parse().or_else(|_| near.parse()).ok();
+        let hint = match near {
+            Some(region) => format!("set {variable} to {region}"),
+            None => format!("set {variable} to the name of a region, such as ap-northeast-1, or unset it"),
+        };
+        Problem::new(at, format!("{variable} is `{text}`, which is not a region")).with_hint(hint)
+    })
 }
 
 /// A registry role of another account than the image's would read another registry, or be refused.

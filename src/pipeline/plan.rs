@@ -178,7 +178,11 @@ fn facts<'a>(
     let in_place = tag_in_place && matches == Configured::AsWanted;
     // What can only ever mean one digest needs no record.
     let is_certain = identifier.is_fixed() && in_place;
-    let recorded = if is_certain { Some(digest) } else { seen.recorded.as_ref() };
+    let recorded = if is_certain {
+        Some(digest)
+    } else {
+        seen.recorded.as_ref().filter(|_| matches != Configured::AsWanted || !is_disputed(identifier, digest, seen))
+    };
     let standing = standing(seen.newest(), recorded, digest, in_place, seen.began);
     let busy = live.is_some_and(|live| live.status == ServiceStatus::Running) && running(&seen.operations).is_some();
     Facts {
@@ -189,6 +193,13 @@ fn facts<'a>(
         standing,
         is_claimed: seen.claimed.as_ref() == Some(digest),
     }
+}
+
+/// Whether tag and record of a running operation name two other images: one of them was written late, by a run that has lost, and
+/// the winner corrects it.
+fn is_disputed(identifier: &Identifier, digest: &Digest, seen: &Observation) -> bool {
+    let is_third = |tagged: &Digest| tagged != digest && Some(tagged) != seen.recorded.as_ref();
+    !identifier.is_fixed() && running(&seen.operations).is_some() && seen.points_at.as_ref().is_some_and(is_third)
 }
 
 /// What the service takes may still be more than the user has said.

@@ -89,6 +89,14 @@ pub enum ReportError {
         #[source]
         source: io::Error,
     },
+    /// Two options name the same file.
+    #[error("{} and {} name the same file: {}", options[0], options[1], path.display())]
+    SameFile {
+        /// The options, in the order of the command's help.
+        options: [&'static str; 2],
+        /// The file.
+        path: PathBuf,
+    },
     /// What later steps of a CI job would read cannot be written.
     #[error("could not write the {what} of this step to {}", path.display())]
     Step {
@@ -121,6 +129,7 @@ impl ReportError {
         match self {
             Self::Stream { .. } | Self::Step { .. } => None,
             Self::Format { .. } => Some("name the file report.json, report.xml, report.md or report.html".to_owned()),
+            Self::SameFile { .. } => Some("name a different file for each".to_owned()),
             Self::File { .. } => Some("name a file in a folder that exists and can be written".to_owned()),
         }
     }

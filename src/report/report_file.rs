@@ -73,6 +73,22 @@ impl ReportFile {
         Self { path: path.into(), content: Content::Dotenv(Box::new(outputs)) }.in_place()
     }
 
+    /// Checks that each option names a file of its own: the last file written would replace the others.
+    ///
+    /// # Errors
+    /// [`ReportError::SameFile`] when two name the same.
+    pub fn check_distinct<'p>(files: impl IntoIterator<Item = (&'static str, &'p PathBuf)>) -> Result<(), ReportError> {
+        let mut seen: Vec<(&'static str, PathBuf)> = Vec::new();
+        for (option, path) in files {
+            let place = place(path);
+            if let Some((first, _)) = seen.iter().find(|(_, other)| *other == place) {
+                return Err(ReportError::SameFile { options: [first, option], path: path.clone() });
+            }
+            seen.push((option, place));
+        }
+        Ok(())
+    }
+
     fn in_place(self) -> Result<Self, ReportError> {
         whole_file::check(&self.path).map_err(|source| self.failure(source))?;
         Ok(self)
@@ -88,6 +104,15 @@ impl ReportFile {
 
     fn failure(&self, source: io::Error) -> ReportError {
         ReportError::File { path: self.path.clone(), source }
+    }
+}
+
+/// The same for each way to write a path. A link at its end is replaced and not followed, so it is a file of its own.
+fn place(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => path,
     }
 }
 
@@ -207,6 +232,29 @@ mod tests {
             assert!(matches!(&error, ReportError::Format { path: told } if *told == path), "{name}");
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn each_option_needs_a_file_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("sub")).unwrap();
+        let table = [
+            ("a.json", "b.json", false),
+            ("a.json", "a.json", true),
+            ("a.json", "./a.json", true),
+            ("a.json", "sub/../a.json", true),
+            ("missing/a.json", "missing/./a.json", true),
+            ("a.json", "sub/a.json", false),
+        ];
+        for (one, other, is_same) in table {
+            let (one, other) = (folder.path().join(one), folder.path().join(other));
+            let checked = ReportFile::check_distinct([("--report", &one), ("--dotenv", &other)]);
+            assert_eq!(checked.is_err(), is_same, "{}", other.display());
+            if let Err(error) = checked {
+                let message = format!("--report and --dotenv name the same file: {}", other.display());
+                assert_eq!((error.to_string(), error.hint().is_some()), (message, true));
+            }
+        }
     }
 
     #[test]

@@ -174,13 +174,14 @@ impl<T: DeployTarget, S: TagStore> Attempt<'_, T, S> {
         }
         let record = record_tag(self.service, predecessor.map(|before| &before.id));
         let Ok(recorded) = self.tags.digest_of(&record).await else { return News::Unclear };
-        let in_place = match self.moving_tag() {
+        let tagged = match self.moving_tag() {
             Some(tag) => match self.tags.digest_of(tag).await {
-                Ok(found) => found.as_ref() == Some(self.digest),
+                Ok(found) => found,
                 Err(_) => return News::Unclear,
             },
-            None => false,
+            None => None,
         };
+        let in_place = tagged.as_ref() == Some(self.digest);
         let configured: Option<ImageReference> =
             live.image_identifier.as_deref().and_then(|identifier| identifier.parse().ok());
         let pinned = configured.as_ref().and_then(ImageReference::digest);
@@ -192,8 +193,13 @@ impl<T: DeployTarget, S: TagStore> Attempt<'_, T, S> {
         } else {
             is_recorded && in_place
         };
+        // The tag names a third image: one of the two was written late, by a run that has lost, and the winner corrects it.
+        let is_disputed = pinned.is_none()
+            && operation.status.verdict().is_none()
+            && tagged.is_some_and(|tagged| tagged != *self.digest && Some(&tagged) != recorded.as_ref());
         let theirs = pinned.cloned().or(recorded).filter(|digest| digest != self.digest);
         match theirs {
+            Some(_) if is_disputed => News::Unclear,
             _ if is_ours && self.is_from_before(operation) => {
                 if let Some(from) = self.moved.and_then(|moved| moved.from.as_ref()) {
                     let _corrected = self.tags.point(&record, from).await;

@@ -82,13 +82,12 @@ pub async fn point(place: Place<'_>, manifest: &RawManifest, cancel: &Cancellati
     }
 }
 
-/// Where the tag points now.
+/// Where the tag points now; nowhere if there is no such repository. One request.
 ///
 /// # Errors
 /// What keeps the registry from telling.
 pub async fn points_at(place: Place<'_>) -> Result<Option<Digest>, RegistryError> {
-    let head = place.registry.head_manifest(place.repository, place.tag).await?;
-    Ok(head.map(|descriptor| descriptor.digest))
+    place.registry.manifest_digest(place.repository, place.tag).await
 }
 
 /// A move that was refused, or got no answer, may have been made all the same: the registry is asked before either is

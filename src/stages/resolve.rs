@@ -176,7 +176,9 @@ fn image_of(manifest: &RawManifest) -> Option<Runnable> {
         Manifest::Image { config, layers } => Some(Runnable {
             manifest: manifest.digest.clone(),
             config: config?.digest,
-            compressed_bytes: layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size_bytes)),
+            compressed_bytes: layers
+                .iter()
+                .fold(0, |sum, layer| sum.saturating_add(layer.size_bytes.unwrap_or_default())),
         }),
         Manifest::Index { .. } => None,
     }

@@ -32,8 +32,7 @@ pub struct RegistryTags<'a> {
 
 impl TagStore for RegistryTags<'_> {
     async fn digest_of(&self, tag: &str) -> Result<Option<Digest>, RegistryError> {
-        // The repository exists, so one request does for a tag that does not.
-        self.registry.manifest_digest(self.repository, tag).await
+        promote::points_at(Place { registry: self.registry, repository: self.repository, tag }).await
     }
 
     async fn point(&self, tag: &str, digest: &Digest) -> Result<(), PromoteError> {

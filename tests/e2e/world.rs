@@ -234,7 +234,7 @@ impl World {
         let services = seen["services"].as_array().unwrap().iter();
         let operations = services
             .filter(|one| one["Service"]["ServiceArn"] == arn.as_str())
-            .flat_map(|one| one["Operations"].as_array());
+            .filter_map(|one| one["Operations"].as_array());
         operations.flatten().map(|one| one["Type"].as_str().unwrap().to_owned()).collect()
     }
 

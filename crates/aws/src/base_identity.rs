@@ -2,6 +2,7 @@
 //! alone: whatever the SDK says, a user reads one line, and the command or edit that fixes it.
 
 mod missing;
+mod profiles;
 mod refused;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use aws_sdk_sts::operation::{
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
+use self::profiles::{Origin, OriginKind};
 pub(super) use self::refused::{is_about_the_clock, refused};
 use super::{
     fault::{AwsFault, find},
@@ -47,8 +49,18 @@ pub struct CredentialVariables {
     is_temporary: bool,
     profile: Option<String>,
     token_file: Option<String>,
+    /// `AWS_WEB_IDENTITY_TOKEN_FILE` is set to nothing, which the SDK takes for the name of a file.
+    has_empty_token_file: bool,
     role_arn: Option<String>,
     container: Option<&'static str>,
+    /// The file that holds the token for the container's endpoint.
+    container_token_file: Option<String>,
+    /// The variable that moves the instance metadata service.
+    metadata: Option<&'static str>,
+    /// The profile that gives the credentials; read when something has failed.
+    origin: Option<Origin>,
+    /// What is wrong with the profile files; read when something has failed.
+    file_problem: Option<String>,
 }
 
 /// A variable with a secret.
@@ -81,7 +93,7 @@ impl Variable {
 /// Where the credentials come from, as far as variables show.
 enum Source<'a> {
     Variables,
-    Profile(&'a str),
+    Profile,
     TokenFile(&'a str),
     Container,
     Elsewhere,
@@ -99,15 +111,32 @@ impl CredentialVariables {
             is_temporary: variable("AWS_ACCESS_KEY_ID").is_some_and(|id| id.trim().starts_with("ASIA")),
             profile: filled("AWS_PROFILE").map(str::to_owned),
             token_file: filled("AWS_WEB_IDENTITY_TOKEN_FILE").map(str::to_owned),
+            has_empty_token_file: variable("AWS_WEB_IDENTITY_TOKEN_FILE").is_some_and(str::is_empty),
             role_arn: filled("AWS_ROLE_ARN").map(str::to_owned),
             container: container.into_iter().find(|name| filled(name).is_some()),
+            container_token_file: filled("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(str::to_owned),
+            metadata: ["AWS_EC2_METADATA_SERVICE_ENDPOINT"].into_iter().find(|name| filled(name).is_some()),
+            origin: None,
+            file_problem: None,
+        }
+    }
+
+    /// The same, with what the profile files say.
+    pub(super) async fn with_profiles(&self) -> Self {
+        if let Source::Variables = self.source() {
+            return self.clone();
+        }
+        match profiles::origin().await {
+            Ok(origin) => Self { origin, ..self.clone() },
+            Err(problem) => Self { file_problem: Some(problem), ..self.clone() },
         }
     }
 
     fn source(&self) -> Source<'_> {
         match self {
             _ if self.access_key_id.is_filled() && self.secret_access_key.is_filled() => Source::Variables,
-            Self { profile: Some(profile), .. } => Source::Profile(profile),
+            Self { profile: Some(_), .. } => Source::Profile,
+            Self { origin: Some(origin), .. } if origin.kind != OriginKind::Nothing => Source::Profile,
             Self { token_file: Some(file), .. } => Source::TokenFile(file),
             Self { container: Some(_), .. } => Source::Container,
             _ => Source::Elsewhere,
@@ -118,16 +147,42 @@ impl CredentialVariables {
     fn source_named(&self) -> String {
         match self.source() {
             Source::Variables => "in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
-            Source::Profile(profile) => format!("of profile {profile} (AWS_PROFILE)"),
+            Source::Profile => format!("of {}", self.profile_named()),
             Source::TokenFile(_) => "that AWS_WEB_IDENTITY_TOKEN_FILE led to".to_owned(),
             Source::Container => "of the container's endpoint".to_owned(),
             Source::Elsewhere => "of the default profile or of this machine".to_owned(),
         }
     }
 
-    /// The profile that is in use.
-    fn profile_name(&self) -> &str {
+    /// The profile that is selected.
+    fn selected(&self) -> &str {
         self.profile.as_deref().unwrap_or("default")
+    }
+
+    /// The profile whose settings give the credentials.
+    fn profile_name(&self) -> &str {
+        self.origin.as_ref().map_or_else(|| self.selected(), |origin| &origin.profile)
+    }
+
+    /// The same, and why it is that one.
+    fn profile_named(&self) -> String {
+        match (&self.origin, &self.profile) {
+            (Some(Origin { profile, referrer: Some(referrer), .. }), _) => {
+                format!("profile {profile} (source_profile of {referrer})")
+            }
+            (_, Some(profile)) => format!("profile {profile} (AWS_PROFILE)"),
+            (_, None) => "profile default".to_owned(),
+        }
+    }
+
+    fn origin_kind(&self) -> Option<&OriginKind> {
+        self.origin.as_ref().map(|origin| &origin.kind)
+    }
+
+    /// Whether credentials come from the container's endpoint, if anything gives them.
+    fn uses_container(&self) -> bool {
+        let names_container = |kind: &OriginKind| matches!(kind, OriginKind::Named(source) if source.eq_ignore_ascii_case("EcsContainer"));
+        matches!(self.source(), Source::Container) || self.origin_kind().is_some_and(names_container)
     }
 
     /// What contradicts itself before anything is asked: the SDK would go on to other sources, and use an identity that nobody
@@ -172,15 +227,12 @@ struct Attempts {
     connection: Option<ConnectionProblem>,
     /// The token of the file, where that was used.
     claims: Option<Claims>,
-}
-
-/// Whether the SDK has given the reason to another caller (`aws-config`, `profile/credentials.rs`).
-pub(super) fn is_given_away(error: &CredentialsError) -> bool {
-    texts(error).iter().any(|text| text.contains("initialization error already taken"))
+    /// Where the role would have been assumed.
+    region: String,
 }
 
 /// Explains why there are no credentials.
-pub(super) fn missing(error: &CredentialsError, variables: &CredentialVariables) -> BaseProblem {
+pub(super) fn missing(error: &CredentialsError, variables: &CredentialVariables, region: &str) -> BaseProblem {
     let providers = match find::<ProviderChainError<CredentialsError>>(error) {
         Some(chain) => {
             chain.attempts().iter().map(|attempt| (attempt.name().to_owned(), texts(attempt.error()))).collect()
@@ -197,7 +249,11 @@ pub(super) fn missing(error: &CredentialsError, variables: &CredentialVariables)
     };
     let fault = by_token().or_else(by_role);
     let connection = find::<Unanswered>(error).map(|unanswered| unanswered.problem.clone());
-    let token = || Some(Secret::new(std::fs::read_to_string(variables.token_file.as_deref()?).ok()?.trim()));
+    let file = match variables.origin_kind() {
+        Some(OriginKind::TokenFile { file, .. }) => Some(file.as_str()),
+        _ => variables.token_file.as_deref(),
+    };
+    let token = || Some(Secret::new(std::fs::read_to_string(file?).ok()?.trim()));
     let claims = fault.as_ref().and_then(|_| Claims::read(&token()?));
-    missing::explain(&Attempts { providers, fault, connection, claims }, variables)
+    missing::explain(&Attempts { providers, fault, connection, claims, region: region.to_owned() }, variables)
 }

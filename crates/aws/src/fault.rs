@@ -138,13 +138,22 @@ impl AwsFault {
                 Some("get new credentials, then run the same command again; `shipgate doctor` checks them".to_owned())
             }
             code if code.starts_with("AccessDenied") || code == "UnauthorizedOperation" => {
-                Some(format!("allow {} in the role's policy: `shipgate iam` prints the policies", self.action))
+                let action = self.denied_action().unwrap_or(self.action);
+                Some(format!("allow {action} in the role's policy: `shipgate iam` prints the policies"))
             }
             code if self.is_denied() || CLOCK_CODES.contains(&code) => {
                 Some("`shipgate doctor` checks the credentials and the clock".to_owned())
             }
             _ => None,
         }
+    }
+
+    /// The action that AWS's message names as not allowed: a service may need another one than the call itself.
+    fn denied_action(&self) -> Option<&str> {
+        let (_, rest) = self.message.split_once("not authorized to perform: ")?;
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !":-*".contains(c)).unwrap_or(rest.len());
+        let action = rest.get(..end)?;
+        action.contains(':').then_some(action)
     }
 
     /// Whether App Runner takes no more customers, whatever code it says so under.
@@ -312,6 +321,21 @@ mod tests {
         let problem = ConnectionProblem::read("h", None, &["dns error".to_owned()]);
         let lost = AwsFault { connection: Some(Box::new(problem)), ..AwsFault::unusable("ecr:PutImage", "m") };
         assert!(lost.hint().unwrap().contains("nslookup h"));
+    }
+
+    #[test]
+    fn denials_name_the_action_of_the_message() {
+        let denied = |message: &str| {
+            let fault = AwsFault::refused("apprunner:CreateService", "AccessDeniedException", message);
+            fault.hint().unwrap_or_default()
+        };
+        let other = denied("User: u is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/r");
+        assert!(other.starts_with("allow iam:PassRole in"), "{other}");
+        let last = denied("not authorized to perform: iam:CreateServiceLinkedRole");
+        assert!(last.starts_with("allow iam:CreateServiceLinkedRole in"), "{last}");
+        for unnamed in ["no", "is not authorized to perform: ", "is not authorized to perform: this operation"] {
+            assert!(denied(unnamed).starts_with("allow apprunner:CreateService in"), "{unnamed}");
+        }
     }
 
     #[test]

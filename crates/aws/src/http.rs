@@ -108,8 +108,17 @@ impl HttpConnector for Router {
             let unusable = ConnectorError::user("the proxy cannot be used".into());
             return HttpConnectorFuture::ready(Err(explained(unusable, &host, proxy.as_deref())));
         };
+        let is_relayed = proxy.is_some() && scheme == "http";
         let answer = connector.call(request);
-        HttpConnectorFuture::new(async move { answer.await.map_err(|error| explained(error, &host, proxy.as_deref())) })
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await.map_err(|error| explained(error, &host, proxy.as_deref()))?;
+            // Without TLS the proxy answers in the place of the service; RFC 9110, 15.5.8: 407 is of proxies alone.
+            if is_relayed && answer.status().as_u16() == 407 {
+                let refused = ConnectorError::user("proxy authentication required".into());
+                return Err(explained(refused, &host, proxy.as_deref()));
+            }
+            Ok(answer)
+        })
     }
 }
 

@@ -223,6 +223,7 @@ impl RoleChain {
         let mut kept = self.kept.lock().await;
         if kept.as_ref().is_some_and(|kept| kept.since.elapsed() >= NEW) {
             *kept = None;
+            self.base.forget().await;
         }
     }
 

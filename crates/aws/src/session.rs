@@ -1,6 +1,9 @@
 //! A session: an identity in an account, checked, from which clients are built.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::{
@@ -29,6 +32,9 @@ use shipgate_core::{
 /// while it is under way.
 pub(super) const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 
+/// Chains that start within this time start from one load of the base identity.
+const SHARED: Duration = Duration::from_secs(30);
+
 /// Where AWS is and who we are there, when it is not what the environment says: how a run is pointed at a sandbox.
 #[derive(Clone, Debug)]
 pub struct Pinned {
@@ -52,10 +58,39 @@ pub struct Base {
     pub(super) no_token: Option<TokenRefusal>,
     /// What the environment has of credentials.
     pub(super) variables: CredentialVariables,
-    /// Why the base identity could not be loaded last; shared by all clones.
-    last_problem: Arc<Mutex<Option<BaseProblem>>>,
+    /// What the last walk of the standard chain found; shared by all clones.
+    walked: Arc<Mutex<Option<Walked>>>,
     /// Which requests go through which proxy.
     pub(super) proxies: ProxyRules,
+}
+
+/// What a walk of the standard chain found, and when.
+#[derive(Debug)]
+struct Walked {
+    at: Instant,
+    found: Result<Credentials, BaseProblem>,
+    /// Whether any walk has found credentials.
+    has_succeeded: bool,
+    /// AWS has refused what came of it.
+    is_refused: bool,
+}
+
+impl Walked {
+    /// Whether another chain of roles can start from it. A run whose first walk failed has nothing to start from, and every
+    /// chain reports the same: the SDK gives the reason of a broken profile, or of a refused SSO refresh, once.
+    fn is_shared(&self) -> bool {
+        if self.is_refused {
+            return false;
+        }
+        match &self.found {
+            Err(_) if !self.has_succeeded => true,
+            Err(_) => self.at.elapsed() < SHARED,
+            Ok(credentials) => {
+                let left = credentials.expiry().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+                self.at.elapsed() < SHARED && left.is_none_or(|left| left > REFRESH_BEFORE_EXPIRY)
+            }
+        }
+    }
 }
 
 impl Base {
@@ -71,29 +106,40 @@ impl Base {
         self.region.clone()
     }
 
-    /// Loads the base identity by the standard chain of providers.
+    /// Loads the base identity by the standard chain of providers, once for all chains that start together.
     pub(super) async fn load(&self) -> Result<Credentials, BaseProblem> {
-        // One walk at a time: the SDK gives the reason of a broken profile to the first caller alone, and to every other one only
-        // that it was given away.
-        let mut last = self.last_problem.lock().await;
+        let mut walked = self.walked.lock().await;
+        if let Some(walked) = walked.as_ref().filter(|walked| walked.is_shared()) {
+            return walked.found.clone();
+        }
         let loaded = match self.config.credentials_provider() {
             Some(provider) => provider.provide_credentials().await,
             None => Err(CredentialsError::not_loaded_no_source()),
         };
-        loaded.map_err(|error| {
-            let problem = match &*last {
-                Some(known) if base_identity::is_given_away(&error) => known.clone(),
-                Some(_) | None => base_identity::missing(&error, &self.variables),
-            };
-            *last = Some(problem.clone());
-            problem
-        })
+        let found = match loaded {
+            Ok(credentials) => Ok(credentials),
+            Err(error) => {
+                let variables = self.variables.with_profiles().await;
+                Err(base_identity::missing(&error, &variables, self.region.as_str()))
+            }
+        };
+        let has_succeeded = found.is_ok() || walked.as_ref().is_some_and(|walked| walked.has_succeeded);
+        *walked = Some(Walked { at: Instant::now(), found: found.clone(), has_succeeded, is_refused: false });
+        found
+    }
+
+    /// Has the next chain load the base identity again: AWS has refused what came of it.
+    pub(super) async fn forget(&self) {
+        if let Some(walked) = self.walked.lock().await.as_mut().filter(|walked| walked.found.is_ok()) {
+            walked.is_refused = true;
+        }
     }
 
     /// Explains a refusal that is about the base identity itself, or this machine's clock; `None` for every other.
     pub(super) async fn refusal(&self, fault: &AwsFault) -> Option<BaseProblem> {
         let ahead = if base_identity::is_about_the_clock(fault) { clock::seconds_ahead(self).await } else { None };
-        base_identity::refused(fault, &self.variables, self.region.as_str(), ahead)
+        let variables = self.variables.with_profiles().await;
+        base_identity::refused(fault, &variables, self.region.as_str(), ahead)
     }
 
     /// The same, with the reason why there is no token: it is told where nothing else is found.
@@ -138,15 +184,7 @@ pub async fn base(region: &Region, environment: AwsEnvironment, pinned: Option<&
             Box::pin(loader.endpoint_url(&pinned.endpoint).credentials_provider(credentials).load()).await
         }
     };
-    Base {
-        region: region.clone(),
-        config,
-        token: None,
-        no_token: None,
-        variables,
-        last_problem: Arc::default(),
-        proxies,
-    }
+    Base { region: region.clone(), config, token: None, no_token: None, variables, walked: Arc::default(), proxies }
 }
 
 /// An identity in an account.

@@ -5,6 +5,7 @@
 /// order mark, annotations), or separates lines where nobody expects it (U+2028, U+2029).
 ///
 /// Unicode 17: `DerivedCoreProperties.txt`, `UnicodeData.txt`. Assigned and reserved characters alike, as programs that show text do.
+#[must_use]
 pub fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}'

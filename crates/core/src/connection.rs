@@ -22,7 +22,7 @@ pub const APP_RUNNER_REGIONS: [&str; 11] = [
 pub struct ConnectionProblem {
     /// The requested host, with its port where that is not the scheme's own.
     pub host: String,
-    /// The proxy that leads to it, without user and password.
+    /// The proxy that leads to it, without user and password; the name of its variable if its address is invalid.
     pub proxy: Option<String>,
     /// What happened.
     pub kind: ConnectionFault,
@@ -53,6 +53,8 @@ pub enum ConnectionFault {
     ProxyRefused,
     /// The proxy speaks SOCKS.
     Socks,
+    /// The address of the proxy is invalid.
+    InvalidProxy,
     /// It broke when it had been made.
     Broken(String),
 }
@@ -63,6 +65,7 @@ impl ConnectionProblem {
     pub fn read(host: &str, proxy: Option<&str>, texts: &[String]) -> Self {
         let kind = match proxy {
             Some(proxy) if proxy.starts_with("socks") => ConnectionFault::Socks,
+            Some(variable) if !variable.contains("://") => ConnectionFault::InvalidProxy,
             _ => ConnectionFault::read(texts),
         };
         Self { host: host.to_owned(), proxy: proxy.map(str::to_owned), kind }
@@ -113,7 +116,7 @@ impl ConnectionProblem {
                 format!("check that {} speaks TLS 1.2 or 1.3 at that port", self.host)
             }
             ConnectionFault::ProxyCredentials => {
-                "put the proxy's user and password into its address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+                "correct the proxy's user and password in its address (HTTPS_PROXY or HTTP_PROXY): http://USER:PASSWORD@HOST:PORT"
                     .to_owned()
             }
             ConnectionFault::ProxyRefused => {
@@ -123,6 +126,11 @@ impl ConnectionProblem {
                 )
             }
             ConnectionFault::Socks => "set HTTPS_PROXY to an HTTP proxy (http://HOST:PORT)".to_owned(),
+            ConnectionFault::InvalidProxy => format!(
+                "write {} as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, and percent-encode special characters in \
+                 user and password (`/` as %2F)",
+                self.proxy.as_deref().unwrap_or("it")
+            ),
             ConnectionFault::Broken(_) => {
                 format!("try again; if it stays so, check the network between here and {host}")
             }
@@ -168,6 +176,9 @@ impl fmt::Display for ConnectionProblem {
             }
             ConnectionFault::ProxyRefused => write!(formatter, "{proxy} refuses to connect to {host}"),
             ConnectionFault::Socks => write!(formatter, "shipgate cannot use {proxy}: it speaks SOCKS"),
+            ConnectionFault::InvalidProxy => {
+                write!(formatter, "{} is not a valid proxy address", self.proxy.as_deref().unwrap_or("the proxy"))
+            }
             ConnectionFault::Broken(why) => write!(formatter, "the connection to {host} broke: {why}"),
         }?;
         match self.region_without_app_runner().filter(|_| at_proxy.is_none()) {
@@ -270,7 +281,7 @@ mod tests {
     fn names_what_happened() {
         let lookup = "failed to lookup address information: Name or service not known";
         let unsuccessful = &["client error (Connect)", "tunnel error: unsuccessful"][..];
-        let table: [(&str, Option<&str>, &[&str], &str); 18] = [
+        let table: [(&str, Option<&str>, &[&str], &str); 19] = [
             ("r.example.com", None, &["client error (Connect)", "dns error", lookup], "r.example.com does not resolve"),
             (
                 "apprunner.eu-north-1.amazonaws.com",
@@ -357,6 +368,7 @@ mod tests {
                 &["anything"],
                 "shipgate cannot use the proxy socks5://p:1080: it speaks SOCKS",
             ),
+            ("h", Some("https_proxy"), &["connection refused"], "https_proxy is not a valid proxy address"),
             (
                 "h",
                 None,
@@ -382,5 +394,10 @@ mod tests {
         let proxied = hint("apprunner.eu-north-1.amazonaws.com", Some("http://p:1"), "tunnel error: unsuccessful");
         assert!(proxied.contains("eu-west-1"), "{proxied}");
         assert!(hint("h", Some("http://p:1"), "connection refused").contains("HTTPS_PROXY (now http://p:1)"));
+        assert_eq!(
+            hint("h", Some("https_proxy"), "the proxy cannot be used"),
+            "write https_proxy as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, and percent-encode special characters in \
+             user and password (`/` as %2F)"
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::image::ImageReference;
+use super::{image::ImageReference, mask};
 
 /// The shortest text of nothing but hex digits that is taken for an id: engines print ids so long.
 const SHORT_ID: usize = 12;
@@ -85,10 +85,11 @@ impl FromStr for EngineImage {
         if text.starts_with("sha256:") {
             return Err(InvalidEngineImage(written));
         }
-        match in_full(text).parse::<ImageReference>() {
-            Ok(reference) => Ok(Self { written, reference: Some(reference.in_full().tagged()) }),
-            Err(_) => Err(InvalidEngineImage(written)),
-        }
+        let reference: ImageReference = in_full(text).parse().map_err(|_| {
+            mask::image(text);
+            InvalidEngineImage(written.clone())
+        })?;
+        Ok(Self { written, reference: Some(reference.in_full().tagged()) })
     }
 }
 

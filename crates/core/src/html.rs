@@ -54,6 +54,7 @@ impl Html {
     }
 
     /// The text of it.
+    #[must_use]
     pub fn into_string(self) -> String {
         self.0
     }

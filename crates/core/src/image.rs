@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     account::{AccountId, Region},
     digest::Digest,
+    mask,
 };
 
 /// An image reference with an explicit host, a repository, and a tag, a digest, or both (then the digest counts).
@@ -110,7 +111,10 @@ impl FromStr for ImageReference {
     type Err = InvalidImageReference;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = |reason| InvalidImageReference { text: text.to_owned(), reason };
+        let invalid = |reason| {
+            mask::image(text);
+            InvalidImageReference { text: text.to_owned(), reason }
+        };
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) => {
                 (name, Some(digest.parse().map_err(|_| invalid("the part after @ must be sha256: and 64 hex digits"))?))

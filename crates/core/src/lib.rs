@@ -21,6 +21,7 @@ pub mod finding;
 pub mod forecast;
 pub mod health;
 pub mod image;
+pub mod json;
 pub mod log_group;
 pub mod manifest;
 pub mod mask;

@@ -6,7 +6,7 @@ mod platform;
 #[cfg(test)]
 mod tests;
 
-pub use platform::{is_platform, platform_of_config};
+pub use platform::{is_platform, platform_of_config, platform_rank};
 
 use self::document::Document;
 use super::{digest::Digest, mask::masked};
@@ -47,6 +47,19 @@ pub struct Descriptor {
     pub size_bytes: u64,
 }
 
+/// A layer, as the manifest describes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Layer {
+    /// The media type; empty where none is given.
+    pub media_type: String,
+    /// The content's digest.
+    pub digest: Digest,
+    /// Its size in bytes, where the manifest names one.
+    pub size_bytes: Option<u64>,
+    /// Whether the manifest names addresses outside of the registry for it.
+    pub has_urls: bool,
+}
+
 /// A member of an index: an image for a platform, or something attached to one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IndexMember {
@@ -56,11 +69,20 @@ pub struct IndexMember {
     pub digest: Digest,
     /// Its size in bytes, where the index names one.
     pub size_bytes: Option<u64>,
-    /// `os/architecture`, where the index names one.
+    /// `os/architecture` or `os/architecture/variant` as the index writes it, where it names one.
     pub platform: Option<String>,
-    /// The architecture's variant, such as `v7`, where the index names one.
-    pub variant: Option<String>,
     /// Whether it describes another member (BuildKit's attestations, of platform `unknown/unknown`) instead of being an image.
+    pub is_attestation: bool,
+}
+
+/// A member of an index that cannot be read. It matters only if it is needed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnusableMember {
+    /// What is wrong with it; it starts with its position: `` `manifests[2]` has no digest ``.
+    pub reason: String,
+    /// Its platform as the index writes it, where it names one.
+    pub platform: Option<String>,
+    /// Whether it describes another member instead of being an image.
     pub is_attestation: bool,
 }
 
@@ -96,12 +118,14 @@ pub enum Manifest {
         /// The configuration blob; artifacts need not have one.
         config: Option<Descriptor>,
         /// The layer blobs, bottom first.
-        layers: Vec<Descriptor>,
+        layers: Vec<Layer>,
     },
     /// A list of images, one a platform.
     Index {
         /// The members, in the order of the index.
         members: Vec<IndexMember>,
+        /// The members that cannot be read.
+        unusable: Vec<UnusableMember>,
     },
 }
 
@@ -148,14 +172,16 @@ impl ManifestError {
 }
 
 impl IndexMember {
-    /// Whether it is for this platform: `os/architecture` or `os/architecture/variant`.
+    /// How well it suits this platform (`os/architecture` or `os/architecture/variant`), as [`platform_rank`] says.
+    #[must_use]
+    pub fn rank_for(&self, platform: &str) -> Option<u32> {
+        platform_rank(self.platform.as_deref()?, platform)
+    }
+
+    /// Whether it is for this platform.
     #[must_use]
     pub fn is_for(&self, platform: &str) -> bool {
-        let Some(own) = &self.platform else { return false };
-        match &self.variant {
-            Some(variant) => is_platform(&format!("{own}/{variant}"), platform),
-            None => is_platform(own, platform),
-        }
+        self.rank_for(platform).is_some()
     }
 
     /// What kind of content it is, by its media type.
@@ -171,12 +197,25 @@ impl IndexMember {
     }
 }
 
+impl Layer {
+    /// Whether it is one that need not be in the registry (OCI image specification, "Non-distributable layers"; Docker's
+    /// foreign layers).
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        let media_type = without_parameters(&self.media_type);
+        [".rootfs.foreign.diff.", ".layer.nondistributable."].iter().any(|name| media_type.contains(name))
+    }
+}
+
 impl Manifest {
     /// What it is instead of an image, as far as the media types say: `a BuildKit cache`.
     #[must_use]
     pub fn other_than_image(&self) -> Option<String> {
         match self {
-            Self::Index { members } => {
+            Self::Index { members, unusable } if members.is_empty() && unusable.is_empty() => {
+                Some("an empty index (it lists no image)".to_owned())
+            }
+            Self::Index { members, .. } => {
                 let is_cache = members.iter().any(|member| without_parameters(&member.media_type) == BUILDKIT_CACHE);
                 is_cache.then(|| "a BuildKit cache".to_owned())
             }
@@ -243,9 +282,9 @@ impl RawManifest {
             (false, true) if is_index => {
                 Err(malformed(format!("its media type is {declared}, and it lists a configuration or layers")))
             }
-            (true, false) => document.index().map_err(malformed),
+            (true, false) => Ok(document.index()),
             (false, true) => document.image().map_err(malformed),
-            (false, false) if is_index => Ok(Manifest::Index { members: Vec::new() }),
+            (false, false) if is_index => Ok(Manifest::Index { members: Vec::new(), unusable: Vec::new() }),
             (false, false) if is_known(&declared) => {
                 Err(malformed("it has neither a configuration nor layers".to_owned()))
             }

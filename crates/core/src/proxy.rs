@@ -17,6 +17,8 @@ pub struct ProxyRules {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     url: String,
+    /// The variable whose address cannot be read. No part of such an address is shown: each may be the password.
+    invalid: Option<String>,
 }
 
 /// An entry of `NO_PROXY`.
@@ -41,12 +43,22 @@ impl ProxyRules {
         if variable("REQUEST_METHOD").is_some() {
             return Self::default();
         }
-        let first = |upper: &str| variable(upper).or_else(|| variable(&upper.to_ascii_lowercase())).unwrap_or_default();
-        let all = Proxy::parse(&first("ALL_PROXY"));
+        let first = |upper: &str| {
+            let lower = upper.to_ascii_lowercase();
+            match (variable(upper), variable(&lower)) {
+                (Some(value), _) => (upper.to_owned(), value),
+                (None, value) => (lower, value.unwrap_or_default()),
+            }
+        };
+        let proxy = |upper: &str| {
+            let (name, value) = first(upper);
+            Proxy::parse(&name, &value)
+        };
+        let all = proxy("ALL_PROXY");
         Self {
-            http: Proxy::parse(&first("HTTP_PROXY")).or_else(|| all.clone()),
-            https: Proxy::parse(&first("HTTPS_PROXY")).or(all),
-            direct: first("NO_PROXY").split([',', ' ', '\t', '\n']).filter_map(Bypass::parse).collect(),
+            http: proxy("HTTP_PROXY").or_else(|| all.clone()),
+            https: proxy("HTTPS_PROXY").or(all),
+            direct: first("NO_PROXY").1.split([',', ' ', '\t', '\n']).filter_map(Bypass::parse).collect(),
         }
     }
 
@@ -80,34 +92,70 @@ impl ProxyRules {
 
 impl Proxy {
     /// `HOST:PORT` is taken as `http://HOST:PORT`. An empty text, or one without a host, names no proxy.
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(variable: &str, text: &str) -> Option<Self> {
         let text = text.trim();
-        let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let url = if has_scheme(text) { text.to_owned() } else { format!("http://{text}") };
         let (_, rest) = url.split_once("://")?;
-        let authority = rest.split(['/', '?', '#']).next()?;
-        let host = authority.rsplit('@').next()?;
-        (!host.is_empty() && !host.starts_with(':')).then_some(Self { url })
+        // A password may hold a `/`, `?` or `#` that is not percent-encoded, so the host is behind the last `@`.
+        let (user_info, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+        let authority = authority(place);
+        if authority.is_empty() || authority.starts_with(':') {
+            return None;
+        }
+        let is_valid = user_info.bytes().all(is_of_user_info) && is_host_and_port(authority);
+        Some(Self { invalid: (!is_valid).then(|| variable.to_owned()), url })
     }
 
-    /// Its address, with user and password.
+    /// Its address, with user and password. If the variable's address is invalid, one where nothing can listen: HTTP
+    /// clients connect directly if the address of a proxy cannot be parsed.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        if self.invalid.is_some() { "http://127.0.0.1:0" } else { &self.url }
     }
 
     /// Whether an HTTP client can use it.
     #[must_use]
     pub fn is_http(&self) -> bool {
         let scheme = self.url.split("://").next().unwrap_or_default();
-        scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
+        self.invalid.is_none() && (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"))
     }
 }
 
+/// Whether the text starts with a scheme (RFC 3986, 3.1).
+fn has_scheme(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    text.split_once("://").is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(is_part))
+}
+
+/// The bytes of a user and a password (RFC 3986, 3.2.1), and `@`, which clients accept too.
+fn is_of_user_info(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@".contains(&byte)
+}
+
+/// Host and port of an address without user and password.
+fn authority(place: &str) -> &str {
+    place.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+fn is_host_and_port(authority: &str) -> bool {
+    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, after)) if address.parse::<Ipv6Addr>().is_ok() => ("v6", after),
+        Some(_) => return false,
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let is_name = host.chars().all(|c| c.is_alphanumeric() || "-._".contains(c));
+    let is_port = |port: &str| port.is_empty() || port.parse::<u16>().is_ok();
+    is_name && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+/// Without user and password; of an invalid address, the variable's name alone.
 impl fmt::Display for Proxy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(variable) = &self.invalid {
+            return formatter.write_str(variable);
+        }
         let (scheme, rest) = self.url.split_once("://").unwrap_or(("http", &self.url));
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        write!(formatter, "{scheme}://{}", authority.rsplit('@').next().unwrap_or_default())
+        write!(formatter, "{scheme}://{}", authority(rest.rsplit('@').next().unwrap_or_default()))
     }
 }
 
@@ -156,7 +204,8 @@ fn network(text: &str) -> Option<Hosts> {
         Some((address, prefix)) => (address, Some(prefix.parse::<u32>().ok()?)),
         None => (text, None),
     };
-    let address: IpAddr = address.parse().ok()?;
+    let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
+    let address: IpAddr = bare.parse().ok()?;
     let longest = if address.is_ipv4() { 32 } else { 128 };
     Some(Hosts::Network(address, prefix.unwrap_or(longest))).filter(|_| prefix.is_none_or(|prefix| prefix <= longest))
 }
@@ -240,6 +289,10 @@ mod tests {
             ("[2001:db8::1]:5000", "http://[2001:db8::1]:5000", true),
             ("[2001:db8::1]:5000", "http://[2001:db8::1]:5001", false),
             ("::/0", "http://[2001:db8::1]", true),
+            ("fd00:1::/64", "http://[fd00:1::7]", true),
+            ("[fd00:1::]/64", "http://[fd00:1::7]", true),
+            ("[fd00:1::]/64", "http://[fd00:2::7]", false),
+            ("[fd00:1::]/129", "http://[fd00:1::7]", false),
         ];
         for (no_proxy, url, is_direct) in table {
             let found = proxy(&[("ALL_PROXY", "http://p:3128"), ("NO_PROXY", no_proxy)], url);
@@ -272,5 +325,48 @@ mod tests {
         assert_eq!(proxy(&[("HTTPS_PROXY", "http://")], "https://h"), None);
         assert_eq!(proxy(&[("HTTP_PROXY", "http://p:1"), ("REQUEST_METHOD", "GET")], "http://h"), None);
         assert!(!rules(&[("ALL_PROXY", "socks5://p:1080")]).https().unwrap().is_http());
+    }
+
+    #[test]
+    fn invalid_proxy_address_shows_only_its_variable() {
+        let table = [
+            "http://me:Hunter2Pa/ss@127.0.0.1:1",
+            "http://me:9Hunter/ss@127.0.0.1:1",
+            "http://me:Hunter2#Pass@127.0.0.1:1",
+            "http://me:Hunter2?Pass@127.0.0.1:1",
+            "http://me:Hunter2 Pass@127.0.0.1:1",
+            "http://me:Hunter2[Pass@127.0.0.1:1",
+            "http://me:Hunter2\u{e9}@127.0.0.1:1",
+            "me:Hunter2/Pass@127.0.0.1:1",
+            "me:Hunter2://Pass@127.0.0.1:1",
+            "http://Hunter2Token/x@127.0.0.1:1",
+            "http://me:Hunter2Pass",
+            "me:Hunter2Pass",
+        ];
+        for address in table {
+            for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
+                let rules = rules(&[(variable, address)]);
+                let proxy = rules.proxy_for("https", "a.example.com", None).unwrap();
+                assert_eq!(proxy.to_string(), variable, "{address}");
+                assert!(!proxy.is_http() && !proxy.url().contains("unter"), "{address}");
+                assert!(!format!("{rules:?}").contains("unter"), "{rules:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn valid_proxy_address_is_used_as_written() {
+        let table = [
+            ("http://me:Hunter2,Pass@127.0.0.1:1", "http://127.0.0.1:1"),
+            ("http://me:Hunter2%2FPass@[::1]:3128/", "http://[::1]:3128"),
+            ("http://me:Hun@ter2@proxy_1.example", "http://proxy_1.example"),
+            ("https://proxy:3128/path?a#b", "https://proxy:3128"),
+        ];
+        for (address, shown) in table {
+            let rules = rules(&[("HTTPS_PROXY", address)]);
+            let proxy = rules.https().unwrap();
+            assert_eq!((proxy.to_string().as_str(), proxy.url()), (shown, address));
+            assert!(proxy.is_http(), "{address}");
+        }
     }
 }

@@ -64,6 +64,7 @@ pub fn check(path: &Path) -> io::Result<()> {
 }
 
 /// Whether a file of this name is one that a killed process has left.
+#[must_use]
 pub fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1)
 }

@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, ClientBuilder, Method, Proxy, Url, redirect};
+use reqwest::{
+    Client, ClientBuilder, Method, Proxy, Url,
+    header::{ACCEPT_ENCODING, HeaderMap, HeaderValue},
+    redirect,
+};
 
 use super::{client::Registry, error::RegistryError, location};
 use shipgate_core::proxy::ProxyRules;
@@ -146,7 +150,10 @@ fn connections(proxies: &ProxyRules) -> ClientBuilder {
     let proxy = Proxy::custom(move |url| {
         proxies.proxy_for(url.scheme(), url.host_str()?, url.port()).map(|proxy| proxy.url().to_owned())
     });
+    // Digests are those of bodies as they are; a compressed copy has others.
+    let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
     Client::builder()
+        .default_headers(headers)
         // Redirects are followed in `request`, which decides who is shown the credentials.
         .redirect(redirect::Policy::none())
         .http1_only()

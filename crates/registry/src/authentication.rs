@@ -13,12 +13,14 @@ use reqwest::{
 
 use super::{
     authorization::Presented,
+    bearer::Wanted,
     challenge::{Challenge, Offers},
     client::Registry,
     error::RegistryError,
     request::Request,
     token::Access,
 };
+use shipgate_core::image::EcrHost;
 
 /// What a request shows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,10 +81,25 @@ pub(super) struct Attempts {
     showed_basic: bool,
     /// The scopes of the tokens that were fetched for it.
     fetched: Vec<Vec<String>>,
+    /// The tokens that were refused.
+    refused_tokens: Vec<HeaderValue>,
+    token_state: TokenState,
+    /// Tokens that were fetched again for scopes that had one.
+    repeats: u32,
     /// The registry's base was asked for its challenge.
     asked_base: bool,
     /// Why no token could be had.
     failure: Option<RegistryError>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum TokenState {
+    #[default]
+    Untried,
+    /// The last refusal was a 401 to a token.
+    Refused,
+    /// The token service does not answer now: it is not asked again for this request.
+    ServiceDown,
 }
 
 /// What may help a request that was refused.
@@ -90,6 +107,8 @@ pub(super) struct Attempts {
 enum Next {
     /// A token, as this challenge says, for these scopes.
     Token(Challenge, Vec<String>),
+    /// Another token for scopes that had one.
+    AnotherToken(Challenge, Vec<String>),
     Basic,
     /// To be asked again without credentials: only so do some registries offer tokens.
     Nothing,
@@ -103,21 +122,32 @@ struct Means {
     /// A user name and a password.
     has_password: bool,
     is_preemptive: bool,
+    /// Its challenge may be asked for at `/v2/`.
+    asks_base: bool,
 }
+
+/// How often a token is fetched again for a request after a new one was refused. One that can be used once may have been
+/// used by another request.
+const MAX_TOKEN_REPEATS: u32 = 3;
 
 impl Attempts {
     /// Notes a refusal.
-    fn refused(&mut self, shown: &Shown, offers: Offers) {
+    fn refused(&mut self, status: StatusCode, shown: &Shown, offers: Offers) {
+        let is_token_refused = status == StatusCode::UNAUTHORIZED && matches!(shown, Shown::Token(_));
+        if self.token_state != TokenState::ServiceDown {
+            self.token_state = if is_token_refused { TokenState::Refused } else { TokenState::Untried };
+        }
         match shown {
             Shown::Nothing => self.showed_nothing = true,
             Shown::Basic(_) => self.showed_basic = true,
-            Shown::Token(_) => {}
+            Shown::Token(token) => self.refused_tokens.push(token.clone()),
         }
         self.offers = offers.or(std::mem::take(&mut self.offers));
     }
 
     fn next(&self, access: &Access, means: Means) -> Option<Next> {
-        if let Some(challenge) = &self.offers.bearer {
+        let bearer = self.offers.bearer.as_ref().filter(|_| self.token_state != TokenState::ServiceDown);
+        if let Some(challenge) = bearer {
             let scope = challenge.scope.as_deref();
             let wanted = [access.scopes(scope), access.scopes_and_those_of(scope)];
             if let Some(scopes) = wanted.into_iter().find(|scopes| !self.fetched.contains(scopes)) {
@@ -129,13 +159,29 @@ impl Attempts {
         if takes_basic && means.has_password && !self.showed_basic {
             return Some(Next::Basic);
         }
+        if let (Some(challenge), Some(scopes), true) = (bearer, self.fetched.last(), self.may_repeat()) {
+            return Some(Next::AnotherToken(challenge.clone(), scopes.clone()));
+        }
         if means.is_preemptive {
             return None;
         }
         if !self.showed_nothing && self.fetched.is_empty() {
             return Some(Next::Nothing);
         }
-        (self.offers.is_empty() && means.has_password && !self.asked_base).then_some(Next::AskBase)
+        (self.offers.is_empty() && means.asks_base && !self.asked_base).then_some(Next::AskBase)
+    }
+
+    fn may_repeat(&self) -> bool {
+        self.token_state == TokenState::Refused && self.repeats < MAX_TOKEN_REPEATS
+    }
+
+    /// Notes why no token could be had.
+    fn failed(&mut self, failure: RegistryError) {
+        if failure.is_transient() {
+            self.token_state = TokenState::ServiceDown;
+        }
+        self.repeats = MAX_TOKEN_REPEATS;
+        self.failure.get_or_insert(failure);
     }
 }
 
@@ -154,12 +200,15 @@ impl Registry {
             Scheme::Basic => Ok(self.basic().map_or(Shown::Nothing, Shown::Basic)),
             Scheme::Bearer(challenge) => {
                 let before_body = request.streams();
+                let scopes = self.tokens().scopes(access).unwrap_or_else(|| access.scopes(None));
+                if before_body && self.tokens().has_own_before_body() {
+                    return self.get_token(&challenge, access, scopes, Wanted::Own).await.map(Shown::Token);
+                }
                 if let Some(token) = self.tokens().good(access, before_body) {
                     return Ok(Shown::Token(token.header));
                 }
-                let scopes = self.tokens().scopes(access).unwrap_or_else(|| access.scopes(None));
-                let token = self.get_token(&challenge, access, scopes, None, before_body).await?;
-                Ok(Shown::Token(token))
+                let wanted = Wanted::Shared { before_body, refused: None };
+                self.get_token(&challenge, access, scopes, wanted).await.map(Shown::Token)
             }
         }
     }
@@ -176,13 +225,13 @@ impl Registry {
         attempts: &mut Attempts,
     ) -> Result<Option<Shown>, RegistryError> {
         let offers = Offers::in_headers(headers);
-        let (access, may_hide) = (request.access(), self.may_hide(status, shown));
+        let (access, may_hide) = (request.access(), self.may_hide(request, status, shown));
         let is_challenge =
             status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN && offers.bearer.is_some();
         if !is_challenge && !may_hide {
             return Ok(None);
         }
-        attempts.refused(shown, offers);
+        attempts.refused(status, shown, offers);
         if !is_challenge {
             (attempts.asked_base, attempts.offers) = (true, self.offers_of_base().await);
             if attempts.offers.is_empty() {
@@ -190,21 +239,35 @@ impl Registry {
             }
         }
         let refused = shown.header();
-        let means =
-            Means { has_password: self.basic().is_some(), is_preemptive: self.authentication().is_preemptive() };
+        let has_password = self.basic().is_some();
+        let means = Means {
+            has_password,
+            is_preemptive: self.authentication().is_preemptive(),
+            asks_base: has_password || EcrHost::parse(self.host()).is_none(),
+        };
         loop {
-            match attempts.next(&access, means) {
-                Some(Next::Token(challenge, scopes)) => {
-                    attempts.fetched.push(scopes.clone());
-                    let before_body = request.streams();
-                    match self.get_token(&challenge, &access, scopes, refused, before_body).await {
+            let next = attempts.next(&access, means);
+            let wanted = if matches!(next, Some(Next::AnotherToken(..))) {
+                Wanted::Own
+            } else {
+                Wanted::Shared { before_body: request.streams(), refused }
+            };
+            match next {
+                Some(Next::Token(challenge, scopes) | Next::AnotherToken(challenge, scopes)) => {
+                    match wanted {
+                        Wanted::Own => attempts.repeats += 1,
+                        Wanted::Shared { .. } => attempts.fetched.push(scopes.clone()),
+                    }
+                    match self.get_token(&challenge, &access, scopes, wanted).await {
+                        // A token that was refused is refused again.
+                        Ok(token) if attempts.refused_tokens.contains(&token) => {
+                            attempts.token_state = TokenState::Untried;
+                        }
                         Ok(token) => {
                             *self.authentication().scheme() = Scheme::Bearer(challenge);
                             return Ok(Some(Shown::Token(token)));
                         }
-                        Err(failure) => {
-                            attempts.failure.get_or_insert(failure);
-                        }
+                        Err(failure) => attempts.failed(failure),
                     }
                 }
                 Some(Next::Basic) => {
@@ -216,16 +279,31 @@ impl Registry {
                     attempts.asked_base = true;
                     attempts.offers = self.offers_of_base().await;
                 }
-                None => return attempts.failure.take().map_or(Ok(None), Err),
+                None => return self.given_up(status, attempts.failure.take()),
             }
         }
     }
 
-    /// Whether a registry that was asked by nobody may have hidden what it would show to us.
-    fn may_hide(&self, status: StatusCode, shown: &Shown) -> bool {
-        let hides = matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
-        let is_known = *self.authentication().scheme() != Scheme::Unknown;
-        hides && *shown == Shown::Nothing && !is_known && self.credential_store().presented() != Presented::Nothing
+    /// What is left when nothing helps: the refusal, or why no token could be had. A token that is not given to strangers does
+    /// not make them doubt that something is missing.
+    fn given_up(&self, status: StatusCode, failure: Option<RegistryError>) -> Result<Option<Shown>, RegistryError> {
+        let is_stranger = self.credential_store().presented() == Presented::Nothing;
+        let believed =
+            |failure: &RegistryError| status == StatusCode::NOT_FOUND && is_stranger && !failure.is_transient();
+        failure.filter(|failure| !believed(failure)).map_or(Ok(None), Err)
+    }
+
+    /// Whether a registry that was asked by nobody may have hidden what it would show to us. Strangers suspect it of manifests
+    /// alone, which a copy reads first: blobs are looked for where they are expected to be missing.
+    fn may_hide(&self, request: &Request, status: StatusCode, shown: &Shown) -> bool {
+        let is_stranger = self.credential_store().presented() == Presented::Nothing;
+        let hides = match status {
+            StatusCode::FORBIDDEN => !is_stranger || EcrHost::parse(self.host()).is_none(),
+            StatusCode::NOT_FOUND if is_stranger => request.reads_manifest() && EcrHost::parse(self.host()).is_none(),
+            StatusCode::NOT_FOUND => true,
+            _ => false,
+        };
+        hides && *shown == Shown::Nothing && *self.authentication().scheme() == Scheme::Unknown
     }
 
     /// What the registry's base offers; asked once.

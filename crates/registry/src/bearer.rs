@@ -11,16 +11,15 @@ use super::{
     authorization::Presented,
     challenge::Challenge,
     client::Registry,
-    error::{Action, RegistryError},
+    error::{Action, Answer, RegistryError},
     location, refusal,
     request::{Reply, bad_answer, connection},
-    retry,
     token::{Access, Token},
 };
 use shipgate_core::{image::EcrHost, secret::Secret};
 
-/// A token answer is a few kilobytes.
-const MAX_TOKEN_BYTES: usize = 64 * 1024;
+/// A token answer is a few kilobytes; one whose token names many groups or repositories, hundreds.
+const MAX_TOKEN_BYTES: usize = 1024 * 1024;
 
 /// As many redirects of a token service as are followed.
 const MAX_REDIRECTS: usize = 3;
@@ -28,20 +27,30 @@ const MAX_REDIRECTS: usize = 3;
 /// What token services know this program as.
 const CLIENT_ID: &str = "shipgate";
 
+/// Which token will do.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    /// The one that is held, if it is good and not the one that was refused; else a new one, which is held from then on.
+    Shared { before_body: bool, refused: Option<&'a HeaderValue> },
+    /// A new one that no other request shows: some tokens are good for one request.
+    Own,
+}
+
 impl Registry {
-    /// The header with a token that is good for this access: the one that is held if it is, and is not the one that was
-    /// `refused`; else one that is fetched now as the challenge says.
+    /// The header with a token that is good for this access, as the challenge says, by one question to the token service.
     ///
     /// # Errors
-    /// Whatever keeps the token service from giving one.
+    /// Whatever keeps the token service from giving one. The caller's own retries repeat the question.
     pub(super) async fn get_token(
         &self,
         challenge: &Challenge,
         access: &Access,
         scopes: Vec<String>,
-        refused: Option<&HeaderValue>,
-        before_body: bool,
+        wanted: Wanted<'_>,
     ) -> Result<HeaderValue, RegistryError> {
+        let Wanted::Shared { before_body, refused } = wanted else {
+            return Ok(self.new_token(challenge, access, scopes).await?.header);
+        };
         let tokens = self.tokens();
         let _fetching = tokens.fetching.lock().await;
         // Another request may have fetched one meanwhile.
@@ -49,6 +58,18 @@ impl Registry {
         if let Some(token) = held.filter(|token| Some(&token.header) != refused) {
             return Ok(token.header);
         }
+        let token = self.new_token(challenge, access, scopes).await?;
+        let header = token.header.clone();
+        tokens.keep(access, token);
+        Ok(header)
+    }
+
+    async fn new_token(
+        &self,
+        challenge: &Challenge,
+        access: &Access,
+        scopes: Vec<String>,
+    ) -> Result<Token, RegistryError> {
         let action = self.action("get token", &scopes.join(" "), &access.repository);
         // ECR's own token is all it ever takes. A challenge in its name is somebody else's, and is shown nothing.
         if EcrHost::parse(self.host()).is_some() {
@@ -56,10 +77,7 @@ impl Registry {
         }
         let realm = self.realm(challenge).map_err(|reason| bad_answer(action.clone(), reason))?;
         let question = Question { realm, service: challenge.service.clone(), scopes };
-        let token = retry::persist(self, &action, || self.fetch_token(&question, &action)).await?;
-        let header = token.header.clone();
-        tokens.keep(access, token);
-        Ok(header)
+        self.fetch_token(&question, &action).await
     }
 
     async fn fetch_token(&self, question: &Question, action: &Action) -> Result<Token, RegistryError> {
@@ -80,8 +98,9 @@ impl Registry {
             response = self.post_answer(question, &grant, action).await?;
         }
         if !response.status().is_success() {
+            let token_service = Some(host_of(response.url()));
             let answer = refusal::read_answer(response, None, self.patience().stall).await;
-            return Err(refusal::judge(action.clone(), answer, true));
+            return Err(refusal::judge(action.clone(), Answer { token_service, ..answer }, true));
         }
         let mut reply = Reply { url: response.url().clone(), response };
         let body = self.read_whole(&mut reply, action, MAX_TOKEN_BYTES).await?;
@@ -152,8 +171,14 @@ impl Registry {
     /// The realm. It is another host by design, and is shown the credentials: so it must not be reached without TLS when
     /// the registry is.
     fn realm(&self, challenge: &Challenge) -> Result<Url, String> {
-        location::follow(&self.resource("", ""), &challenge.realm)
+        location::follow(&self.base(), &challenge.realm)
     }
+}
+
+/// The host of an address, with its port where that is not the scheme's own.
+fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// Where an answer redirects to, if it does.

@@ -35,6 +35,8 @@ pub struct BlobReader {
     failed: u32,
     since_failure_bytes: u64,
     finished: bool,
+    /// Ranges are requested when the blob is resumed, until one was of no use.
+    with_range: bool,
 }
 
 impl BlobReader {
@@ -52,6 +54,7 @@ impl BlobReader {
             failed: 0,
             since_failure_bytes: 0,
             finished: false,
+            with_range: true,
         }
     }
 
@@ -69,9 +72,13 @@ impl BlobReader {
     /// As [`BlobReader::next_chunk`].
     pub async fn open(&mut self) -> Result<(), RegistryError> {
         while self.open.is_none() && self.offset < self.descriptor.size_bytes {
-            let opened = self.registry.open_blob(&self.action.repository, &self.descriptor, self.offset).await;
+            let repository = &self.action.repository;
+            let opened = self.registry.open_blob(repository, &self.descriptor, self.offset, self.with_range).await;
             match opened {
-                Ok(open) => self.open = Some(open),
+                Ok(open) => {
+                    self.with_range &= !open.is_without_range;
+                    self.open = Some(open);
+                }
                 Err(failure) => self.survive(failure).await?,
             }
         }
@@ -158,6 +165,8 @@ impl BlobReader {
                 Ok(Some(chunk)) => return Ok(Some(chunk)),
                 // Whatever happens to the connection after the last byte does not matter any more.
                 Ok(None) | Err(_) if complete => return Ok(None),
+                // All of a range that is shorter than the one that was requested.
+                Ok(None) if open.has_progressed && self.offset == open.end => self.open = None,
                 Ok(None) => self.survive(self.truncated()).await?,
                 Err(failure) => self.survive(failure).await?,
             }
@@ -197,6 +206,7 @@ async fn receive_from(
         open.to_skip -= seen;
         chunk.advance(usize::try_from(seen).unwrap_or(chunk.len()));
         if !chunk.is_empty() {
+            open.has_progressed = true;
             return Ok(Some(chunk));
         }
     }

@@ -65,8 +65,7 @@ impl Parsed {
     }
 }
 
-/// The challenges of one header. What follows a quotation mark that is never closed cannot be read, and its challenge is
-/// left out.
+/// The challenges of one header. A quoted value that is never closed ends with the header.
 fn parse(header: &str) -> Vec<Parsed> {
     let mut challenges: Vec<Parsed> = Vec::new();
     let mut rest = skip_separators(header);
@@ -84,10 +83,6 @@ fn parse(header: &str) -> Vec<Parsed> {
                 challenge.parameters.push((word.to_owned(), value));
                 rest = skip_separators(after);
             }
-            (Value::Unclosed, _) => {
-                challenges.pop();
-                break;
-            }
             (Value::None | Value::Read(..), _) => {
                 challenges.push(Parsed { scheme: word.to_owned(), parameters: Vec::new() });
                 rest = skip_separators(skip_token68(after));
@@ -103,8 +98,6 @@ enum Value<'a> {
     None,
     /// The value, and what follows it.
     Read(String, &'a str),
-    /// A quoted value without an end.
-    Unclosed,
 }
 
 fn parameter_value(text: &str) -> Value<'_> {
@@ -122,7 +115,7 @@ fn parameter_value(text: &str) -> Value<'_> {
             other => value.push(other),
         }
     }
-    Value::Unclosed
+    Value::Read(value, "")
 }
 
 /// The base64 that some schemes have instead of parameters (`Negotiate YII=`). What follows a scheme may be a parameter's
@@ -209,19 +202,24 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_offers_nothing() {
-        for header in [
-            "",
-            "Bearer",
-            r#"Bearer service="r""#,
-            r#"Bearer realm="never closed"#,
-            "=",
-            "\"\"",
-            "Bearer realm=",
-            "é é",
-        ] {
+        for header in ["", "Bearer", r#"Bearer service="r""#, "=", "\"\"", "Bearer realm=", "é é"] {
             assert!(offers(&[header]).is_empty(), "{header}");
         }
         assert!(offers(&[r#"Basic realm="x""#]).basic && offers(&["basic"]).basic);
+    }
+
+    #[test]
+    fn accepts_an_unterminated_last_quote() {
+        let table = [
+            (r#"Bearer service="r",realm="http://a/t"#, bearer("http://a/t", Some("r"), None)),
+            (r#"Bearer realm="http://a/t",service="r"#, bearer("http://a/t", Some("r"), None)),
+            (r#"Bearer realm="http://a/t",scope="a:b:pull,push\"#, bearer("http://a/t", None, Some("a:b:pull,push"))),
+            (r#"Basic realm="x", Bearer realm="http://a/t",service=""#, bearer("http://a/t", None, None)),
+        ];
+        for (header, challenge) in table {
+            assert_eq!(offers(&[header]).bearer, Some(challenge), "{header}");
+        }
+        assert!(offers(&["Bearer realm="]).is_empty() && offers(&[r#"Bearer realm=""#]).is_empty());
     }
 
     #[test]

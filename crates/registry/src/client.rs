@@ -16,7 +16,7 @@ use super::{
     authentication::Authentication,
     authorization::Authorization,
     error::RegistryError,
-    location,
+    location::{self, Resource},
     pacing::Pacer,
     renewal::{CredentialStore, Renewal},
     retry::Patience,
@@ -287,10 +287,10 @@ impl Registry {
         &self.shared.tokens
     }
 
-    /// The address of a repository's resource: `/v2/REPOSITORY/REST`.
-    pub(super) fn resource(&self, repository: &str, rest: &str) -> Url {
+    /// The address of a repository's resource.
+    pub(super) fn resource(&self, repository: &str, resource: Resource<'_>) -> Url {
         let mut url = self.shared.address.url();
-        url.set_path(&format!("/v2/{repository}/{rest}"));
+        url.set_path(&location::path_of(repository, resource));
         url
     }
 

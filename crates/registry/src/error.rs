@@ -45,6 +45,14 @@ pub enum RegistryError {
         /// Whether the request itself could not be made, and never will be.
         is_invalid: bool,
     },
+    /// A repository, tag or digest has characters that would change the path of a request.
+    #[error("could not {action}: `{}` cannot be part of an address", name.escape_debug())]
+    UnsafeName {
+        /// What was attempted.
+        action: Box<Action>,
+        /// The name.
+        name: String,
+    },
     /// Nothing came (or could be sent) for too long.
     #[error("could not {action}: nothing moved for {} s", after.as_secs_f32())]
     Stalled {
@@ -213,8 +221,10 @@ impl RegistryError {
             | Self::CredentialsExpired { .. } => true,
             // S3 answers 403 to a presigned address that has expired: asking for a new one mends it.
             Self::Denied { answer, .. } => answer.redirected_to.is_some() && answer.status == 403,
-            Self::Refused { answer, .. } => matches!(answer.status, 408 | 425 | 429 | 500..=599),
+            // 501 and 505 are about the request, and stay.
+            Self::Refused { answer, .. } => matches!(answer.status, 408 | 425 | 429 | 500 | 502..=504 | 506..=599),
             Self::InvalidAddress { .. }
+            | Self::UnsafeName { .. }
             | Self::Setup { .. }
             | Self::NotRenewed { .. }
             | Self::RepositoryNotFound { .. }
@@ -254,6 +264,7 @@ impl RegistryError {
             | Self::TagImmutable { answer, .. }
             | Self::Refused { answer, .. } => Some(answer),
             Self::InvalidAddress { .. }
+            | Self::UnsafeName { .. }
             | Self::Setup { .. }
             | Self::Connection { .. }
             | Self::Stalled { .. }
@@ -290,6 +301,7 @@ impl RegistryError {
                 Some(format!("push the image to {}/{} again: what it holds is damaged", action.host, action.repository))
             }
             Self::Setup { .. }
+            | Self::UnsafeName { .. }
             | Self::CredentialsExpired { .. }
             | Self::Unsteady { .. }
             | Self::Stalled { .. }

@@ -16,6 +16,7 @@ mod challenge;
 mod checkpoints;
 mod client;
 pub mod copy;
+mod encoding;
 mod error;
 mod location;
 mod manifests;

@@ -4,7 +4,118 @@ use std::fmt;
 
 use reqwest::Url;
 
-use shipgate_core::digest::Digest;
+use shipgate_core::{digest::Digest, mask::masked, secret::Secret};
+
+/// A resource of a repository.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Resource<'a> {
+    /// A manifest, by tag or digest.
+    Manifest(&'a str),
+    Blob(&'a Digest),
+    Uploads,
+    Tags,
+    Referrers(&'a Digest),
+}
+
+/// The path of a repository's resource. Names come from registries too: whatever they hold, they stay within their segments.
+pub(super) fn path_of(repository: &str, resource: Resource<'_>) -> String {
+    let repository = repository.split('/').map(segment).collect::<Vec<_>>().join("/");
+    match resource {
+        Resource::Manifest(reference) => format!("/v2/{repository}/manifests/{}", segment(reference)),
+        Resource::Blob(digest) => format!("/v2/{repository}/blobs/{digest}"),
+        Resource::Uploads => format!("/v2/{repository}/blobs/uploads/"),
+        Resource::Tags => format!("/v2/{repository}/tags/list"),
+        Resource::Referrers(subject) => format!("/v2/{repository}/referrers/{subject}"),
+    }
+}
+
+const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+
+/// A name as one segment of a path. URL parsers read `%2E%2E` as `..`, so dots that are a segment are encoded twice.
+fn segment(name: &str) -> String {
+    if matches!(name, "." | "..") {
+        return name.replace('.', "%252E");
+    }
+    let mut segment = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if is_plain(byte) {
+            segment.push(char::from(byte));
+        } else {
+            segment.extend(['%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+    }
+    segment
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:@+".contains(&byte)
+}
+
+/// Whether a name is safe in a path: servers that decode before they resolve `..` read more into it than its encoding says.
+pub(super) fn is_safe(name: &str) -> bool {
+    name.bytes().all(is_plain) && !matches!(name, "." | "..")
+}
+
+/// Parameters of addresses whose values are public or belong to the request.
+const PUBLIC_PARAMETERS: [&str; 21] = [
+    "account",
+    "client_id",
+    "digest",
+    "expires",
+    "from",
+    "last",
+    "mount",
+    "n",
+    "ns",
+    "scope",
+    "se",
+    "service",
+    "sp",
+    "spr",
+    "st",
+    "sv",
+    "x-amz-algorithm",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-signedheaders",
+    "x-id",
+];
+
+/// A shorter value is no signature, and masking it would hide ordinary text.
+const LEAST_SECRET_CHARACTERS: usize = 8;
+
+/// Registers what an address is signed with as secrets, so that the values are masked in all later output. Values of other
+/// parameters count too, unless they are ordinary words.
+fn keep_secrets(url: &Url) {
+    let query = url.query().unwrap_or_default();
+    let keep = |name: &str, value: &str| {
+        let name = name.to_ascii_lowercase();
+        let is_public = PUBLIC_PARAMETERS.contains(&name.as_str()) || name.starts_with("response-");
+        if is_public || value.chars().count() < LEAST_SECRET_CHARACTERS {
+            return;
+        }
+        let is_signature = ["sig", "_state", "token", "credential"].iter().any(|part| name.contains(part));
+        let _held = if is_signature { Secret::new(value) } else { Secret::variable(&name, value) };
+    };
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        keep(name, value);
+    }
+    // Decoded, with `+` read as a blank and as itself.
+    let mut other = url.clone();
+    other.set_query(Some(&query.replace('+', "%2B")));
+    for (name, value) in url.query_pairs().chain(other.query_pairs()) {
+        keep(&name, &value);
+    }
+}
+
+/// URLs have their host in lower case, where a secret in it would no longer be found.
+fn keep_secret_host(location: &str, to: &Url) {
+    let Some((_, rest)) = location.split_once("//") else { return };
+    let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    if masked(host) != host {
+        let _held = Secret::new(to.host_str().unwrap_or_default());
+    }
+}
 
 /// Whether two addresses belong to the same party. Credentials for one go to the other only if so.
 pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
@@ -40,6 +151,8 @@ impl fmt::Display for NewAddress {
 /// and so is any scheme that is not HTTP.
 pub(super) fn follow(from: &Url, location: &str) -> Result<Url, String> {
     let to = from.join(location).map_err(|error| format!("its Location cannot be read ({error})"))?;
+    keep_secret_host(location, &to);
+    keep_secrets(&to);
     match (from.scheme(), to.scheme()) {
         (_, "https") | ("http", "http") => Ok(to),
         (_, other) => Err(format!("its Location leads from {} to {other}", from.scheme())),
@@ -74,8 +187,8 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 mod tests {
     use reqwest::Url;
 
-    use super::{follow, is_loopback, same_origin, with_digest};
-    use shipgate_core::digest::Digest;
+    use super::{Resource, follow, is_loopback, is_safe, path_of, same_origin, with_digest};
+    use shipgate_core::{digest::Digest, mask::masked, secret::Secret};
 
     fn url(text: &str) -> Url {
         text.parse().unwrap()
@@ -145,5 +258,49 @@ mod tests {
             assert!(is_loopback(&url(here)), "{here}");
         }
         assert!(!is_loopback(&url("http://10.0.0.1")));
+    }
+
+    #[test]
+    fn names_never_change_a_path() {
+        let digest = Digest::of(b"");
+        for name in
+            ["..", ".", "a/../../b", "a\\..\\b", "a\nb", "%2e%2e", "a?b=c", "a#b", "a b", "\u{e9}", "..%2fx", "a;b"]
+        {
+            for (repository, reference) in [("shop/api", name), (name, "v1")] {
+                let mut address = url("http://r.example.com/");
+                address.set_path(&path_of(repository, Resource::Manifest(reference)));
+                let segments = address.path().split('/').count();
+                let expected = if repository == name { 4 + name.split('/').count() } else { 6 };
+                assert_eq!(segments, expected, "{name:?}: {address}");
+                assert!(address.query().is_none() && address.fragment().is_none(), "{name:?}: {address}");
+                assert!(address.path().starts_with("/v2/") && address.path().contains("/manifests/"), "{name:?}");
+            }
+            assert!(!name.split('/').all(is_safe), "{name:?}");
+        }
+        assert_eq!(path_of("shop/a_b-c.d", Resource::Manifest("v1.2_x-y")), "/v2/shop/a_b-c.d/manifests/v1.2_x-y");
+        let by_digest = path_of("shop/api", Resource::Manifest(digest.as_str()));
+        assert_eq!(by_digest, format!("/v2/shop/api/manifests/{digest}"));
+        assert!(is_safe(digest.as_str()) && is_safe("v1") && !is_safe("a/b"));
+    }
+
+    #[test]
+    fn followed_signatures_are_masked_afterwards() {
+        let from = url("https://r.example.com/v2/");
+        let query = "X-Amz-Signature=0ddba11c0ffee&sig=q%2Bw3r%2Ft7y8%3D&_state=st4te+of-upload&se=2031-01-01T00%3A00Z\
+            &response-content-type=application%2Foctet-stream&x-id=GetObject&sig=short";
+        follow(&from, &format!("https://s3.example.com/k?{query}")).unwrap();
+        for secret in ["0ddba11c0ffee", "q%2Bw3r%2Ft7y8%3D", "q+w3r/t7y8=", "st4te+of-upload", "st4te of-upload"] {
+            assert_eq!(masked(&format!("refused: {secret}.")), "refused: ….", "{secret}");
+        }
+        for shown in ["2031-01-01T00:00Z", "application/octet-stream", "s3:GetObject", "short", "s3.example.com"] {
+            assert_eq!(masked(shown), shown);
+        }
+    }
+
+    #[test]
+    fn secrets_in_host_names_are_masked_in_lower_case() {
+        let _held = Secret::new("S3cretOfTheHost");
+        follow(&url("https://r.example.com/v2/"), "https://S3cretOfTheHost.example.net/x").unwrap();
+        assert_eq!(masked("s3cretofthehost.example.net does not resolve"), "… does not resolve");
     }
 }

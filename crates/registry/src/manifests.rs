@@ -8,7 +8,9 @@ use reqwest::{
 
 use super::{
     client::Registry,
+    encoding::{self, DecodeError},
     error::{Action, RegistryError},
+    location::Resource,
     rate::{Lag, RateWatch},
     receiving::{next_chunk, too_slow},
     request::{Reply, Request, bad_answer},
@@ -131,13 +133,18 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let action = self.action("write manifest", reference, repository);
         let written = retry::persist(self, &action, || async {
-            let url = self.resource(repository, &format!("manifests/{reference}"));
+            let url = self.resource(repository, Resource::Manifest(reference));
             let request = self
                 .request(Method::PUT, url, action.clone())
                 .text_header(CONTENT_TYPE, &manifest.media_type)?
                 .body(manifest.bytes.clone(), manifest.bytes.len() as u64);
             self.pace().await;
-            let reply = self.send(request).await?;
+            let reply = match self.send(request).await {
+                Ok(reply) => reply,
+                // See Other: the manifest is stored, and can be read.
+                Err(RegistryError::Refused { answer, .. }) if answer.status == 303 => return Ok(false),
+                Err(error) => return Err(error),
+            };
             agrees_with_header(&reply, &manifest.digest, &action)?;
             Ok(named_digest(&reply).is_some())
         });
@@ -153,7 +160,7 @@ impl Registry {
     }
 
     fn manifest_request(&self, method: Method, action: &Action) -> Request {
-        let url = self.resource(&action.repository, &format!("manifests/{}", action.subject));
+        let url = self.resource(&action.repository, Resource::Manifest(&action.subject));
         let request = self.request(method, url, action.clone());
         ACCEPTED_MEDIA_TYPES
             .iter()
@@ -170,7 +177,7 @@ impl Registry {
         Ok(manifest)
     }
 
-    /// The whole body, which must end before the limit, whatever its headers say.
+    /// The whole body, decoded, which must end before the limit, whatever its headers say.
     pub(super) async fn read_whole(
         &self,
         reply: &mut Reply,
@@ -195,7 +202,10 @@ impl Registry {
         let read = tokio::time::timeout(deadline, read).await;
         let late = |_| too_slow(action.clone(), Lag { moved_bytes: bytes.len() as u64, within: deadline });
         read.map_err(late)??;
-        Ok(bytes.freeze())
+        encoding::decoded(reply.response.headers(), bytes.freeze(), limit).map_err(|error| match error {
+            DecodeError::TooLarge => too_large(),
+            DecodeError::Broken(reason) => bad_answer(action.clone(), reason),
+        })
     }
 }
 
@@ -207,7 +217,9 @@ fn described(reply: &Reply, action: &Action) -> Result<Option<Descriptor>, Regis
         must_be(asked, named, action)?;
     }
     let media_type = reply.header(&CONTENT_TYPE).map(str::to_owned);
-    Ok(match (named.or(asked), media_type, reply.announced_bytes()) {
+    // The length of an encoded body is not that of the manifest.
+    let size_bytes = reply.announced_bytes().filter(|_| !encoding::is_encoded(reply.response.headers()));
+    Ok(match (named.or(asked), media_type, size_bytes) {
         (Some(digest), Some(media_type), Some(size_bytes)) => Some(Descriptor { media_type, digest, size_bytes }),
         _ => None,
     })

@@ -48,8 +48,7 @@ impl Pages {
 pub(super) fn next_page(reply: &Reply) -> Result<Option<Url>, String> {
     let headers = reply.response.headers().get_all(LINK).iter();
     let headers: Vec<String> = headers.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
-    let Some(target) = next_of(&headers)? else { return Ok(None) };
-    on_the_same_host(&reply.url, &target).map(Some)
+    next_of(&headers, |target| on_the_same_host(&reply.url, target))
 }
 
 fn on_the_same_host(page: &Url, target: &str) -> Result<Url, String> {
@@ -72,12 +71,19 @@ struct Link {
     relations: Option<Vec<String>>,
 }
 
-/// The target of the link to the next page. One without a relation counts as such: what else would a list link to?
-fn next_of(headers: &[String]) -> Result<Option<String>, String> {
+/// The link to the next page, resolved: a target may be given absolute and relative. One without a relation counts as such: what
+/// else would a list link to?
+fn next_of<T: PartialEq>(headers: &[String], resolve: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
     let unreadable = || "its Link header cannot be read".to_owned();
-    let mut next: Option<String> = None;
+    let mut next: Option<T> = None;
     for header in headers {
         for link in parse(header).ok_or_else(unreadable)? {
+            let are_readable = |relations: &Vec<String>| {
+                !relations.is_empty() && relations.iter().all(|relation| is_relation(relation))
+            };
+            if !link.relations.as_ref().is_none_or(are_readable) {
+                return Err(unreadable());
+            }
             let is_next = link.relations.is_none_or(|relations| relations.iter().any(|relation| relation == "next"));
             if !is_next {
                 continue;
@@ -85,13 +91,22 @@ fn next_of(headers: &[String]) -> Result<Option<String>, String> {
             if link.target.is_empty() {
                 return Err(unreadable());
             }
-            if next.as_ref().is_some_and(|known| *known != link.target) {
+            let target = resolve(&link.target)?;
+            if next.as_ref().is_some_and(|known| *known != target) {
                 return Err("it links to several next pages".to_owned());
             }
-            next = Some(link.target);
+            next = Some(target);
         }
     }
     Ok(next)
+}
+
+/// Whether a text can be a relation: a registered name, or a URI (RFC 8288, section 3.3).
+fn is_relation(text: &str) -> bool {
+    let is_name = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let is_uri = text.contains(':') && !text.contains(['"', '\'', '\\', '<', '>']);
+    is_name || is_uri
 }
 
 /// The links of one header, `<TARGET>; rel="next"`; `None` when it cannot be read. Some registries leave the brackets out.
@@ -125,17 +140,20 @@ fn parse(header: &str) -> Option<Vec<Link>> {
     Some(links)
 }
 
-/// A parameter's value, quoted or not, and what follows it.
+/// A parameter's value, quoted or not, and what follows it. Some registries use single quotes, or escape the quotes themselves.
 fn parameter_value(text: &str) -> Option<(String, &str)> {
-    let Some(quoted) = text.strip_prefix('"') else {
+    if let Some(quoted) = text.strip_prefix("\\\"") {
+        return quoted.split_once("\\\"").map(|(value, after)| (value.to_owned(), after));
+    }
+    let Some(quote) = text.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
         let (value, after) = text.split_at(text.find([';', ',']).unwrap_or(text.len()));
         return Some((value.trim().to_owned(), after));
     };
-    let (mut value, mut characters) = (String::new(), quoted.chars());
+    let (mut value, mut characters) = (String::new(), text[1..].chars());
     while let Some(character) = characters.next() {
         match character {
-            '"' => return Some((value, characters.as_str())),
             '\\' => value.extend(characters.next()),
+            end if end == quote => return Some((value, characters.as_str())),
             other => value.push(other),
         }
     }
@@ -149,12 +167,13 @@ mod tests {
     use super::{MAX_PAGES, Pages, next_of, on_the_same_host};
 
     fn next(headers: &[&str]) -> Result<Option<String>, String> {
-        next_of(&headers.iter().map(|&header| header.to_owned()).collect::<Vec<_>>())
+        let headers: Vec<_> = headers.iter().map(|&header| header.to_owned()).collect();
+        next_of(&headers, |target| Ok(target.to_owned()))
     }
 
     #[test]
     fn the_next_page_in_all_spellings() {
-        let table: [(&[&str], Option<&str>); 17] = [
+        let table: [(&[&str], Option<&str>); 25] = [
             (&[r#"</v2/a/tags/list?last=b>; rel="next""#], Some("/v2/a/tags/list?last=b")),
             (&["</first>; rel=first, </second>; rel=next"], Some("/second")),
             (&["</first>; rel=first", "</second>; rel=next"], Some("/second")),
@@ -170,6 +189,14 @@ mod tests {
             (&["</x>; rel=next, </x>; rel=next"], Some("/x")),
             (&[r#"</x>; rel="nextish""#], None),
             (&[r#"</x>; title="next"; rel="last""#], None),
+            (&["</x>; rel='next'"], Some("/x")),
+            (&["</x>; rel='prev next'; title='its'"], Some("/x")),
+            (&[r#"</x>; rel=\"next\""#], Some("/x")),
+            (&[r#"</x>; rel=\"prev\"; title=\"next\""#], None),
+            (&[r#"</x>; title="a \"quoted\" one"; rel="next""#], Some("/x")),
+            (&[r#"</x>; rel="n\ext""#], Some("/x")),
+            (&[r#"</x>; rel="https://example.com/rels/next""#], None),
+            (&[r#"</x>; rel="https://example.com/next next""#], Some("/x")),
             (&["", " , "], None),
             (&[], None),
         ];
@@ -180,9 +207,20 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_not_the_end() {
-        for header in
-            ["</x; rel=next", r#"</x>; rel="next"#, "<>; rel=next", "</x> rel=next", "</a>; rel=next, </b>; rel=next"]
-        {
+        for header in [
+            "</x; rel=next",
+            r#"</x>; rel="next"#,
+            "<>; rel=next",
+            "</x> rel=next",
+            "</a>; rel=next, </b>; rel=next",
+            "</x>; rel='next",
+            r#"</x>; rel=\"next"#,
+            r#"</x>; rel=next""#,
+            "</x>; rel=",
+            r#"</x>; rel="""#,
+            "</x>; rel",
+            "</x>; rel={next}",
+        ] {
             assert!(next(&[header]).is_err(), "{header}");
         }
     }
@@ -204,6 +242,15 @@ mod tests {
         for (target, expected) in table {
             assert_eq!(on_the_same_host(&page, target).map(String::from), expected.map(str::to_owned), "{target}");
         }
+    }
+
+    #[test]
+    fn one_link_may_be_absolute_and_relative() {
+        let page: Url = "https://r.example.com/v2/a/tags/list?n=2".parse().unwrap();
+        let next = |header: &str| next_of(&[header.to_owned()], |target| on_the_same_host(&page, target));
+        let both = "<https://r.example.com/v2/a/tags/list?last=b>; rel=next, </v2/a/tags/list?last=b>; rel=next";
+        assert_eq!(next(both), Ok(Some("https://r.example.com/v2/a/tags/list?last=b".parse().unwrap())));
+        assert!(next("<?last=b>; rel=next, <?last=c>; rel=next").is_err());
     }
 
     #[test]

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 
 use reqwest::{
     Method, StatusCode, Url,
-    header::{ACCEPT, HeaderValue},
+    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
 };
-use serde_json::{Value, json};
+use serde_json::{Value, json as value};
 
 use super::{
     client::Registry,
     error::{Action, RegistryError},
+    location::Resource,
     paging,
     request::{Reply, bad_answer},
     retry,
@@ -19,6 +20,7 @@ use super::{
 use shipgate_core::{
     digest::Digest,
     image::EcrHost,
+    json,
     manifest::{MAX_MANIFEST_BYTES, RawManifest},
 };
 
@@ -43,6 +45,8 @@ pub(super) struct Referrers {
     pub(super) all: Vec<Referrer>,
     /// What is wrong with entries that cannot be followed, such as digests of another algorithm.
     pub(super) unusable: Vec<String>,
+    /// How many entries are not descriptors: null, texts, objects without a digest.
+    pub(super) not_entries: usize,
 }
 
 /// A page of a registry's list.
@@ -64,7 +68,7 @@ impl Referrer {
     /// Whether a listed manifest refers to the subject: its own `subject` decides. If it has none, an artifact type in the list
     /// suffices.
     pub(super) fn is_of(&self, subject: &Digest, raw: &RawManifest) -> bool {
-        let manifest: Value = serde_json::from_slice(&raw.bytes).unwrap_or_default();
+        let manifest = json::parse(&raw.bytes).unwrap_or_default();
         let named = &manifest["subject"];
         if named.is_null() {
             return self.descriptor["artifactType"].as_str().is_some_and(|kind| !kind.is_empty());
@@ -77,7 +81,11 @@ impl Referrers {
     fn of(subject: &Digest, entries: Vec<Value>) -> Self {
         let (mut found, mut seen) = (Self::default(), BTreeSet::from([subject.clone()]));
         for descriptor in entries {
-            match descriptor["digest"].as_str().unwrap_or_default().parse::<Digest>() {
+            let Some(digest) = descriptor["digest"].as_str() else {
+                found.not_entries += 1;
+                continue;
+            };
+            match digest.parse::<Digest>() {
                 Ok(digest) if seen.insert(digest.clone()) => found.all.push(Referrer { digest, descriptor }),
                 Ok(_) => {}
                 Err(error) => found.unusable.push(error.to_string()),
@@ -109,7 +117,7 @@ impl Registry {
         subject: &Digest,
     ) -> Result<Option<Referrers>, RegistryError> {
         let action = self.action("list referrers", subject.as_str(), repository);
-        let first = self.resource(repository, &format!("referrers/{subject}"));
+        let first = self.resource(repository, Resource::Referrers(subject));
         let (mut entries, mut asked) = (Vec::new(), BTreeSet::new());
         let mut next = Some(first.clone());
         while let Some(url) = next {
@@ -141,9 +149,11 @@ impl Registry {
             return Ok(Page::NoList);
         }
         let bytes = self.read_whole(&mut reply, action, MAX_MANIFEST_BYTES).await?;
-        match entries_of(&bytes) {
-            None => Ok(Page::NoList),
-            Some(entries) => Ok(Page::List { entries, next: next_page(&reply, action)? }),
+        let is_index = is_index_type(reply.header(&CONTENT_TYPE).unwrap_or_default());
+        match entries_of(&bytes, is_index) {
+            Ok(None) => Ok(Page::NoList),
+            Ok(Some(entries)) => Ok(Page::List { entries, next: next_page(&reply, action)? }),
+            Err(reason) => Err(bad_answer(action.clone(), reason)),
         }
     }
 
@@ -167,8 +177,11 @@ impl Registry {
         repository: &str,
         subject: &Digest,
     ) -> Result<Referrers, RegistryError> {
-        let Some(raw) = self.tagged(repository, &tag_of(subject)).await? else { return Ok(Referrers::default()) };
-        Ok(Referrers::of(subject, list_in(&raw).unwrap_or_default()))
+        let tag = tag_of(subject);
+        let Some(raw) = self.tagged(repository, &tag).await? else { return Ok(Referrers::default()) };
+        let listed =
+            list_in(&raw).map_err(|reason| bad_answer(self.action("list referrers", &tag, repository), reason))?;
+        Ok(Referrers::of(subject, listed.unwrap_or_default()))
     }
 
     /// The manifest of a tag that is made of a digest. The repository is known to exist, so any 404 means that the tag does not, and
@@ -193,12 +206,13 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let tag = tag_of(subject);
         let existing = self.tagged(repository, &tag).await?;
-        let Some(mut entries) = existing.as_ref().map_or(Some(Vec::new()), list_in) else {
+        let listed = existing.as_ref().map_or(Ok(Some(Vec::new())), list_in);
+        let Ok(Some(mut entries)) = listed else {
             let action = self.action("add to the list of referrers", &tag, repository);
             return Err(bad_answer(action, "the tag exists and is not a list of referrers".to_owned()));
         };
-        let new = || json!({"schemaVersion": 2, "mediaType": INDEX});
-        let mut index: Value = existing.map_or_else(new, |raw| serde_json::from_slice(&raw.bytes).unwrap_or_default());
+        let new = || value!({"schemaVersion": 2, "mediaType": INDEX});
+        let mut index: Value = existing.map_or_else(new, |raw| json::parse(&raw.bytes).unwrap_or_else(|_| new()));
         let known = Referrers::of(subject, entries.clone()).all;
         let is_new = |referrer: &&Referrer| known.iter().all(|known| known.digest != referrer.digest);
         let missing: Vec<Value> = more.iter().filter(is_new).map(|referrer| referrer.descriptor.clone()).collect();
@@ -216,26 +230,34 @@ fn next_page(reply: &Reply, action: &Action) -> Result<Option<Url>, RegistryErro
     paging::next_page(reply).map_err(|reason| bad_answer(action.clone(), reason))
 }
 
-/// The entries of an index; `None` for anything else.
-fn entries_of(bytes: &[u8]) -> Option<Vec<Value>> {
-    let mut index: Value = serde_json::from_slice(bytes).ok()?;
+fn is_index_type(content_type: &str) -> bool {
+    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(INDEX)
+}
+
+/// The entries of an index; `None` for anything else. Where the media type says that it is an index, wrong entries are left to be
+/// skipped, and what is no JSON is an error: it may have been cut off.
+fn entries_of(bytes: &[u8], is_index: bool) -> Result<Option<Vec<Value>>, String> {
+    let mut index = match json::parse(bytes) {
+        Ok(index) => index,
+        Err(reason) if is_index => return Err(format!("its list of referrers cannot be read: {reason}")),
+        Err(_) => return Ok(None),
+    };
     if index.get("config").is_some_and(Value::is_object) || index.get("layers").is_some_and(Value::is_array) {
-        return None;
+        return Ok(None);
     }
-    let entries = index.get_mut("manifests")?.take();
-    if entries.is_null() {
+    match index.get_mut("manifests").map(Value::take) {
         // A list of Go's that was never filled.
-        return Some(Vec::new());
+        Some(Value::Null) => Ok(Some(Vec::new())),
+        Some(Value::Array(entries)) if is_index || entries.iter().all(Value::is_object) => Ok(Some(entries)),
+        _ => Ok(None),
     }
-    let Value::Array(entries) = entries else { return None };
-    entries.iter().all(Value::is_object).then_some(entries)
 }
 
 /// The entries of an index that lists referrers. An index of images for platforms is an image with such a tag.
-fn list_in(raw: &RawManifest) -> Option<Vec<Value>> {
-    let entries = entries_of(&raw.bytes)?;
+fn list_in(raw: &RawManifest) -> Result<Option<Vec<Value>>, String> {
     let is_image = |entry: &Value| entry["platform"].is_object() && !entry["artifactType"].is_string();
-    (!entries.iter().any(is_image)).then_some(entries)
+    let entries = entries_of(&raw.bytes, is_index_type(&raw.media_type))?;
+    Ok(entries.filter(|entries| !entries.iter().any(is_image)))
 }
 
 #[cfg(test)]
@@ -266,7 +288,50 @@ mod tests {
             (r#"{"manifests":["sha256:0"]}"#, None),
         ];
         for (body, length) in table {
-            assert_eq!(entries_of(body.as_bytes()).map(|entries| entries.len()), length, "{body}");
+            let entries = entries_of(body.as_bytes(), false);
+            assert_eq!(entries.map(|entries| entries.map(|entries| entries.len())), Ok(length), "{body}");
+        }
+    }
+
+    #[test]
+    fn wrong_entries_of_an_index_are_skipped() {
+        let (subject, other) = (Digest::of(b"subject"), Digest::of(b"other"));
+        let good = format!(r#"{{"digest":"{other}","annotations":{{"a":"\ud83d"}}}}"#);
+        let bodies = [
+            (format!(r#"{{"manifests":[null,5,"x",[],{{}},{{"digest":7}},{good}]}}"#).into_bytes(), 6),
+            ([b"\xEF\xBB\xBF".as_slice(), format!(r#"{{"manifests":[{good}]}}"#).as_bytes()].concat(), 0),
+            (
+                [br#"{"annotations":{"a":""#.as_slice(), b"\xff", format!(r#""}},"manifests":[{good}]}}"#).as_bytes()]
+                    .concat(),
+                0,
+            ),
+        ];
+        for (body, wrong) in bodies {
+            let entries = entries_of(&body, true).unwrap().unwrap();
+            let found = Referrers::of(&subject, entries);
+            let digests: Vec<_> = found.all.iter().map(|referrer| &referrer.digest).collect();
+            assert_eq!((digests, found.not_entries), (vec![&other], wrong), "{}", String::from_utf8_lossy(&body));
+        }
+    }
+
+    #[test]
+    fn a_cut_index_is_an_error() {
+        for cut in ["", "{", r#"{"schemaVersion":2,"manifests":[{"dig"#] {
+            assert!(
+                entries_of(cut.as_bytes(), true).is_err() && entries_of(cut.as_bytes(), false) == Ok(None),
+                "{cut}"
+            );
+        }
+        for other in ["null", "[]", "{}", r#"{"manifests":"none"}"#] {
+            assert_eq!(entries_of(other.as_bytes(), true), Ok(None), "{other}");
+        }
+        for (media_type, is_index) in [
+            ("application/vnd.oci.image.index.v1+json", true),
+            ("Application/vnd.OCI.image.index.v1+json ; charset=utf-8", true),
+            ("application/json", false),
+            ("", false),
+        ] {
+            assert_eq!(super::is_index_type(media_type), is_index, "{media_type}");
         }
     }
 
@@ -283,7 +348,7 @@ mod tests {
         ];
         for (entry, is_list) in table {
             let raw = RawManifest::new("x", json!({"manifests": [entry]}).to_string().into());
-            assert_eq!(list_in(&raw).is_some(), is_list, "{entry}");
+            assert_eq!(list_in(&raw).unwrap().is_some(), is_list, "{entry}");
         }
     }
 

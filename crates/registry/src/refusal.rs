@@ -9,12 +9,14 @@ use reqwest::{
 use serde_json::Value;
 
 use super::{
+    encoding,
     error::{Action, Answer, RegistryError},
     redact, retry,
 };
+use shipgate_core::json;
 
 /// As much of a refusal's body as is read.
-const MAX_REFUSAL_BYTES: usize = 16 * 1024;
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 
 /// As many of the errors in a body as are shown.
 const MAX_SHOWN_ERRORS: usize = 4;
@@ -27,7 +29,7 @@ pub(super) async fn read_answer(response: Response, redirected_to: Option<String
     let body = tokio::time::timeout(patience, read_body(response)).await.unwrap_or_default();
     let Reason { code, message, first } = Reason::read(&body);
     let received_bytes = range.or_else(|| last_number(&first)).filter(|_| status == 416);
-    Answer { status, code, message, redirected_to, retry_after, received_bytes }
+    Answer { status, code, message, redirected_to, token_service: None, retry_after, received_bytes }
 }
 
 /// `0-LAST` is as many bytes and one more.
@@ -50,7 +52,7 @@ async fn read_body(mut response: Response) -> Vec<u8> {
             break;
         }
     }
-    body
+    encoding::decoded_start(response.headers(), body, MAX_REFUSAL_BYTES)
 }
 
 /// Why a registry refused.
@@ -73,7 +75,7 @@ struct BodyError {
 
 impl Reason {
     fn read(body: &[u8]) -> Self {
-        let errors = serde_json::from_slice::<Value>(body).map(|body| errors_in(&body)).unwrap_or_default();
+        let errors = json::parse(body).map(|body| errors_in(&body)).unwrap_or_default();
         let mut texts: Vec<String> = Vec::new();
         for (number, error) in errors.iter().enumerate() {
             let text = error.text(number > 0);
@@ -120,14 +122,32 @@ impl BodyError {
     }
 }
 
-/// The errors of a body: the specification's list, or the single error that some registries and proxies send instead.
+/// The errors of a body: the specification's list, or the single error that some registries and proxies send instead. A `message`
+/// or OAuth's `error_description` next to them counts where they have none.
 fn errors_in(body: &Value) -> Vec<BodyError> {
-    if let Some(Value::Array(errors)) = body.get("errors") {
-        return errors.iter().filter_map(BodyError::read).collect();
+    let named = ["errors", "error"].iter().filter_map(|name| body.get(name)).find(|error| !error.is_null());
+    let mut errors: Vec<BodyError> = match named {
+        Some(Value::Array(errors)) => errors.iter().filter_map(BodyError::read).collect(),
+        Some(error) => BodyError::read(error).into_iter().collect(),
+        None => Vec::new(),
+    };
+    let text = |name: &str| body.get(name).map(|text| redact::fit_to_show(&scalar(text))).unwrap_or_default();
+    let (message, description) = (text("message"), text("error_description"));
+    if errors.is_empty() && !message.is_empty() {
+        errors.extend(BodyError::read(body));
+    } else if errors.is_empty() && !description.is_empty() {
+        errors.push(BodyError { code: None, message: description.clone(), detail: String::new() });
     }
-    let alone = body.get("errors").or_else(|| body.get("error")).filter(|error| !error.is_null());
-    let alone = alone.or_else(|| body.get("message").map(|_| body));
-    alone.and_then(BodyError::read).into_iter().collect()
+    let has_message = errors.iter().any(|error| !error.message.is_empty());
+    if let Some(first) = errors.first_mut() {
+        if !has_message {
+            first.message = message;
+        }
+        if first.detail.is_empty() && first.message != description {
+            first.detail = description;
+        }
+    }
+    errors
 }
 
 /// A `detail` in a line: `digest: sha256:…`, compact JSON where it is nested, nothing where it says nothing.
@@ -177,7 +197,15 @@ mod tests {
         let action = Action { verb: "try", subject: String::new(), host: "h".to_owned(), repository: "r".to_owned() };
         judge(
             action,
-            Answer { status, code, message, redirected_to: None, retry_after: None, received_bytes: None },
+            Answer {
+                status,
+                code,
+                message,
+                redirected_to: None,
+                token_service: None,
+                retry_after: None,
+                received_bytes: None,
+            },
             is_write,
         )
     }
@@ -253,6 +281,15 @@ mod tests {
             (r#"{"error":{"code":"DENIED","message":"quota"}}"#, Some("DENIED"), "quota"),
             (r#"{"error":"invalid_grant"}"#, None, "invalid_grant"),
             (r#"{"message":"no such host","detail":"x"}"#, None, "no such host (x)"),
+            (r#"{"error":"invalid_grant","error_description":"it expired"}"#, None, "invalid_grant (it expired)"),
+            (r#"{"error_description":"it expired"}"#, None, "it expired"),
+            (r#"{"errors":[{"code":"A"},{"code":"B"}],"message":"why"}"#, Some("A"), "why; B"),
+            (r#"{"errors":[{"code":"A","message":"m"}],"message":"why"}"#, Some("A"), "m"),
+            (r#"{"errors":[{"code":"A"},{"code":"B","message":"m"}],"message":"why"}"#, Some("A"), "B m"),
+            (r#"{"errors":[],"message":"why"}"#, None, "why"),
+            (r#"{"errors":null,"message":"why"}"#, None, "why"),
+            (r#"{"errors":[{"code":"A","message":"a \ud83d b"}]}"#, Some("A"), "a \u{fffd} b"),
+            ("\u{feff}{\"errors\":[{\"code\":\"A\"}]}", Some("A"), ""),
             (r#"{"errors":null}"#, None, r#"{"errors":null}"#),
             (r#"{"errors":[]}"#, None, r#"{"errors":[]}"#),
             ("Method not allowed", None, "Method not allowed"),
@@ -272,6 +309,23 @@ mod tests {
         let (_, message) =
             reason(r#"{"errors":[{"code":"A","message":"m","detail":{"url":"https://s3/k?sig=s3cr3t"}}]}"#);
         assert_eq!(message, "m (url: https://s3/k?…)");
+    }
+
+    #[test]
+    fn codes_survive_invalid_text() {
+        let Reason { code, message, .. } =
+            Reason::read(b"{\"errors\":[{\"code\":\"DENIED\",\"message\":\"no \xff\"}]}");
+        assert_eq!((code.as_deref(), message.as_str()), (Some("DENIED"), "no \u{fffd}"));
+    }
+
+    #[tokio::test]
+    async fn codes_survive_long_bodies() {
+        let detail = "x".repeat(40_000);
+        let body = format!(r#"{{"errors":[{{"message":"no","detail":"{detail}","code":"DENIED"}}]}}"#);
+        let response = axum::http::Response::builder().status(400).body(body).unwrap();
+        let answer = super::read_answer(response.into(), None, std::time::Duration::from_mins(1)).await;
+        assert_eq!(answer.code.as_deref(), Some("DENIED"));
+        assert!(answer.message.starts_with("no (xxx") && answer.message.len() < 400, "{}", answer.message);
     }
 
     #[test]

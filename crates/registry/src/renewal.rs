@@ -180,7 +180,8 @@ mod tests {
         for (status, message, redirected_to, is_head, expected) in table {
             let (code, retry_after, received_bytes) = (None, None, None);
             let message = message.to_owned();
-            let answer = Answer { status, code, message, redirected_to, retry_after, received_bytes };
+            let token_service = None;
+            let answer = Answer { status, code, message, redirected_to, token_service, retry_after, received_bytes };
             assert_eq!(may_be_expiry(&answer, is_head), expected, "{answer}");
         }
     }

@@ -5,7 +5,7 @@ use std::{error::Error as _, time::Duration};
 use bytes::Bytes;
 use reqwest::{
     Body, Method, Response, StatusCode, Url,
-    header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION},
+    header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING},
 };
 
 use super::{
@@ -65,8 +65,12 @@ impl Reply {
         self.response.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The Content-Length header. Not `Response::content_length`, which tells the body's length: 0 for HEAD.
+    /// The Content-Length header. Not `Response::content_length`, which tells the body's length: 0 for HEAD. Beside a
+    /// Transfer-Encoding it does not count (RFC 9112, section 6.3), and hyper leaves it among the headers.
     pub(super) fn announced_bytes(&self) -> Option<u64> {
+        if self.response.headers().contains_key(TRANSFER_ENCODING) {
+            return None;
+        }
         self.header(&CONTENT_LENGTH).and_then(|value| value.parse().ok())
     }
 }
@@ -93,6 +97,7 @@ impl Registry {
     /// # Errors
     /// Anything but a 2xx, told as what it means.
     pub(super) async fn send(&self, mut request: Request) -> Result<Reply, RegistryError> {
+        refuse_unsafe(&request.action)?;
         let access = request.access();
         let (mut attempts, mut renewed, mut redirects) = (Attempts::default(), false, 0);
         let mut shown_next = None;
@@ -122,12 +127,18 @@ impl Registry {
             }
             let after = if self.is_at(&request.url) {
                 let answer = (status, response.headers());
-                self.authorization_after(&request, answer, &shown, &mut attempts).await
+                // On the heap: it is large and rare, and every request would carry it.
+                Box::pin(self.authorization_after(&request, answer, &shown, &mut attempts)).await
             } else {
                 Ok(None)
             };
             let refusal = match after {
-                Ok(Some(_)) if request.streams => return Err(self.expired(request.action, response).await),
+                Ok(Some(_)) if request.streams => {
+                    if matches!(shown, Shown::Token(_)) {
+                        self.tokens().give_bodies_their_own();
+                    }
+                    return Err(self.expired(request.action, response).await);
+                }
                 Ok(Some(shown)) => {
                     shown_next = Some(shown);
                     continue;
@@ -241,6 +252,10 @@ impl Request {
         Ok(())
     }
 
+    pub(super) fn reads_manifest(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD) && self.url.path().contains("/manifests/")
+    }
+
     /// Whether it has a body that can be sent once.
     pub(super) fn streams(&self) -> bool {
         self.streams
@@ -266,6 +281,18 @@ impl Request {
 /// and 308 alone is right after 301 and 302 too, since a GET instead could only fail.
 fn is_redirect(status: StatusCode, writes: bool) -> bool {
     if writes { matches!(status.as_u16(), 301 | 302 | 307 | 308) } else { status.is_redirection() }
+}
+
+/// A name that a server could read as another path is not sent.
+fn refuse_unsafe(action: &Action) -> Result<(), RegistryError> {
+    let unsafe_name = |name: &String| {
+        let name = name.clone();
+        Err(RegistryError::UnsafeName { action: Box::new(action.clone()), name })
+    };
+    if !action.repository.split('/').all(location::is_safe) {
+        return unsafe_name(&action.repository);
+    }
+    if location::is_safe(&action.subject) { Ok(()) } else { unsafe_name(&action.subject) }
 }
 
 fn redirected(request: &Request, response: &Response) -> Result<Url, RegistryError> {

@@ -201,6 +201,7 @@ mod tests {
                 code: None,
                 message: String::new(),
                 redirected_to: None,
+                token_service: None,
                 retry_after: Some(seconds * SECOND),
                 received_bytes: None,
             }),
@@ -212,5 +213,7 @@ mod tests {
         let given_up = pause(&registry, &action, 1, refused(1000)).await.unwrap_err().to_string();
         assert!(given_up.ends_with("429: it asks to wait 1000 s, and shipgate waits 120 s at most"), "{given_up}");
         assert_eq!(began.elapsed(), Duration::ZERO);
+        let twice = refused(1000).with_refused_wait(120 * SECOND).with_refused_wait(120 * SECOND).to_string();
+        assert_eq!(twice, given_up);
     }
 }

@@ -7,7 +7,8 @@ use super::{client::Registry, error::RegistryError, request::bad_answer};
 use shipgate_core::{
     digest::Digest,
     manifest::{
-        Descriptor, IndexMember, Manifest, ManifestError, MemberKind, RawManifest, is_platform, platform_of_config,
+        Descriptor, IndexMember, Manifest, ManifestError, MemberKind, RawManifest, UnusableMember, platform_of_config,
+        platform_rank,
     },
 };
 
@@ -64,14 +65,21 @@ struct Search<'a> {
     read: usize,
     /// The first manifest that was to be read and is not there.
     missing: Option<RegistryError>,
+    /// The first member for the platform that cannot be read.
+    unusable: Option<ManifestError>,
+    /// The first member without a platform that cannot be read.
+    unusable_without_platform: Option<ManifestError>,
 }
+
+/// An image that is for the platform, and how well it suits it: 0 is best.
+type Ranked = (u32, SelectedImage);
 
 impl Registry {
     /// The image that a manifest has for a platform (`os/architecture[/variant]`).
     ///
     /// # Errors
     /// [`SelectionError::Manifest`] when `raw` cannot be read. Listed manifests that cannot be read are skipped. If no image is left, a
-    /// missing manifest is the error.
+    /// missing manifest or an unusable member is the error.
     pub async fn select(
         &self,
         repository: &str,
@@ -87,19 +95,26 @@ impl Registry {
             offered: Vec::new(),
             read: 0,
             missing: None,
+            unusable: None,
+            unusable_without_platform: None,
         };
         let manifest = raw.parse()?;
         let instead = manifest.other_than_image();
         let found = match manifest {
             Manifest::Image { config, .. } => {
-                search.is_image(config.as_ref()).await?.then(|| SelectedImage::new(raw, true))
+                search.rank_of_image(config.as_ref()).await?.map(|_| SelectedImage::new(raw, true))
             }
-            Manifest::Index { members } => search.indexes(members).await?,
+            Manifest::Index { members, unusable } => {
+                search.remember_unusable(&raw.digest, unusable);
+                search.indexes(members).await?
+            }
         };
-        match (found, search.missing) {
-            (Some(image), _) => Ok(Selection::Image(image)),
-            (None, Some(missing)) if search.offered.is_empty() => Err(missing.into()),
-            (None, _) => {
+        let without_platform = search.unusable_without_platform.filter(|_| search.offered.is_empty());
+        match (found, search.missing, search.unusable.or(without_platform)) {
+            (Some(image), _, _) => Ok(Selection::Image(image)),
+            (None, _, Some(unusable)) => Err(unusable.into()),
+            (None, Some(missing), None) if search.offered.is_empty() => Err(missing.into()),
+            (None, _, None) => {
                 let instead = instead.filter(|_| search.offered.is_empty());
                 Ok(Selection::Nothing { offered: search.offered, instead })
             }
@@ -124,10 +139,24 @@ impl Search<'_> {
                 return Ok(Some(SelectedImage { digest, manifest: None, is_obvious: depth == 0 }));
             }
             let mut next = Vec::new();
+            let mut best: Option<Ranked> = None;
             for member in std::mem::take(&mut level) {
-                if let Some(found) = self.look_into(member, &mut next).await? {
-                    return Ok(Some(found));
+                let found = match self.look_into(member, &mut next).await {
+                    // Something that fits is found, if not the best.
+                    Err(_) if best.is_some() => break,
+                    found => found?,
+                };
+                let Some(found) = found else { continue };
+                if best.as_ref().is_none_or(|(rank, _)| found.0 < *rank) {
+                    let is_perfect = found.0 == 0;
+                    best = Some(found);
+                    if is_perfect {
+                        break;
+                    }
                 }
+            }
+            if let Some((_, image)) = best {
+                return Ok(Some(image));
             }
             level = next;
             if level.is_empty() {
@@ -142,14 +171,13 @@ impl Search<'_> {
         &mut self,
         member: IndexMember,
         next: &mut Vec<IndexMember>,
-    ) -> Result<Option<SelectedImage>, RegistryError> {
+    ) -> Result<Option<Ranked>, RegistryError> {
         let kind = member.kind();
-        if let Some(platform) = member.platform.clone() {
-            let platform = member.variant.as_ref().map_or_else(|| platform.clone(), |own| format!("{platform}/{own}"));
-            if !member.is_for(self.platform) {
-                self.offer(platform);
-                return Ok(None);
-            }
+        if let Some(platform) = &member.platform
+            && !member.is_for(self.platform)
+        {
+            self.offer(platform.clone());
+            return Ok(None);
         }
         if kind == MemberKind::Blob {
             return Ok(None);
@@ -166,29 +194,48 @@ impl Search<'_> {
             return Ok(None);
         };
         match raw.parse() {
-            Ok(Manifest::Index { members }) => {
+            Ok(Manifest::Index { members, unusable }) => {
+                self.remember_unusable(&raw.digest, unusable);
                 next.extend(members);
                 Ok(None)
             }
             Ok(Manifest::Image { config, .. }) => {
-                Ok(self.is_image(config.as_ref()).await?.then(|| SelectedImage::new(&raw, false)))
+                let rank = self.rank_of_image(config.as_ref()).await?;
+                Ok(rank.map(|rank| (rank, SelectedImage::new(&raw, false))))
             }
             Err(_) => Ok(None),
         }
     }
 
-    /// Whether the image of this configuration is for the platform.
-    async fn is_image(&mut self, config: Option<&Descriptor>) -> Result<bool, RegistryError> {
-        let Some(config) = config else { return Ok(false) };
+    /// How well the image of this configuration suits the platform, if it is for it.
+    async fn rank_of_image(&mut self, config: Option<&Descriptor>) -> Result<Option<u32>, RegistryError> {
+        let Some(config) = config else { return Ok(None) };
         let bytes = match self.registry.blob_bytes(self.repository, config).await {
             // An artifact may have anything for a configuration. One of an image is a few kilobytes.
-            Err(RegistryError::TooLarge { .. }) => return Ok(false),
+            Err(RegistryError::TooLarge { .. }) => return Ok(None),
             read => read?,
         };
-        let Some(own) = platform_of_config(&bytes).filter(|own| own != "unknown/unknown") else { return Ok(false) };
-        let is_it = is_platform(&own, self.platform);
+        let Some(own) = platform_of_config(&bytes).filter(|own| own != "unknown/unknown") else { return Ok(None) };
+        let rank = platform_rank(&own, self.platform);
         self.offer(own);
-        Ok(is_it)
+        Ok(rank)
+    }
+
+    /// They matter if nothing else is found.
+    fn remember_unusable(&mut self, index: &Digest, members: Vec<UnusableMember>) {
+        for UnusableMember { reason, platform, is_attestation } in members {
+            let error = ManifestError::Malformed { digest: index.clone(), reason };
+            match platform {
+                Some(own) if platform_rank(&own, self.platform).is_some() => {
+                    self.unusable.get_or_insert(error);
+                }
+                Some(own) => self.offer(own),
+                None if is_attestation => {}
+                None => {
+                    self.unusable_without_platform.get_or_insert(error);
+                }
+            }
+        }
     }
 
     fn offer(&mut self, platform: String) {
@@ -202,14 +249,9 @@ impl Search<'_> {
     }
 }
 
-/// The member that names the platform. One without a variant, or of the architecture's first, runs on every machine.
+/// The member that names the platform and suits it best; the first of several.
 fn best_for<'a>(platform: &str, members: &'a [IndexMember]) -> Option<&'a IndexMember> {
-    let is_image = |member: &&IndexMember| member.kind() == MemberKind::Image;
-    let mut fitting = members.iter().filter(is_image).filter(|member| member.is_for(platform));
-    let first = fitting.next()?;
-    let is_plain = |member: &IndexMember| member.variant.as_deref().is_none_or(|variant| variant == "v1");
-    if is_plain(first) || platform.matches('/').count() > 1 {
-        return Some(first);
-    }
-    Some(fitting.find(|member| is_plain(member)).unwrap_or(first))
+    let images = members.iter().filter(|member| member.kind() == MemberKind::Image);
+    let ranked = images.filter_map(|member| Some((member.rank_for(platform)?, member)));
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, member)| member)
 }

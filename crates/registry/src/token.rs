@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -10,7 +13,7 @@ use reqwest::header::HeaderValue;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use shipgate_core::secret::Secret;
+use shipgate_core::{json, secret::Secret};
 
 /// How long a token is good when its service does not say so (distribution's token specification, `expires_in`).
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(1);
@@ -80,7 +83,7 @@ impl Token {
     /// # Errors
     /// What is wrong with the answer, as the end of a sentence about the registry.
     pub(super) fn read(body: &[u8], scopes: Vec<String>, issued: Instant) -> Result<Self, &'static str> {
-        let answer: Value = serde_json::from_slice(body).map_err(|_| "its token service answers no JSON")?;
+        let answer = json::parse(body).map_err(|_| "its token service answers no JSON")?;
         let filled = |name: &str| answer.get(name)?.as_str().map(str::trim).filter(|token| !token.is_empty());
         let token = filled("token").or_else(|| filled("access_token")).ok_or("its token service gave no token")?;
         let token = Secret::new(token);
@@ -115,6 +118,9 @@ pub(super) struct Tokens {
     held: Mutex<HashMap<Access, Token>>,
     /// Held while a token is fetched, so that sixteen uploads that begin together fetch one.
     pub(super) fetching: tokio::sync::Mutex<()>,
+    /// A token was refused before a body: it may have been good for the request before it alone. From then on each body
+    /// has a token of its own.
+    own_before_body: AtomicBool,
 }
 
 impl Tokens {
@@ -141,6 +147,14 @@ impl Tokens {
         if let Some(token) = self.held().get_mut(access).filter(|token| token.header == *header) {
             token.lifetime = Duration::ZERO;
         }
+    }
+
+    pub(super) fn give_bodies_their_own(&self) {
+        self.own_before_body.store(true, Relaxed);
+    }
+
+    pub(super) fn has_own_before_body(&self) -> bool {
+        self.own_before_body.load(Relaxed)
     }
 
     pub(super) fn forget(&self) {
@@ -203,10 +217,15 @@ mod tests {
             r#"{"token":null,"access_token":"t","expires_in":18446744073709551615}"#,
             r#"{"token":"t","access_token":"","issued_at":"never","scope":""}"#,
             r#"{"token":7,"access_token":"t","issued_at":1}"#,
+            "\u{FEFF}{\"token\":\"t\"}",
+            r#"{"token":"old","token":"t","expires_in":1e400}"#,
+            r#"{"token":"t","expires_in":null,"account":"\ud83d"}"#,
         ] {
             assert_eq!(read(body).unwrap().header, "Bearer t", "{body}");
         }
-        for body in ["", "{}", "[]", "<html>", r#"{"token":""}"#, r#"{"token":"a\nb"}"#, r#"{"token":" "}"#] {
+        for body in
+            ["", "{}", "[]", "<html>", r#"{"token":""}"#, r#"{"token":"a\nb"}"#, r#"{"token":" "}"#, r#"{"Token":"t"}"#]
+        {
             assert!(read(body).is_err(), "{body}");
         }
     }

@@ -12,7 +12,7 @@ use reqwest::{
 use super::{
     client::Registry,
     error::RegistryError,
-    location::{self, NewAddress},
+    location::{self, NewAddress, Resource},
     request::{Reply, bad_answer},
     retry,
 };
@@ -49,7 +49,7 @@ impl Registry {
     pub async fn mount_blob(&self, repository: &str, digest: &Digest, from: &str) -> Result<Mount, RegistryError> {
         let action = self.action("mount blob", digest.as_str(), repository);
         retry::persist(self, &action, || async {
-            let mut url = self.resource(repository, "blobs/uploads/");
+            let mut url = self.resource(repository, Resource::Uploads);
             url.query_pairs_mut().append_pair("mount", digest.as_str()).append_pair("from", from);
             let reply = self.send(self.request(Method::POST, url, action.clone()).body(Bytes::new(), 0)).await?;
             if reply.response.status() == StatusCode::CREATED {
@@ -67,7 +67,7 @@ impl Registry {
     pub async fn start_upload(&self, repository: &str, digest: &Digest) -> Result<UploadSession, RegistryError> {
         let action = self.action("start the upload of blob", digest.as_str(), repository);
         retry::persist(self, &action, || async {
-            let url = self.resource(repository, "blobs/uploads/");
+            let url = self.resource(repository, Resource::Uploads);
             let reply = self.send(self.request(Method::POST, url, action.clone()).body(Bytes::new(), 0)).await?;
             session(&reply).map_err(|reason| bad_answer(action.clone(), reason))
         })

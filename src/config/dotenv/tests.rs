@@ -1,6 +1,6 @@
 //! The rule of docs/verification.md, as tables.
 
-use super::{MOST_OF_A_VARIABLE, Mistake, parse};
+use super::{MOST_OF_A_VARIABLE, Mistake, is_name, listed, parse};
 
 fn environment(name: &str) -> Option<&'static str> {
     [("HOME", "/home/dev"), ("EMPTY", "")].into_iter().find_map(|(known, value)| (known == name).then_some(value))
@@ -58,6 +58,11 @@ fn each_file_has_this_value() {
         ("A='-----BEGIN\r\nabc=\r\n-----END'\r\n", "-----BEGIN\nabc=\n-----END"),
         ("A=\"one\n# two\n\nB=3\" # why", "one\n# two\n\nB=3"),
         (r#"A="-----BEGIN\nabc=\n-----END""#, "-----BEGIN\nabc=\n-----END"),
+        ("A=\"one\r\ntwo\rthree\"\r", "one\ntwo\nthree"),
+        ("A='one\rtwo'\r", "one\ntwo"),
+        (r#"A="one\r\ntwo""#, "one\r\ntwo"),
+        ("# x\rA=b\r", "b"),
+        ("# x\r\rA = b \r\n", "b"),
     ];
     for (text, value) in table {
         let read = parse(text.as_bytes(), MOST_OF_A_VARIABLE, environment)
@@ -111,6 +116,71 @@ fn each_mistake_has_its_place_and_one_message() {
         assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
     }
     assert!(mistakes(b"A\0=\0b\0")[0].message.contains("UTF-16"));
+}
+
+#[test]
+fn invisible_characters_in_names_are_named() {
+    let table: [(&str, (usize, usize), &str); 9] = [
+        ("A\u{200b}B=hunter2", (1, 1), "not a variable name: it contains the invisible character U+200B"),
+        ("A=1\n\u{feff}B=hunter2", (2, 1), "not a variable name: it contains the invisible character U+FEFF"),
+        ("\u{feff}\u{feff}B=hunter2", (1, 1), "U+FEFF"),
+        (
+            "A=1\r\u{feff}# hunter2",
+            (2, 1),
+            "there is no `=` in this line, and it contains the invisible character U+FEFF",
+        ),
+        ("A\u{ad}=hunter2", (1, 1), "U+00AD"),
+        ("A\u{a0}=hunter2", (1, 1), "U+00A0"),
+        ("A\u{202e}=hunter2", (1, 1), "U+202E"),
+        ("export A\u{2060}=hunter2", (1, 8), "U+2060"),
+        ("A=1\n\u{200b}\n", (2, 1), "U+200B"),
+    ];
+    for (text, place, message) in table {
+        let found = mistakes(text.as_bytes());
+        assert_eq!(places(text.as_bytes()), [place], "{text:?}: {found:?}");
+        assert!(found[0].message.contains(message), "{found:?}");
+        assert!(found[0].hint.as_ref().unwrap().starts_with("delete U+"), "{found:?}");
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+    }
+    let read = parse("\u{e4}\u{6587}=x".as_bytes(), MOST_OF_A_VARIABLE, environment).unwrap();
+    assert_eq!(read.len(), 1, "letters that show are kept");
+    assert!(!is_name("A\u{200b}") && is_name("A"));
+}
+
+#[test]
+fn each_kind_of_line_end_counts_once() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["A=1", "", "x y", "B='2", "3' c"].join(end);
+        assert_eq!(places(text.as_bytes()), [(3, 1), (5, 4)], "{end:?}");
+    }
+}
+
+#[test]
+fn triple_quotes_are_one_mistake() {
+    for (text, place) in [
+        ("A=\"\"\"x\ny\"\"\"\nB=1\n", (1, 3)),
+        ("C=1\nA='''x\n\ny'''", (2, 3)),
+        ("A=\"\"\"x\ny\n", (1, 3)),
+        ("A=\"\"\"", (1, 3)),
+    ] {
+        assert_eq!(places(text.as_bytes()), [place], "{text}");
+        assert_eq!(mistakes(text.as_bytes())[0].message, "triple quotes are not supported");
+    }
+}
+
+#[test]
+fn ten_mistakes_are_listed_and_the_rest_counted() {
+    let listed = |count: usize| {
+        let text: String = (0..count).map(|_| "x y\n").collect::<Vec<_>>().concat();
+        listed(mistakes(text.as_bytes()))
+    };
+    for (count, shown) in [(1, 1), (10, 10), (11, 11), (12, 11), (3_000, 11)] {
+        assert_eq!(listed(count).len(), shown, "{count}");
+    }
+    assert_eq!(listed(11)[10].line, 11);
+    assert!(listed(11)[10].message.contains("no `=`"));
+    let many = listed(3_000);
+    assert_eq!((many[10].line, many[10].message.as_str()), (11, "and 2990 more problems in this file"));
 }
 
 #[test]

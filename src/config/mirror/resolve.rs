@@ -11,7 +11,7 @@ use crate::config::{
     oidc,
     problem::{Location, Problem},
     read::Given,
-    resolve::{hops, refuse_foreign_registry},
+    resolve::{hops, refuse_foreign_registry, region_of_environment},
     role::Role,
 };
 use shipgate_core::{
@@ -210,7 +210,13 @@ fn regions_of(
             each_once(Given::Is { value, location })
         }
         (Given::Absent, Given::Absent) => {
-            let region: Option<Region> = environment.aws_region().and_then(|name| name.parse().ok());
+            let region = match region_of_environment(environment, at) {
+                Ok(region) => region,
+                Err(problem) => {
+                    problems.push(problem);
+                    return Vec::new();
+                }
+            };
             if region.is_none() {
                 problems.push(
                     Problem::new(at, "the destination has no `region`")

@@ -115,6 +115,14 @@ fn the_region_may_come_from_the_environment_and_settings_may_be_empty() {
 }
 
 #[test]
+fn a_variable_that_is_not_a_region_is_named() {
+    let text = SMALLEST.replace(", region: eu-west-1", "");
+    let error = load_text(&text, &[("AWS_DEFAULT_REGION", "us-east-1a")]).unwrap_err();
+    assert!(error.to_string().ends_with("AWS_DEFAULT_REGION is `us-east-1a`, which is not a region"), "{error}");
+    assert_eq!(error.hint().as_deref(), Some("set AWS_DEFAULT_REGION to us-east-1"));
+}
+
+#[test]
 fn everything_wrong_is_told_at_once_and_in_order() {
     let text = "\
 registry_role: shipgate-pull

@@ -165,6 +165,25 @@ fn the_region_may_come_from_the_environment() {
 }
 
 #[test]
+fn a_variable_that_is_not_a_region_is_named() {
+    let overrides =
+        Overrides { image: text("127.0.0.1:5000/shop/api:v1"), service: text("shop-api"), ..Overrides::default() };
+    let table = [
+        ("AWS_REGION", "tokyo", "to the name of a region, such as ap-northeast-1, or unset it"),
+        ("AWS_REGION", "EU-WEST-1", "to eu-west-1"),
+        ("AWS_REGION", "us-east-1a", "to us-east-1"),
+        ("AWS_DEFAULT_REGION", "-", "to the name of a region, such as ap-northeast-1, or unset it"),
+    ];
+    for (variable, value, hint) in table {
+        let error = load_flags(&overrides, &Environment::from_pairs([(variable, value)])).unwrap_err();
+        assert_eq!(error.to_string(), format!("--region: {variable} is `{value}`, which is not a region"));
+        assert_eq!(error.hint(), Some(format!("set {variable} {hint}")));
+    }
+    let of_image = Overrides { image: text("111111111111.dkr.ecr.eu-west-1.amazonaws.com/a:v1"), ..overrides };
+    assert!(load_flags(&of_image, &Environment::from_pairs([("AWS_REGION", "tokyo")])).is_ok(), "it is not used");
+}
+
+#[test]
 fn a_named_file_must_be_there() {
     let overrides = Overrides { file: Some(PathBuf::from("no/such/file.yaml")), ..Overrides::default() };
     let shown = load(&overrides, &Environment::default()).unwrap_err().to_string();

@@ -182,7 +182,7 @@ impl Problems {
                 None => (text.as_str(), environment.get(text).map(|value| Secret::variable(text, value))),
             };
             match value {
-                _ if !dotenv::is_name(name) => self.add("--env", "the text before the `=` is not a variable name"),
+                _ if !dotenv::is_name(name) => self.add("--env", dotenv::name_fault(name)),
                 Some(value) => drop(found.insert(name.to_owned(), value)),
                 None => self.add("--env", format!("`{name}` is not set in the environment (give --env {name}=VALUE)")),
             }

@@ -4,7 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::tally::Left;
 use crate::{config::mirror::MirrorImage, stages::copy::CopyImage};
-use shipgate_core::{digest::Digest, image::ImageReference, tag_pattern::TagPattern};
+use shipgate_core::{
+    characters::is_invisible,
+    digest::Digest,
+    image::{ImageReference, is_tag},
+    mask,
+    tag_pattern::TagPattern,
+};
 
 /// A source's tags, or why they are not known.
 pub(super) type Listing = Result<BTreeSet<String>, Left>;
@@ -60,6 +66,8 @@ pub(super) struct Selection {
     pub(super) wanted: Vec<Wanted>,
     /// Globs that no tag fits: source and glob.
     pub(super) unmatched: Vec<(String, TagPattern)>,
+    /// What sources list that is no tag, by source: never requested and never written.
+    pub(super) not_tags: BTreeMap<String, BTreeSet<String>>,
     /// Images that come to no destination.
     pub(super) left: Vec<Left>,
 }
@@ -72,8 +80,35 @@ impl Selection {
 
     /// What is worth knowing and no failure.
     pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
-        self.unmatched.iter().map(|(source, glob)| format!("no tag of {source} fits `{glob}`"))
+        let unmatched = self.unmatched.iter().map(|(source, glob)| format!("no tag of {source} fits `{glob}`"));
+        let not_tags = self.not_tags.iter().map(|(source, names)| {
+            format!("{source} lists names that are not valid tags, and shipgate skips them: {}", shown(names))
+        });
+        unmatched.chain(not_tags)
     }
+}
+
+/// As many names that are no tags are shown.
+const MAX_SHOWN_NAMES: usize = 5;
+
+/// As many characters of such a name are shown.
+const MAX_NAME_CHARACTERS: usize = 40;
+
+/// Names that may hold anything: escaped, each shortened, the rest counted.
+fn shown(names: &BTreeSet<String>) -> String {
+    let mut shown: Vec<String> =
+        names.iter().take(MAX_SHOWN_NAMES).map(|name| format!("`{}`", escaped(name))).collect();
+    let more = names.len().saturating_sub(MAX_SHOWN_NAMES);
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    shown.join(", ")
+}
+
+fn escaped(name: &str) -> String {
+    let short = mask::shortened(name, MAX_NAME_CHARACTERS);
+    let escape = |c: char| if is_invisible(c) { c.escape_unicode().to_string() } else { c.escape_debug().to_string() };
+    short.chars().map(escape).collect()
 }
 
 /// Selects. Every source that a glob asks for must be among the listings.
@@ -112,7 +147,12 @@ fn references(image: &MirrorImage, listings: &BTreeMap<String, Listing>, selecti
         }
         match listings.get(&source) {
             Some(Ok(tags)) => {
-                let fitting = tags.iter().filter(|tag| pattern.matches(tag)).cloned().map(Reference::Tag);
+                // A registry may list anything: a name such as `../x` would lead to another repository.
+                let (valid, invalid): (Vec<_>, Vec<_>) = tags.iter().partition(|tag| is_tag(tag));
+                if !invalid.is_empty() {
+                    selection.not_tags.entry(source.clone()).or_default().extend(invalid.into_iter().cloned());
+                }
+                let fitting = valid.into_iter().filter(|tag| pattern.matches(tag)).cloned().map(Reference::Tag);
                 let before = references.len();
                 references.extend(fitting);
                 if references.len() == before {
@@ -174,6 +214,28 @@ mod tests {
         let selection = select(&[image("hub.test/a", &["v9.*"], "a")], &[listing("hub.test/a", &["v1"])].into());
         assert_eq!(selection.warnings().collect::<Vec<_>>(), ["no tag of hub.test/a fits `v9.*`"]);
         assert!(selection.wanted.is_empty() && selection.left.is_empty());
+    }
+
+    #[test]
+    fn listed_names_that_are_no_tags_are_skipped() {
+        let long = "x".repeat(200);
+        let names = ["v1", "../../other/manifests/v1", "v1\n::error::", "v\u{200b}2", "v1?x=y", &long, "-v", ""];
+        let images = [image("hub.test/a", &["*", "v*"], "a"), image("hub.test/a", &["x*"], "b")];
+        let selection = select(&images, &[listing("hub.test/a", &names)].into());
+        assert_eq!(chosen(&selection), ["0 a:v1"]);
+        let warnings: Vec<_> = selection.warnings().collect();
+        assert_eq!(
+            warnings,
+            [
+                "no tag of hub.test/a fits `x*`".to_owned(),
+                "hub.test/a lists names that are not valid tags, and shipgate skips them: ``, `-v`, \
+                 `../../other/manifests/v1`, `v1\\n::error::`, `v1?x=y`, and 2 more"
+                    .to_owned(),
+            ]
+        );
+        let shown = super::escaped(&long);
+        assert!(shown.chars().count() == 41 && shown.ends_with('…'), "{shown}");
+        assert_eq!(super::escaped("v\u{200b}2"), "v\\u{200b}2");
     }
 
     #[test]

@@ -280,3 +280,24 @@ fn the_check_runs_under_the_live_settings_and_what_it_alone_is_given() {
     assert!(plan.settings.secrets.is_empty(), "a secret that is given is not missing");
     assert_eq!(plan.settings.environment["DATABASE_URL"].reveal(), "postgres://test");
 }
+
+/// While another run's operation is in progress, a late write may make tag and record name two images. Neither is the winner yet.
+#[test]
+fn disputed_record_names_no_winner() {
+    let (first, second) = (Digest::of(b"first"), Digest::of(b"second"));
+    let table = [
+        ("IN_PROGRESS", &first, &first, true),
+        ("IN_PROGRESS", &first, &second, false),
+        ("IN_PROGRESS", &first, &wanted(), true),
+        ("SUCCEEDED", &first, &second, true),
+    ];
+    for (status, recorded, tagged, is_overtaken) in table {
+        let mut seen = seen(Some(live("OPERATION_IN_PROGRESS", Some(&format!("{WORKLOAD}:prod")))));
+        let started_at = Some(seen.began);
+        let operation = PastOperation { started_at, ..past("2", OperationKind::StartDeployment, status) };
+        seen.operations.insert(0, operation);
+        (seen.recorded, seen.points_at) = (Some(recorded.clone()), Some(tagged.clone()));
+        let overtaken = matches!(planned(&target(), &seen).course, Err(Unreleasable::Refused(Refusal::Overtaken(_))));
+        assert_eq!(overtaken, is_overtaken, "{status} {recorded} {tagged}");
+    }
+}

@@ -29,9 +29,10 @@ impl Checkout {
             let entry = entry.unwrap();
             fs::copy(entry.path(), action.join(entry.file_name())).unwrap();
         }
-        fs::create_dir_all(folder.path().join("src")).unwrap();
-        for name in ["Cargo.toml", "Cargo.lock", "src/main.rs"] {
-            fs::copy(project().join(name), folder.path().join(name)).unwrap();
+        for name in ["Cargo.toml", "Cargo.lock", "src/main.rs", "crates/core/src/lib.rs"] {
+            let copy = folder.path().join(name);
+            fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            fs::copy(project().join(name), copy).unwrap();
         }
         let pins = fs::read_to_string(action.join("checksums.txt")).unwrap();
         fs::write(action.join("checksums.txt"), pins + checksums).unwrap();

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 
-use super::{BaseProblem, CredentialVariables, Source, Variable};
+use super::{BaseProblem, CredentialVariables, OriginKind, Source, Variable};
 use crate::fault::{AwsFault, CLOCK_CODES};
 
 /// Regions that an account has only once it has enabled them (AWS Account Management user guide, "Enable or disable AWS
@@ -155,9 +155,19 @@ fn unknown_key(variables: &CredentialVariables, source: &str, region: &str) -> B
 }
 
 fn set_again(variables: &CredentialVariables, what: &str) -> String {
+    let profile = variables.profile_name();
     match variables.source() {
         Source::Variables => format!("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY again: {what}"),
-        Source::Profile(profile) => format!("aws configure --profile {profile}: give {what}"),
+        Source::Profile => match variables.origin_kind() {
+            Some(OriginKind::Sso) => format!("aws sso login --profile {profile}"),
+            Some(OriginKind::Process) => {
+                format!("check the command of `credential_process` of profile {profile}: it must give {what}")
+            }
+            Some(OriginKind::TokenFile { .. } | OriginKind::Named(_)) => works_for(profile),
+            Some(OriginKind::Keys | OriginKind::Nothing) | None => {
+                format!("aws configure --profile {profile}: give {what}")
+            }
+        },
         Source::TokenFile(_) | Source::Container | Source::Elsewhere => {
             format!("give credentials again: {what}; `aws sts get-caller-identity` must work")
         }
@@ -166,16 +176,32 @@ fn set_again(variables: &CredentialVariables, what: &str) -> String {
 
 /// How to have credentials that have not expired.
 fn renewal(variables: &CredentialVariables) -> String {
+    let profile = variables.profile_name();
     match variables.source() {
         Source::Variables => {
             "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN from a new session, or unset them and \
                               use AWS_PROFILE"
                 .to_owned()
         }
-        Source::Profile(profile) => format!("aws sso login --profile {profile}"),
+        Source::Profile => match variables.origin_kind() {
+            Some(OriginKind::Sso) => format!("aws sso login --profile {profile}"),
+            Some(OriginKind::Process) => format!(
+                "run the command of `credential_process` of profile {profile} by hand: it must print credentials that have not \
+                 expired"
+            ),
+            Some(OriginKind::Keys) => format!(
+                "set aws_access_key_id, aws_secret_access_key and aws_session_token of profile {profile} from a new session"
+            ),
+            Some(OriginKind::TokenFile { file, .. }) => format!("write a new token to {file}"),
+            Some(OriginKind::Named(_) | OriginKind::Nothing) | None => works_for(profile),
+        },
         Source::TokenFile(file) => format!("write a new token to {file}"),
         Source::Container | Source::Elsewhere => {
-            "aws sso login, or whatever gave these credentials; `aws sts get-caller-identity` must work".to_owned()
+            "get new credentials where these came from; `aws sts get-caller-identity` must work".to_owned()
         }
     }
+}
+
+fn works_for(profile: &str) -> String {
+    format!("get new credentials for profile {profile}: `aws sts get-caller-identity --profile {profile}` must work")
 }

@@ -1,6 +1,6 @@
 //! What the SDK says, and what a user reads: texts as aws-config 1.13 writes them, codes and messages as AWS does.
 
-use super::{Attempts, BaseProblem, CredentialVariables, missing::explain, refused};
+use super::{Attempts, BaseProblem, CredentialVariables, Origin, OriginKind, missing::explain, refused};
 use crate::fault::AwsFault;
 use shipgate_core::connection::ConnectionProblem;
 
@@ -20,7 +20,13 @@ fn variables(pairs: &[(&str, &str)]) -> CredentialVariables {
 /// What a provider that ended the search said.
 fn ended(texts: &[&str]) -> Attempts {
     let texts = texts.iter().map(|&text| text.to_owned()).collect();
-    Attempts { providers: vec![(String::new(), texts)], fault: None, connection: None, claims: None }
+    Attempts {
+        providers: vec![(String::new(), texts)],
+        fault: None,
+        connection: None,
+        claims: None,
+        region: "eu-west-1".to_owned(),
+    }
 }
 
 /// A search to the end, with what the profile's provider said.
@@ -35,7 +41,13 @@ fn searched(profile: &[&str]) -> Attempts {
         ("EcsContainer".to_owned(), with(&["ECS provider not configured"])),
         ("Ec2InstanceMetadata".to_owned(), with(&["could not communicate with IMDS", "dispatch failure", "io error"])),
     ];
-    Attempts { providers, fault: None, connection: None, claims: None }
+    Attempts { providers, fault: None, connection: None, claims: None, region: "eu-west-1".to_owned() }
+}
+
+/// The variables, with the profile that its settings or those of `shop` lead to.
+fn leading_to(pairs: &[(&str, &str)], profile: &str, kind: OriginKind) -> CredentialVariables {
+    let referrer = (profile != "shop").then(|| "shop".to_owned());
+    CredentialVariables { origin: Some(Origin { profile: profile.to_owned(), referrer, kind }), ..variables(pairs) }
 }
 
 fn assert_explained(attempts: &Attempts, pairs: &[(&str, &str)], message: &str, hint: &str) {
@@ -47,8 +59,21 @@ fn assert_explained(attempts: &Attempts, pairs: &[(&str, &str)], message: &str, 
 fn assert_readable(problem: &BaseProblem, message: &str, hint: &str) {
     assert!(problem.message.starts_with(message), "{}\n  {message}", problem.message);
     assert!(problem.hint.contains(hint), "{}: {}\n  {hint}", problem.message, problem.hint);
-    let debris =
-        ["an error occurred", "dispatch failure", "was not enabled", "NotLoaded", "service error", " { ", "Some("];
+    let debris = [
+        "an error occurred",
+        "dispatch failure",
+        "was not enabled",
+        "NotLoaded",
+        "service error",
+        "unhandled error",
+        " { ",
+        "Some(",
+        "StatusCode",
+        "at offset",
+        "TTL",
+        "header value",
+        "could not parse",
+    ];
     for text in [&problem.message, &problem.hint] {
         assert!(text.lines().count() == 1 && !debris.iter().any(|piece| text.contains(piece)), "{text}");
         assert!(!text.contains("trust policy") && !text.contains("network"), "{text}");
@@ -199,11 +224,23 @@ fn credential_processes_are_named_and_their_output_is_not_shown() {
     let table = [
         (
             "Error retrieving credentials: external process exited with code exit status: 127. Stderr: sh: 1: vault-aws: not found\n",
-            "the credential_process of profile shop failed (exit status: 127): sh: 1: vault-aws: not found",
+            "the credential_process of profile shop failed (exit status: 127)",
         ),
         (
             "Error retrieving credentials: external process exited with code exit status: 1. Stderr: ",
-            "the credential_process of profile shop failed (exit status: 1): it printed no error",
+            "the credential_process of profile shop failed (exit status: 1)",
+        ),
+        (
+            "Error retrieving credentials: external process exited with code exit status: 1. Stderr: password hunter2\nthe SSO token has expired",
+            "the credential_process of profile shop failed (exit status: 1)",
+        ),
+        (
+            "Error retrieving credentials: external process exited with code signal: 9 (SIGKILL). Stderr: ",
+            "the credential_process of profile shop failed (signal: 9 (SIGKILL))",
+        ),
+        (
+            "Error retrieving credentials from external process, could not parse response: Invalid field in response: `Expiration`. hunter2",
+            "the credential_process of profile shop printed credentials with a value of Expiration that is not valid",
         ),
         (
             "Error retrieving credentials from external process, could not parse response: invalid JSON in response: at hunter2",
@@ -216,7 +253,8 @@ fn credential_processes_are_named_and_their_output_is_not_shown() {
     ];
     for (text, message) in table {
         assert_explained(&process(text), &SSO, message, "credential_process");
-        assert!(!explain(&process(text), &variables(&SSO)).message.contains("hunter2"));
+        let shown = explain(&process(text), &variables(&SSO)).message;
+        assert!(!shown.contains("hunter2") && !shown.contains("vault-aws") && !shown.contains("Stderr"), "{shown}");
     }
 }
 
@@ -286,7 +324,7 @@ fn refused_credentials_are_told_as_what_they_are() {
     let in_variables = "the AWS credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY have expired";
     assert_refused("ExpiredToken", "expired", &session, in_variables, "from a new session");
     let profile = "the AWS credentials of profile shop (AWS_PROFILE) have expired";
-    assert_refused("ExpiredTokenException", "expired", &SSO, profile, "aws sso login --profile shop");
+    assert_refused("ExpiredTokenException", "expired", &SSO, profile, "`aws sts get-caller-identity --profile shop`");
     assert_refused(
         "InvalidClientTokenId",
         invalid,
@@ -382,4 +420,275 @@ fn a_wrong_clock_is_measured() {
     let fault = AwsFault::refused("sts:AssumeRole", "RequestTimeTooSkewed", skewed);
     let problem = refused(&fault, &variables(&KEYS), "eu-west-1", Some(-5_430)).unwrap();
     assert!(problem.message.starts_with("this machine's clock is 1 h 30 min behind AWS's"), "{}", problem.message);
+}
+
+#[test]
+fn expired_profiles_are_renewed_by_their_settings() {
+    let expired = AwsFault::refused("sts:AssumeRole", "ExpiredToken", "expired");
+    let token = OriginKind::TokenFile { file: "/run/token".to_owned(), role: None };
+    let table = [
+        ("shop", OriginKind::Sso, "profile shop (AWS_PROFILE)", "aws sso login --profile shop"),
+        ("login", OriginKind::Sso, "profile login (source_profile of shop)", "aws sso login --profile login"),
+        ("shop", OriginKind::Keys, "profile shop (AWS_PROFILE)", "aws_session_token of profile shop"),
+        ("keys", OriginKind::Keys, "profile keys (source_profile of shop)", "aws_session_token of profile keys"),
+        ("shop", OriginKind::Process, "profile shop (AWS_PROFILE)", "`credential_process` of profile shop"),
+        ("shop", token, "profile shop (AWS_PROFILE)", "/run/token"),
+    ];
+    for (profile, kind, named, hint) in table {
+        let is_sso = kind == OriginKind::Sso;
+        let message = format!("the AWS credentials of {named} have expired");
+        let known = leading_to(&SSO, profile, kind);
+        let of_caller = refused(&expired, &known, "eu-west-1", None).unwrap();
+        // STS answers a role of the profile the same.
+        let attempts = Attempts { fault: Some(expired.clone()), ..ended(&["x"]) };
+        for problem in [of_caller, explain(&attempts, &known)] {
+            assert_readable(&problem, &message, hint);
+            assert_eq!(problem.hint.contains("aws sso login"), is_sso, "{}", problem.hint);
+        }
+    }
+    let default = leading_to(&[], "default", OriginKind::Sso);
+    let default = CredentialVariables { origin: default.origin.map(|o| Origin { referrer: None, ..o }), ..default };
+    let problem = refused(&expired, &default, "eu-west-1", None).unwrap();
+    assert_readable(&problem, "the AWS credentials of profile default have expired", "aws sso login --profile default");
+}
+
+#[test]
+fn chained_profiles_are_blamed_themselves() {
+    let failed = "an error occurred while loading credentials";
+    let sso = leading_to(&SSO, "login", OriginKind::Sso);
+    let process = leading_to(&SSO, "vault", OriginKind::Process);
+    let not_built = |text: &str| ended(&["x", &format!("ProfileFile provider could not be built: {text}")]);
+    let exited = "Error retrieving credentials: external process exited with code exit status: 3. Stderr: locked";
+    let table = [
+        (
+            ended(&[failed, "the SSO token has expired and cannot be refreshed"]),
+            &sso,
+            "the SSO session of profile login has expired",
+            "aws sso login --profile login",
+        ),
+        (
+            ended(&[failed, "failed to load the cached SSO token"]),
+            &sso,
+            "there is no SSO session for profile login",
+            "aws sso login --profile login",
+        ),
+        (
+            ended(&[failed, exited]),
+            &process,
+            "the credential_process of profile vault failed (exit status: 3)",
+            "of profile vault",
+        ),
+        (
+            searched(&["profile `nobody` was not defined: could not find source profile nobody referenced from hub"]),
+            &variables(&SSO),
+            "profile hub is not complete: profile `nobody` was not defined",
+            "edit profile hub",
+        ),
+        (
+            not_built(
+                "invalid credential source in `keys`: could not load source profile: profile missing aws_access_key_id",
+            ),
+            &variables(&SSO),
+            "profile keys is not complete",
+            "edit profile keys",
+        ),
+    ];
+    for (attempts, known, message, hint) in table {
+        assert_readable(&explain(&attempts, known), message, hint);
+    }
+}
+
+#[test]
+fn answers_of_sso_are_named() {
+    let failed = "an error occurred while loading credentials";
+    let sso = leading_to(&SSO, "shop", OriginKind::Sso);
+    let table = [
+        (
+            "ResourceNotFoundException: Role ci not found",
+            "SSO does not find the account or role of profile shop: ResourceNotFoundException: Role ci not found",
+            "sso_role_name",
+        ),
+        (
+            "TooManyRequestsException: slow",
+            "SSO limits the requests for the credentials of profile shop: TooManyRequestsException: slow",
+            "in a minute",
+        ),
+        (
+            "InvalidRequestException: no such account",
+            "SSO refuses the credentials of profile shop: InvalidRequestException: no such account",
+            "--profile shop` must work",
+        ),
+        ("unhandled error (InternalError)", "SSO refuses the credentials of profile shop: InternalError", "again"),
+        ("unhandled error", "SSO refuses the credentials of profile shop: an error without a code", "again"),
+    ];
+    for (answer, message, hint) in table {
+        let texts = [failed, "service error", answer, "Error { code: \"x\" }"];
+        assert_readable(&explain(&ended(&texts), &sso), message, hint);
+    }
+    let refused = ConnectionProblem::read("127.0.0.1:1", None, &["Connection refused".to_owned()]);
+    let attempts = Attempts { connection: Some(refused), ..ended(&[failed]) };
+    let message = "the AWS credentials of profile shop (SSO) cannot be loaded: 127.0.0.1:1 refuses the connection";
+    assert_readable(&explain(&attempts, &sso), message, "check host and port");
+}
+
+#[test]
+fn settings_of_profiles_are_named() {
+    let failed = "an error occurred while loading credentials";
+    let role = "arn:aws:iam::333333333333:role/ci";
+    let web = || OriginKind::TokenFile { file: "/nope/token".to_owned(), role: Some(role.to_owned()) };
+    let named = |source: &str| leading_to(&SSO, "shop", OriginKind::Named(source.to_owned()));
+    let missing = ended(&[failed, "No such file or directory (os error 2)"]);
+    let of_shop = leading_to(&SSO, "shop", web());
+    let message = "the token in /nope/token (web_identity_token_file of profile shop) cannot be read: No such file";
+    assert_readable(&explain(&missing, &of_shop), message, "web_identity_token_file of profile shop");
+    let fault = AwsFault::refused("sts:AssumeRoleWithWebIdentity", "InvalidIdentityToken", "not a valid JWT");
+    let garbage = Attempts { fault: Some(fault), ..ended(&[failed]) };
+    let message =
+        format!("{role} (role_arn of profile shop) cannot be assumed with the token in /nope/token: sts:AssumeRole");
+    let hint = "/nope/token (web_identity_token_file of profile shop) holds an OIDC token";
+    assert_readable(&explain(&garbage, &of_shop), &message, hint);
+    let disabled = "IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`";
+    let table = [
+        ("Environment", "environment variable not set", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"),
+        ("EcsContainer", "ECS provider not configured", "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor"),
+        ("Ec2InstanceMetadata", disabled, "AWS_EC2_METADATA_DISABLED turns"),
+        ("Ec2InstanceMetadata", "could not communicate with IMDS", "the instance metadata service gives no"),
+    ];
+    for (source, said, lacks) in table {
+        let message = format!("profile shop has credential_source = {source}, but {lacks}");
+        for attempts in [searched(&[said]), ended(&[failed, "the credential provider was not enabled", said])] {
+            assert_readable(&explain(&attempts, &named(source)), &message, "credential_source of profile shop");
+        }
+    }
+    let empty = [("AWS_WEB_IDENTITY_TOKEN_FILE", ""), ("AWS_ROLE_ARN", role)];
+    assert_explained(&missing, &empty, "AWS_WEB_IDENTITY_TOKEN_FILE is set to nothing", "or unset it");
+    let unknown = ended(&[failed, "it is gone"]);
+    assert_explained(
+        &unknown,
+        &SSO,
+        "the credentials of profile shop (AWS_PROFILE) cannot be loaded: it is gone",
+        "shop",
+    );
+}
+
+#[test]
+fn broken_profile_files_are_named_with_the_line() {
+    let broken =
+        ended(&["x", "ProfileFile provider could not be built: invalid profile: could not parse profile file"]);
+    let place = "error parsing ~/.aws/config on line 3:\n  Expected an '=' sign defining a property";
+    let known = CredentialVariables { file_problem: Some(place.to_owned()), ..variables(&SSO) };
+    let message = "the AWS profile files cannot be read: error parsing ~/.aws/config on line 3: Expected an '=' sign";
+    assert_readable(&explain(&broken, &known), message, "fix that line");
+}
+
+#[test]
+fn answers_of_containers_endpoints_are_named() {
+    let uri = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://me:hunter2@127.0.0.1/x");
+    let token_file = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/nope/token");
+    let endpoint = "the endpoint of the container's credentials (AWS_CONTAINER_CREDENTIALS_FULL_URI)";
+    let invalid = "the endpoint of the container's credentials cannot be used (AWS_CONTAINER_CREDENTIALS_FULL_URI)";
+    let denied = "failed to load credentials [AccessDenied]: for hunter2";
+    let header = "the auth token could not be used as an HTTP header value. failed to parse header value";
+    let alone: Pairs<'_> = &[uri];
+    let with_file: Pairs<'_> = &[uri, token_file];
+    let table = [
+        (
+            alone,
+            "Non-success status from HTTP credential provider: StatusCode(403)",
+            format!("{endpoint} gives none: it answered 403"),
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        ),
+        (alone, denied, format!("{endpoint} gives none: it answered AccessDenied"), "unset AWS_CONTAINER"),
+        (
+            alone,
+            "invalid JSON in response: Error at offset 0: unexpected token '<'",
+            format!("{endpoint} answered something else than the JSON of credentials"),
+            "unset AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        ),
+        (
+            alone,
+            "invalid full URI for ECS provider (failed to perform DNS lookup while validating URI): http://me:hunter2@h/x",
+            format!("{invalid}: its host does not resolve"),
+            "correct AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        ),
+        (
+            alone,
+            "invalid full URI for ECS provider (URI was invalid): hunter2",
+            format!("{invalid}: it is not a URL"),
+            "correct AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        ),
+        (
+            alone,
+            header,
+            "the token of AWS_CONTAINER_AUTHORIZATION_TOKEN has a line break".to_owned(),
+            "set AWS_CONTAINER_AUTHORIZATION_TOKEN again",
+        ),
+        (
+            with_file,
+            header,
+            "the token of AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE has a line break".to_owned(),
+            "set AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE again",
+        ),
+        (
+            with_file,
+            "No such file or directory (os error 2)",
+            "the token in /nope/token (AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE) cannot be read: No such file".to_owned(),
+            "unset AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        ),
+    ];
+    for (pairs, said, message, hint) in table {
+        let attempts = ended(&["an error occurred while loading credentials", said]);
+        assert_explained(&attempts, pairs, &message, hint);
+        assert!(!explain(&attempts, &variables(pairs)).message.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn answers_of_the_metadata_service_are_named() {
+    let token = "failed to load IMDS session token";
+    let endpoint = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9")];
+    let service = "the instance metadata service (AWS_EC2_METADATA_SERVICE_ENDPOINT)";
+    let table: [(&[&str], String, &str); 6] = [
+        (
+            &[token, "service error", "token response did not contain a TTL header"],
+            format!("{service} answered the request for a session token without one"),
+            "correct AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        ),
+        (
+            &[token, "request forbidden: IMDS is disabled or the caller has insufficient permissions."],
+            format!("{service} answered 403 to the request for a session token"),
+            "attach a role",
+        ),
+        (
+            &["invalid JSON in response: Error at offset 0: unexpected token '<'"],
+            format!("{service} answered something else than the JSON of credentials"),
+            "correct AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        ),
+        (
+            &["Error retrieving credentials from IMDS: InstanceProfileNotFound none"],
+            format!("{service} gives no credentials: InstanceProfileNotFound none"),
+            "attach a role",
+        ),
+        (
+            &["failed to build IMDS client: invalid URI", "invalid uri character"],
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT (or its setting in ~/.aws/config) is not a URL".to_owned(),
+            "http://169.254.169.254",
+        ),
+        (
+            &["failed to build IMDS client: invalid endpoint mode", "`x` is not a valid endpoint mode"],
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE (or its setting in ~/.aws/config) is neither IPv4 nor".to_owned(),
+            "IPv6",
+        ),
+    ];
+    for (texts, message, hint) in table {
+        let texts = [&["an error occurred while loading credentials"], texts].concat();
+        assert_explained(&ended(&texts), &endpoint, &message, hint);
+    }
+    let message = "no AWS credentials were found: the instance metadata service (AWS_EC2_METADATA_SERVICE_ENDPOINT)";
+    assert_explained(&searched(&[]), &endpoint, message, "unset it");
+    let refused = ConnectionProblem::read("127.0.0.1:9", None, &["Connection refused".to_owned()]);
+    let attempts = Attempts { connection: Some(refused), ..ended(&["could not communicate with IMDS"]) };
+    let shop = leading_to(&[SSO[0], endpoint[0]], "shop", OriginKind::Named("Ec2InstanceMetadata".to_owned()));
+    let message = format!("{service} gives no credentials: 127.0.0.1:9 refuses the connection");
+    assert_readable(&explain(&attempts, &shop), &message, "correct AWS_EC2_METADATA_SERVICE_ENDPOINT");
 }

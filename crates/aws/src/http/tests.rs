@@ -68,6 +68,22 @@ async fn proxies_that_refuse_are_named() {
 }
 
 #[tokio::test]
+async fn a_407_on_plain_http_is_the_proxys() {
+    let answer = "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
+    let (address, count) = answering(answer).await;
+    let proxy = format!("http://ci:hunter2@{address}");
+    let refused = fault("http://sts.example.test", &rules(&[("HTTP_PROXY", &proxy)])).await;
+    let message =
+        format!("the proxy http://{address} requires a user and a password (407) to connect to sts.example.test");
+    assert_eq!((refused.message.as_str(), &refused.code), (message.as_str(), &None));
+    let hint = refused.hint().unwrap();
+    assert!(hint.contains("user and password") && !hint.contains("hunter2"), "{hint}");
+    assert_eq!(count.load(SeqCst), 1, "a wrong password is not tried again");
+    let direct = fault(&format!("http://{address}"), &ProxyRules::default()).await;
+    assert!(direct.connection.is_none() && direct.code.is_some(), "a service that answers 407 is no proxy: {direct}");
+}
+
+#[tokio::test]
 async fn no_proxy_with_a_port_is_honoured() {
     let (address, count) = answering("HTTP/1.1 403 Forbidden\r\n\r\n").await;
     let via = |no_proxy: &'static str| {

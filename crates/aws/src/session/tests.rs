@@ -11,7 +11,13 @@ use std::{
 use axum::{Router, routing::post};
 use tokio::{net::TcpListener, task::JoinHandle};
 
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
+};
+
 use super::{AwsEnvironment, Base, IdentityError, Pinned, Session, TokenSupply, base};
+use crate::identity::distinct;
 use shipgate_core::{
     access::{Access, Hop},
     secret::Secret,
@@ -76,6 +82,72 @@ impl Drop for Sts {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// A provider that fails with another text each time.
+#[derive(Debug)]
+struct Failing(Arc<AtomicUsize>);
+
+impl ProvideCredentials for Failing {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let number = self.0.fetch_add(1, Ordering::SeqCst);
+        future::ProvideCredentials::ready(match number {
+            0 => Err(CredentialsError::provider_error("the SSO endpoint refuses the connection")),
+            _ => Err(CredentialsError::provider_error("the SSO token has expired and cannot be refreshed")),
+        })
+    }
+}
+
+/// A provider that counts.
+#[derive(Debug)]
+struct Counting(Arc<AtomicUsize>);
+
+impl ProvideCredentials for Counting {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let number = self.0.fetch_add(1, Ordering::SeqCst);
+        future::ProvideCredentials::ready(Ok(Credentials::from_keys(format!("AKIA{number}"), "s", None)))
+    }
+}
+
+impl Base {
+    fn loading_from(mut self, provider: impl ProvideCredentials + 'static) -> Self {
+        let provider = SharedCredentialsProvider::new(provider);
+        self.config = self.config.into_builder().credentials_provider(provider).build();
+        self
+    }
+}
+
+#[tokio::test]
+async fn all_chains_report_one_failed_load() {
+    let sts = Sts::start("222222222222", Duration::from_hours(1)).await;
+    let loads = Arc::new(AtomicUsize::new(0));
+    let base = sts.base().await.loading_from(Failing(Arc::clone(&loads)));
+    let access = access();
+    let open = |purpose| Session::open(&base, &access, purpose);
+    let (one, other) = tokio::join!(open("registry"), open("prod"));
+    let errors = distinct(vec![one.unwrap_err(), other.unwrap_err(), open("caller").await.unwrap_err()]);
+    assert_eq!((errors.len(), loads.load(Ordering::SeqCst)), (1, 1), "{errors:?}");
+}
+
+#[tokio::test]
+async fn chains_share_one_load_until_it_is_refused() {
+    let sts = Sts::start("222222222222", Duration::from_hours(1)).await;
+    let loads = Arc::new(AtomicUsize::new(0));
+    let base = sts.base().await.loading_from(Counting(Arc::clone(&loads)));
+    let access = access();
+    let clone = base.clone();
+    let (one, other) = tokio::join!(Session::open(&base, &access, "registry"), Session::open(&clone, &access, "prod"));
+    assert!(one.is_ok() && other.is_ok());
+    assert_eq!(loads.load(Ordering::SeqCst), 1);
+    base.forget().await;
+    base.load().await.unwrap();
+    assert_eq!(loads.load(Ordering::SeqCst), 2);
 }
 
 fn access() -> Access {

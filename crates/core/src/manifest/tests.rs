@@ -1,6 +1,6 @@
 //! Manifests as the world has them: what is read, and what is refused by name.
 
-use super::{Manifest, ManifestError, MemberKind, RawManifest, is_platform, platform_of_config};
+use super::{Manifest, ManifestError, MemberKind, RawManifest, is_platform, platform_of_config, platform_rank};
 use crate::secret::Secret;
 
 const A: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -11,11 +11,18 @@ fn raw(media_type: &str, json: &str) -> RawManifest {
     RawManifest::new(media_type, json.as_bytes().to_vec().into())
 }
 
-/// What a manifest names, in a word a piece: `C` a configuration, `L` a layer, `M` a member; or the start of the error.
+/// What a manifest names, in a word a piece: `C` a configuration, `L` a layer (`l` without a size), `M` a member, and what is wrong
+/// with members that cannot be read; or the start of the error.
 fn read(media_type: &str, json: &str) -> String {
     match raw(media_type, &json.replace("$A", A)).parse() {
-        Ok(Manifest::Image { config, layers }) => "C".repeat(config.iter().count()) + &"L".repeat(layers.len()),
-        Ok(Manifest::Index { members }) => "M".repeat(members.len()),
+        Ok(Manifest::Image { config, layers }) => {
+            let layers = layers.iter().map(|layer| if layer.size_bytes.is_some() { "L" } else { "l" });
+            "C".repeat(config.iter().count()) + &layers.collect::<String>()
+        }
+        Ok(Manifest::Index { members, unusable }) => {
+            let reasons: Vec<String> = unusable.into_iter().map(|member| member.reason).collect();
+            "M".repeat(members.len()) + &reasons.join("; ")
+        }
         Err(ManifestError::Schema1 { .. }) => "schema 1".to_owned(),
         Err(ManifestError::UnsupportedMediaType { .. }) => "unsupported".to_owned(),
         Err(ManifestError::Malformed { reason, .. }) => reason,
@@ -41,7 +48,10 @@ fn both_dialects_of_an_image() {
             "layers":[{{"mediaType":"{layer}","digest":"{A}","size":9}}]}}"#
         );
         let Manifest::Image { config, layers } = raw(image, &json).parse().unwrap() else { panic!("{image}") };
-        assert_eq!((config.unwrap().size_bytes, layers[0].size_bytes, layers[0].media_type.as_str()), (7, 9, layer));
+        assert_eq!(
+            (config.unwrap().size_bytes, layers[0].size_bytes, layers[0].media_type.as_str()),
+            (7, Some(9), layer)
+        );
     }
 }
 
@@ -67,10 +77,15 @@ fn odd_images_are_read_by_what_they_name() {
         ("\n\t {\"config\":{\"digest\":\"$A\",\"size\":1}}\r\n", "C"),
         (r#"{"config":{"size":1},"layers":[]}"#, "`config` has no digest"),
         (r#"{"config":{"digest":"$A"},"layers":[]}"#, "`config` has no size"),
-        (
-            r#"{"layers":[{"digest":"$A","size":1},{"digest":"$A","size":-1}]}"#,
-            "`layers[1]` has the impossible size -1",
-        ),
+        (r#"{"layers":[{"digest":"$A","size":1},{"digest":"$A","size":-1}]}"#, "Ll"),
+        (r#"{"layers":[{"digest":"$A"},{"digest":"$A","size":null},{"digest":"$A","size":-1e9}]}"#, "lll"),
+        (r#"{"layers":[{"digest":"$A","size":1e999}]}"#, "l"),
+        (r#"{"layers":[null]}"#, "`layers[0]` is not an object"),
+        (r#"{"layers":{}}"#, "`layers` is not a list"),
+        (r#"{"config":"$A","layers":[]}"#, "`config` is not an object"),
+        (r#"{"config":{"digest":"x","digest":"$A","size":1},"layers":7,"layers":[]}"#, "C"),
+        (r#"{"config":{"digest":"$A","size":1},"annotations":{"a":"\ud83d","n":1e400}}"#, "C"),
+        ("\u{FEFF}{\"config\":{\"digest\":\"$A\",\"size\":1}}", "C"),
         (r#"{"layers":[{"digest":"$A","size":1.5}]}"#, "`layers[0]` has the impossible size 1.5"),
         (r#"{"layers":[{"digest":"$A","size":"1"}]}"#, "`layers[0]` has the impossible size \"1\""),
         (
@@ -112,6 +127,11 @@ fn odd_indexes_are_read_by_what_they_name() {
         (r#"{"manifests":[{"digest":"$A","size":1,"platform":"linux/amd64","annotations":[]}]}"#, "M"),
         (r#"{"manifests":[{"digest":"$A","size":1}],"layers":[],"config":null}"#, "M"),
         (r#"{"manifests":[{"digest":"$A","size":-1}]}"#, "`manifests[0]` has the impossible size -1"),
+        (
+            r#"{"manifests":[null,{"digest":"$A","size":1},{"digest":"sha512:0"},{"digest":"sha256:AB","size":1}]}"#,
+            "M`manifests[0]` is not an object; `manifests[2]`: `sha512:0` is not a digest (sha256: and 64 lower-case hex digits); \
+            `manifests[3]`: `sha256:AB` is not a digest (sha256: and 64 lower-case hex digits)",
+        ),
         (r#"{"manifests":[{}]}"#, "`manifests[0]` has no digest"),
         (
             r#"{"config":{"digest":"$A","size":1}}"#,
@@ -181,8 +201,8 @@ fn members_say_what_they_are_and_what_for() {
     let table = [
         (platform(r#"{"os":"linux","architecture":"arm64"}"#), Some("linux/arm64"), false, false),
         (platform(r#"{"os":"linux","architecture":"amd64"}"#), Some("linux/amd64"), true, false),
-        (platform(r#"{"os":"Linux","architecture":"x86_64"}"#), Some("linux/amd64"), true, false),
-        (platform(r#"{"os":"linux","architecture":"amd64","variant":"v3"}"#), Some("linux/amd64"), true, false),
+        (platform(r#"{"os":"Linux","architecture":"x86_64"}"#), Some("Linux/x86_64"), true, false),
+        (platform(r#"{"os":"linux","architecture":"amd64","variant":"v3"}"#), Some("linux/amd64/v3"), true, false),
         (platform(r#"{"os":"unknown","architecture":"unknown"}"#), None, false, true),
         (platform("{}"), None, false, false),
         (platform("null"), None, false, false),
@@ -198,7 +218,7 @@ fn members_say_what_they_are_and_what_for() {
     ];
     for (member, platform, is_for_us, is_attestation) in table {
         let index = raw(INDEX, &format!(r#"{{"manifests":[{member}]}}"#));
-        let Ok(Manifest::Index { members }) = index.parse() else { panic!("{member}") };
+        let Ok(Manifest::Index { members, .. }) = index.parse() else { panic!("{member}") };
         let [one] = members.as_slice() else { panic!("{member}") };
         assert_eq!((one.platform.as_deref(), one.is_for("linux/amd64")), (platform, is_for_us), "{member}");
         assert_eq!(one.is_attestation, is_attestation, "{member}");
@@ -222,7 +242,7 @@ fn kinds_of_members() {
     ];
     for (media_type, kind) in table {
         let json = format!(r#"{{"manifests":[{{"mediaType":"{media_type}","digest":"{A}","size":1}}]}}"#);
-        let Ok(Manifest::Index { members }) = raw(INDEX, &json).parse() else { panic!("{media_type}") };
+        let Ok(Manifest::Index { members, .. }) = raw(INDEX, &json).parse() else { panic!("{media_type}") };
         assert_eq!(members[0].kind(), kind, "{media_type}");
     }
 }
@@ -245,7 +265,8 @@ fn what_is_no_image_is_named() {
             Some("an artifact (its configuration has media type application/vnd.cncf.helm.config.v1+json)"),
         ),
         (r#"{"layers":[]}"#.to_owned(), Some("an artifact without a configuration")),
-        (r#"{"manifests":[]}"#.to_owned(), None),
+        (r#"{"manifests":[]}"#.to_owned(), Some("an empty index (it lists no image)")),
+        (r#"{"manifests":[null]}"#.to_owned(), None),
     ];
     for (json, what) in table {
         let received = RawManifest::received("", json.clone().into_bytes().into());
@@ -254,17 +275,59 @@ fn what_is_no_image_is_named() {
 }
 
 #[test]
-fn a_variant_counts_only_where_it_is_asked_for() {
+fn platforms_compare_as_containerd_does() {
     let table = [
-        ("linux/arm/v7", "linux/arm", true),
-        ("linux/arm/v7", "linux/arm/v7", true),
-        ("linux/arm/v7", "linux/arm/v6", false),
-        ("linux/arm64", "linux/arm", false),
-        ("linux/arm", "linux/arm/v7", false),
-        ("linux/amd64", "linux", false),
+        ("linux/amd64", "linux/amd64", Some(0)),
+        ("linux/amd64/v1", "linux/amd64", Some(0)),
+        ("Linux/x86_64", "linux/amd64/v1", Some(0)),
+        ("linux/x86-64", "linux/amd64", Some(0)),
+        ("linux/amd64/v3", "linux/amd64", Some(2)),
+        ("linux/amd64/v2", "linux/amd64/v3", Some(1)),
+        ("linux/amd64", "linux/amd64/v3", Some(2)),
+        ("linux/amd64/v3", "linux/amd64/v2", None),
+        ("linux/arm64/v8", "linux/arm64", Some(0)),
+        ("linux/arm64", "linux/arm64/v8", Some(0)),
+        ("linux/aarch64", "linux/arm64", Some(0)),
+        ("linux/arm64/v9", "linux/arm64", Some(1)),
+        ("linux/arm64/v9", "linux/arm64/v8", Some(1)),
+        ("linux/arm64", "linux/arm64/v9", Some(1)),
+        ("linux/arm64", "linux/arm", None),
+        ("linux/arm", "linux/arm/v7", Some(0)),
+        ("linux/arm/v7", "linux/arm", Some(0)),
+        ("linux/armhf", "linux/arm/7", Some(0)),
+        ("linux/armel", "linux/arm/v6", Some(0)),
+        ("linux/arm/v6", "linux/arm/v7", Some(1)),
+        ("linux/arm/v5", "linux/arm", Some(2)),
+        ("linux/arm/v7", "linux/arm/v6", None),
+        ("linux/arm/v8", "linux/arm/v7", None),
+        ("linux/arm/v99999999999", "linux/arm/v7", None),
+        ("linux/riscv64/rva22", "linux/riscv64", Some(u32::MAX)),
+        ("linux/riscv64", "linux/riscv64/rva22", None),
+        ("macos/arm64", "darwin/arm64", Some(0)),
+        ("windows/amd64", "linux/amd64", None),
+        ("linux/amd64", "linux", None),
     ];
-    for (own, wanted, is) in table {
-        assert_eq!(is_platform(own, wanted), is, "{own} {wanted}");
+    for (own, wanted, rank) in table {
+        assert_eq!(platform_rank(own, wanted), rank, "{own} {wanted}");
+        assert_eq!(is_platform(own, wanted), rank.is_some(), "{own} {wanted}");
+    }
+}
+
+#[test]
+fn foreign_layers_are_known_by_their_type() {
+    let table = [
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", true),
+        ("application/vnd.OCI.image.layer.nondistributable.v1.tar+zstd", true),
+        ("application/vnd.oci.image.layer.v1.tar+gzip", false),
+        ("", false),
+    ];
+    for (media_type, is_foreign) in table {
+        for (urls, has_urls) in [(r#","urls":["https://example.com/a"]"#, true), (r#","urls":[]"#, false), ("", false)]
+        {
+            let json = format!(r#"{{"layers":[{{"mediaType":"{media_type}","digest":"{A}","size":1{urls}}}]}}"#);
+            let Ok(Manifest::Image { layers, .. }) = raw(IMAGE, &json).parse() else { panic!("{json}") };
+            assert_eq!((layers[0].is_foreign(), layers[0].has_urls), (is_foreign, has_urls), "{json}");
+        }
     }
 }
 
@@ -273,8 +336,9 @@ fn a_configuration_names_its_platform() {
     let table = [
         (r#"{"architecture":"arm64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#, Some("linux/arm64")),
         (r#"{"architecture":"arm","os":"linux","variant":"v7"}"#, Some("linux/arm/v7")),
-        (r#"{"architecture":"aarch64","os":"linux","variant":null}"#, Some("linux/arm64")),
+        (r#"{"architecture":"aarch64","os":"Linux","variant":null}"#, Some("Linux/aarch64")),
         (r#"{"architecture":"","os":"linux"}"#, None),
+        (r#"{"os":"linux","architecture":"s390x","architecture":"amd64","author":"\ud83d"}"#, Some("linux/amd64")),
         ("{}", None),
         ("[]", None),
         ("", None),

@@ -2,19 +2,24 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
+    address::{self, Kind},
     patterns::Patterns,
     shapes,
     wording::{LONG, LONG_WORD, is_common, is_ordinary, is_plain_word, names_a_secret},
 };
 
-/// How deep a JSON document is searched for secrets.
+/// How many JSON documents within strings of JSON documents are searched for secrets.
 const MAX_DEPTH: usize = 4;
+
+/// A secret number of fewer digits is a port or a count as often.
+const LEAST_DIGITS: usize = 6;
 
 /// What is known.
 #[derive(Default)]
@@ -29,7 +34,7 @@ struct Known {
 
 /// Where a value is masked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+pub(super) enum Place {
     Anywhere,
     AsWord,
 }
@@ -81,28 +86,55 @@ pub(crate) fn variable(name: &str, value: &str) {
     remember(&gathered(Some(name), value, 0));
 }
 
-/// Makes known what the process' own environment holds: credentials by their names, and passwords in addresses.
+/// Makes known what the process' own environment holds: credentials by their names, and logins in addresses.
 pub fn environment<'a>(variables: impl IntoIterator<Item = (&'a String, &'a String)>) {
     for (name, value) in variables {
-        if names_a_secret(name) && !value.starts_with('/') {
+        if names_a_secret(name) && !is_existing_path(value) {
             variable(name, value);
         } else if value.contains('@') {
             remember(&passwords(value));
-            // A proxy may be named without a scheme, and is one with any host.
-            if name.to_ascii_uppercase().ends_with("_PROXY") && !value.contains("://") {
-                remember(&passwords(&format!("http://{value}")));
-            }
+            remember(&login_of_variable(name, value));
         }
     }
 }
 
-/// Makes known what a command line holds whatever flag it is given to: passwords in addresses, and what stands behind names
+/// Whether the value of a variable names a file or a folder. Base64 begins with a `/` too.
+fn is_existing_path(value: &str) -> bool {
+    value.starts_with('/') && Path::new(value).exists()
+}
+
+fn login_of_variable(name: &str, value: &str) -> BTreeMap<String, Place> {
+    Kind::of_variable(name, value).map(|kind| address::secrets(value, kind)).unwrap_or_default()
+}
+
+/// Makes known what a command line holds whatever flag it is given to: logins in addresses, and what stands behind names
 /// that sound confidential (`API_KEY=VALUE`, `--flag=API_KEY=VALUE`).
 pub fn assignments<'a>(arguments: impl IntoIterator<Item = &'a str>) {
     for argument in arguments {
         remember(&passwords(argument));
+        remember(&logins_of_argument(argument));
         assigned_secret(argument).into_iter().for_each(credential);
     }
+}
+
+/// Makes the login in an image reference known: a reference has none, and an invalid one is repeated in messages.
+pub(crate) fn image(text: &str) {
+    remember(&address::secrets(text, Kind::Image));
+}
+
+/// The logins in `ADDRESS`, `--flag=ADDRESS`, `NAME=ADDRESS` and `--flag=NAME=ADDRESS`.
+fn logins_of_argument(argument: &str) -> BTreeMap<String, Place> {
+    let mut found = BTreeMap::new();
+    let value = argument.strip_prefix("--").and_then(|flag| flag.split_once('=')).map_or(argument, |(_, value)| value);
+    let assigned = value.split_once('=').filter(|(name, _)| is_name(name));
+    if let Some((name, address)) = assigned {
+        found.extend(login_of_variable(name, address));
+    }
+    // An assignment of anything else may hold an address of mail.
+    if assigned.is_none() {
+        found.extend(address::secrets(value, Kind::Image));
+    }
+    found
 }
 
 /// The value of `NAME=VALUE` or `--flag=NAME=VALUE` where the name says that it is a secret.
@@ -112,16 +144,20 @@ fn assigned_secret(argument: &str) -> Option<&str> {
         None => (argument.trim_start_matches('-'), argument.starts_with('-')),
     };
     let (name, value) = assignment.split_once('=')?;
-    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     // `-eNAME=VALUE`
     let in_flag = name.get(1..).filter(|_| is_short_flag);
-    (is_name && in_flag.into_iter().chain([name]).any(names_a_secret)).then_some(value)
+    (is_name(name) && in_flag.into_iter().chain([name]).any(names_a_secret)).then_some(value)
+}
+
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 /// Makes known what a command line may hold that could not be read: values behind `=`, and passwords in addresses.
 pub fn arguments<'a>(arguments: impl IntoIterator<Item = &'a str>) {
     for argument in arguments {
         remember(&passwords(argument));
+        remember(&logins_of_argument(argument));
         let assigned = argument.trim_start_matches('-').split_once('=');
         // `--env=NAME=VALUE`, `--env NAME=VALUE`, `-eNAME=VALUE`; the value of another flag is no secret.
         let value = match assigned {
@@ -135,7 +171,8 @@ pub fn arguments<'a>(arguments: impl IntoIterator<Item = &'a str>) {
 
 /// Makes known that a text is public. A value that is a part of it is not masked: an account id, a service's name.
 pub fn publish(fact: &str) {
-    if !shapes::passwords(fact).is_empty() || assigned_secret(fact).is_some() {
+    let has_login = !shapes::passwords(fact).is_empty() || !address::secrets(fact, Kind::Image).is_empty();
+    if has_login || assigned_secret(fact).is_some() {
         return;
     }
     with_known(|known| {
@@ -168,23 +205,13 @@ fn remember(values: &BTreeMap<String, Place>) {
     });
 }
 
-/// What there is to mask of a value: itself, its lines, passwords in addresses, the members of a JSON object.
+/// What there is to mask of a value: itself, its lines, logins in addresses, the members of a JSON document.
 fn gathered(name: Option<&str>, value: &str, depth: usize) -> BTreeMap<String, Place> {
     let mut found = passwords(value);
+    found.extend(name.map(|name| login_of_variable(name, value)).unwrap_or_default());
     let is_secret = name.is_none_or(names_a_secret);
-    if let Some(members) = members(value).filter(|_| depth < MAX_DEPTH) {
-        for (name, member) in members {
-            match member {
-                serde_json::Value::String(text) => found.extend(gathered(Some(&name), &text, depth + 1)),
-                object @ serde_json::Value::Object(_) => {
-                    found.extend(gathered(Some(&name), &object.to_string(), depth + 1));
-                }
-                serde_json::Value::Null
-                | serde_json::Value::Bool(_)
-                | serde_json::Value::Number(_)
-                | serde_json::Value::Array(_) => (),
-            }
-        }
+    if let Some(document) = document(value).filter(|_| depth < MAX_DEPTH) {
+        members(&mut found, name, is_secret, &document, depth);
     } else {
         let lines = value.lines().map(str::trim);
         found.extend(lines.filter_map(|line| Some((line.to_owned(), place(line, is_secret)?))));
@@ -198,8 +225,45 @@ fn gathered(name: Option<&str>, value: &str, depth: usize) -> BTreeMap<String, P
     found
 }
 
+/// A JSON object or array. What else JSON may be is masked as it is written.
+fn document(value: &str) -> Option<serde_json::Value> {
+    serde_json::from_str(value).ok().filter(|value: &serde_json::Value| value.is_object() || value.is_array())
+}
+
+/// What there is to mask in a part of a JSON document, by the name of the member that holds it. `is_secret`: the whole document
+/// is one. `serde_json` reads no document so deep that this could overflow the stack.
+fn members(
+    found: &mut BTreeMap<String, Place>,
+    name: Option<&str>,
+    is_secret: bool,
+    value: &serde_json::Value,
+    depth: usize,
+) {
+    match value {
+        serde_json::Value::String(text) => found.extend(gathered(name, text, depth + 1)),
+        serde_json::Value::Object(object) => {
+            for (name, member) in object {
+                members(found, Some(name), is_secret, member, depth);
+            }
+        }
+        serde_json::Value::Array(array) => array.iter().for_each(|one| members(found, name, is_secret, one, depth)),
+        serde_json::Value::Number(number) => {
+            let digits = number.to_string().trim_start_matches('-').to_owned();
+            let is_secret = is_secret || name.is_some_and(names_a_secret);
+            if is_secret && is_long_number(&digits) {
+                found.extend(place(&digits, true).map(|place| (digits, place)));
+            }
+        }
+        serde_json::Value::Null | serde_json::Value::Bool(_) => (),
+    }
+}
+
+fn is_long_number(value: &str) -> bool {
+    value.len() >= LEAST_DIGITS && value.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Where a value is masked; `None` for one that would tear holes into everything.
-fn place(value: &str, is_secret: bool) -> Option<Place> {
+pub(super) fn place(value: &str, is_secret: bool) -> Option<Place> {
     let length = value.chars().count();
     if is_common(value) || (!is_secret && is_ordinary(value)) {
         return None;
@@ -207,17 +271,14 @@ fn place(value: &str, is_secret: bool) -> Option<Place> {
     if length >= LONG {
         return Some(Place::Anywhere);
     }
-    (is_secret && length >= LONG_WORD && !is_plain_word(value)).then_some(Place::AsWord)
+    let is_word = is_long_number(value) || !is_plain_word(value);
+    (is_secret && length >= LONG_WORD && is_word).then_some(Place::AsWord)
 }
 
 /// The password of `USER:PASSWORD` in base64.
 fn login(auth: &str) -> Option<String> {
     let text = String::from_utf8(STANDARD.decode(auth.trim()).ok()?).ok()?;
     text.split_once(':').map(|(_, password)| password.trim_end_matches('\0').to_owned())
-}
-
-fn members(value: &str) -> Option<serde_json::Map<String, serde_json::Value>> {
-    serde_json::from_str(value).ok()
 }
 
 /// Passwords in addresses, as they are written and as they are meant.
@@ -232,7 +293,7 @@ fn passwords(text: &str) -> BTreeMap<String, Place> {
     found
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
     while let Some(first) = rest.first() {
         let reading = super::encoding::readings(rest).into_iter().flatten().next().filter(|_| *first == b'%');
@@ -279,6 +340,85 @@ mod tests {
     fn members_of_a_json_secret_are_masked() {
         credential(r#"{"username":"shopkeeper","password":"tr0ub4dor&3","port":5432,"inner":{"api_key":"abcdefgh"}}"#);
         assert_eq!(masked("shopkeeper tr0ub4dor&3 5432 abcdefgh"), "shopkeeper … 5432 …");
+    }
+
+    #[test]
+    fn json_arrays_and_numbers_are_masked() {
+        let table = [
+            (
+                r#"{"tokens":["tok_live_abcdefghijk1"],"pin":90210432}"#,
+                "tok_live_abcdefghijk1 90210432 190210432",
+                "… … 190210432",
+            ),
+            (
+                r#"{"nested":[{"k":["nestedsecret99x",{"pin":902104}]}]}"#,
+                "nestedsecret99x 902104 9021045",
+                "… … 9021045",
+            ),
+            (
+                r#"["arrsecret_one_1",["arrsecret_two_2"]]"#,
+                "arrsecret_one_1 arrsecret_two_2 arrsecret",
+                "… … arrsecret",
+            ),
+            (r#"{"a":{"b":{"c":{"d":{"e":{"f":"deepsecret99x"}}}}},"n":-7654321}"#, "deepsecret99x 7654321", "… …"),
+            (
+                r#"{"port":5432,"account":222222222222,"big":1e9}"#,
+                "5432 222222222222 1000000000",
+                "5432 222222222222 1000000000",
+            ),
+        ];
+        for (secret, text, expected) in table {
+            credential(secret);
+            assert_eq!(masked(text), expected, "{secret}");
+        }
+        variable("SETTINGS", r#"{"max_bytes":10485760,"pin":7171717}"#);
+        assert_eq!(masked("10485760 7171717"), "10485760 …");
+        credential("4242421");
+        assert_eq!(masked("4242421 42424210"), "… 42424210");
+    }
+
+    #[test]
+    fn secret_that_begins_with_a_slash_is_masked() {
+        let folder = env!("CARGO_MANIFEST_DIR").to_owned();
+        let pairs = [("DB_PASSWORD", "/x9Abc+Def12345678"), ("SIGNING_KEY", folder.as_str())];
+        let variables: BTreeMap<String, String> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        environment(&variables);
+        assert_eq!(masked(&format!("/x9Abc+Def12345678 {folder}")), format!("… {folder}"));
+    }
+
+    #[test]
+    fn addresses_are_parsed_where_they_enter() {
+        let pairs = [
+            ("DOCKER_HOST", "tcp://me:D0cker,Pa;ss@host:1"),
+            ("HTTPS_PROXY", "http://Pr0xyToken/x@127.0.0.1:1"),
+            ("DATABASE_URL", "postgres://u:dbpass,w1th;odd@h/db"),
+            ("MAIL", "john.doe1985@shop.example"),
+        ];
+        let variables: BTreeMap<String, String> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        environment(&variables);
+        let table = [
+            ("`tcp://me:D0cker,Pa;ss@host:1`", "`tcp://me:…@host:1`"),
+            ("Pr0xyToken/x", "…"),
+            ("dbpass,w1th;odd", "…"),
+            ("john.doe1985@shop.example", "john.doe1985@shop.example"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(masked(text), expected);
+        }
+        let table = [
+            ("me:Hunter2Pass@registry/shop:v1", "me:…@registry/shop:v1"),
+            ("--image=me:Hun/ter3Pass@r.example/shop", "--image=me:…@r.example/shop"),
+            ("--env=A_URL=http://me:Hun,ter4Pass@h", "--env=A_URL=http://me:…@h"),
+            ("me:Hunter5Pass@[::1]:5000/shop", "me:…@[::1]:5000/shop"),
+            ("Hunter6Token@r.example/shop:v1", "…@r.example/shop:v1"),
+            ("--env=MAIL=john.doe1985@shop.example", "--env=MAIL=john.doe1985@shop.example"),
+            ("r.example/shop:v1-4711abc@sha256:00", "r.example/shop:v1-4711abc@sha256:00"),
+        ];
+        for (argument, expected) in table {
+            assignments([argument]);
+            publish(argument);
+            assert_eq!(masked(argument), expected);
+        }
     }
 
     #[test]

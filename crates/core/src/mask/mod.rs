@@ -1,6 +1,7 @@
 //! Takes secrets out of text. What this process holds as a secret is known to all of it ([`masked`]); the values of an
 //! environment are taken out of what programs write by closer rules ([`Mask`]). Text is masked first, and cut after that.
 
+mod address;
 mod encoding;
 mod known;
 mod patterns;
@@ -8,7 +9,7 @@ mod shapes;
 mod structure;
 mod wording;
 
-pub(crate) use self::known::{credential, variable};
+pub(crate) use self::known::{credential, image, variable};
 pub use self::{
     known::{arguments, assignments, environment, publish},
     structure::{masked_json, masked_markup},

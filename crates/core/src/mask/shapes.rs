@@ -3,8 +3,13 @@
 
 use std::ops::Range;
 
+use super::wording::is_ordinary;
+
 /// Characters that end an address in text.
 const ENDS: [char; 14] = ['"', '\'', '<', '>', '`', ')', '(', '}', ']', '[', '\\', ',', ';', '|'];
+
+/// Those of them that a password may hold.
+const SOFT_ENDS: [char; 8] = [')', '(', '}', ']', '[', ',', ';', '|'];
 
 /// Parameters and headers whose values are secrets or signatures (SigV4, CloudFront, Google, Azure), in lower case.
 const NAMES: [&str; 8] = [
@@ -46,12 +51,23 @@ pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
 
 /// `scheme://user:PASSWORD@host`, `https://TOKEN@host`, and `user:PASSWORD@host/path` as a word of its own.
 pub(super) fn passwords(text: &str) -> Vec<Range<usize>> {
+    let is_hard_end = |c: char| c.is_whitespace() || (ENDS.contains(&c) && !SOFT_ENDS.contains(&c));
+    let mut found = in_words(text, is_hard_end, passwords_in);
+    found.extend(in_words(
+        text,
+        |c| c.is_whitespace() || ENDS.contains(&c),
+        |word| bare_password_in(word).into_iter().collect(),
+    ));
+    found
+}
+
+/// What is found in the words that hold an `@`.
+fn in_words(text: &str, is_end: impl Fn(char) -> bool, find: impl Fn(&str) -> Vec<Range<usize>>) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = 0;
-    for word in text.split(|c: char| c.is_whitespace() || ENDS.contains(&c)) {
+    for word in text.split(is_end) {
         if word.contains('@') {
-            let spans = passwords_in(word).into_iter().chain(bare_password_in(word));
-            found.extend(spans.map(|span| start + span.start..start + span.end));
+            found.extend(find(word).into_iter().map(|span| start + span.start..start + span.end));
         }
         start += word.len();
         start += text[start..].chars().next().map_or(0, char::len_utf8);
@@ -70,36 +86,47 @@ fn password_after(word: &str, scheme_end: usize, start: usize) -> Option<Range<u
     let rest = &rest[..rest.char_indices().nth(LONGEST_ADDRESS).map_or(rest.len(), |(end, _)| end)];
     // The next address in the same word is not this one's.
     let rest = &rest[..rest.find("://").unwrap_or(rest.len())];
-    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    let (user_info, with_path) = match authority.rfind('@') {
-        Some(at) => (&authority[..at], false),
-        // A password may hold a slash that nobody has encoded.
+    let end = rest.find(|c: char| "/?#".contains(c) || SOFT_ENDS.contains(&c)).unwrap_or(rest.len());
+    let (user_info, is_beyond_end) = match rest[..end].rfind('@') {
+        Some(at) => (&rest[..at], false),
+        // A password may hold such a character that nobody has encoded.
         None => (&rest[..rest.rfind('@')?], true),
     };
+    if is_beyond_end && rest[user_info.len()..].starts_with("@sha256:") {
+        return None;
+    }
     match user_info.split_once(':') {
         // A port, and a path with an @ in it.
-        Some((_, after)) if with_path && after.starts_with(|c: char| c.is_ascii_digit()) => None,
+        Some((user, _)) if is_beyond_end && user.len() < end && is_number(&rest[user.len() + 1..end]) => None,
+        // Another word behind an address without a login.
+        Some((user, _)) if is_beyond_end && user.contains(SOFT_ENDS) => None,
         Some((user, password)) => {
             let start = start + user.len() + 1;
             Some(start..start + password.len()).filter(|span| !span.is_empty())
         }
-        None if with_path => None,
+        None if is_beyond_end => None,
         // The whole may be a token. The user of an ssh host is none.
-        None if word[..scheme_end].ends_with("http") || word[..scheme_end].ends_with("https") => {
+        None if ["http", "https", "tcp"].iter().any(|scheme| word[..scheme_end].ends_with(scheme)) => {
             Some(start..start + user_info.len()).filter(|span| !span.is_empty())
         }
         None => None,
     }
 }
 
-/// `user:PASSWORD@host/path`, without a scheme: a login before the name of an image. Subjects (`repo:shop@1/api@2:…`), digests
-/// and addresses of mail and Git look much the same.
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `user:PASSWORD@host/path` and `user:PASSWORD@host:port`, without a scheme: a login before the name of an image, or in the
+/// address of a proxy. Subjects (`repo:shop@1/api@2:…`), digests and addresses of mail and Git look much the same.
 fn bare_password_in(word: &str) -> Option<Range<usize>> {
-    let (authority, _) = word.split_once('/')?;
-    let (user_info, host) = authority.rsplit_once('@')?;
+    let authority = word.split_once('/').map(|(authority, _)| authority);
+    let (user_info, host) = authority.unwrap_or(word.trim_end_matches([':', '.'])).rsplit_once('@')?;
     let (user, password) = user_info.split_once(':')?;
+    let is_distinct = |(host, _): (&str, &str)| (host.contains('.') || host == "localhost") && !is_ordinary(password);
+    let is_address = is_registry(host) && (authority.is_some() || host.split_once(':').is_some_and(is_distinct));
     let at = user.len() + 1;
-    (!user.is_empty() && !password.is_empty() && is_registry(host)).then(|| at..at + password.len())
+    (!user.is_empty() && !password.is_empty() && is_address).then(|| at..at + password.len())
 }
 
 /// What comes before the path in the name of an image: a host with a dot or a port, or this machine.
@@ -217,6 +244,17 @@ mod tests {
             ("me:hunter2@registry:5000/shop", "me:…@registry:5000/shop"),
             ("me:hunt@er2@r.example:443/shop/api", "me:…@r.example:443/shop/api"),
             ("me:hunter2@r.example/shop/api@sha256:00", "me:…@r.example/shop/api@sha256:00"),
+            ("tcp://me:Hunter2,Pa;ss@host:1 refused", "tcp://me:…@host:1 refused"),
+            ("`http://me:Hunter2[Pass@host:1`", "`http://me:…@host:1`"),
+            ("tcp://Hunter2Token@host:1", "tcp://…@host:1"),
+            ("https://me:9Hunter/2Pass@r.example/shop", "https://me:…@r.example/shop"),
+            ("me:Hunter2Pass@127.0.0.1:1: refused", "me:…@127.0.0.1:1: refused"),
+            ("http://db:5432,mail:me@shop.example", "http://db:5432,mail:me@shop.example"),
+            ("[http://db/x,mail:me@shop.example]", "[http://db/x,mail:me@shop.example]"),
+            ("(https://h/),me@shop.example", "(https://h/),me@shop.example"),
+            ("https://r.example/shop:v1@sha256:00", "https://r.example/shop:v1@sha256:00"),
+            ("smtp:alice@mail.example:25", "smtp:alice@mail.example:25"),
+            ("from john.doe1985@shop.example:", "from john.doe1985@shop.example:"),
             ("ssh://core@host:22", "ssh://core@host:22"),
             ("repo:shop@123456/api@456789:environment:prod", "repo:shop@123456/api@456789:environment:prod"),
             (

@@ -20,7 +20,7 @@ pub enum CopyError {
         reference: String,
     },
     /// The image is not for this platform.
-    #[error("the image of {repository} has nothing for {platform}: it is for {}", if offered.is_empty() { "no platform it names".to_owned() } else { offered.join(", ") })]
+    #[error("the image of {repository} has nothing for {platform}: it is {}", what_it_is(offered, instead.as_deref()))]
     NoSuchPlatform {
         /// `HOST/REPOSITORY` of the source.
         repository: String,
@@ -28,6 +28,8 @@ pub enum CopyError {
         platform: String,
         /// What there is.
         offered: Vec<String>,
+        /// What it is if it is not an image.
+        instead: Option<String>,
     },
     /// The tag points at another image and may not be moved.
     #[error("cannot tag {wanted} in {repository}: tag {tag} is immutable and points at {}", there.as_ref().map_or("nothing that can be seen", Digest::as_str))]
@@ -86,8 +88,10 @@ pub enum CopyError {
         #[source]
         source: ManifestError,
     },
-    /// The image has a layer that must not be redistributed, and that registries do not hold.
-    #[error("cannot copy image {manifest} of {repository}: layer {layer} is a foreign layer ({media_type})")]
+    /// The image has a layer that must not be redistributed, and that its registry does not hold.
+    #[error(
+        "cannot copy image {manifest} of {repository}: layer {layer} is a foreign layer ({media_type}) that is not in the registry"
+    )]
     ForeignLayer {
         /// `HOST/REPOSITORY` of the source.
         repository: String,
@@ -180,6 +184,7 @@ impl CopyError {
         match self {
             Self::Registry(error) => error.hint(),
             Self::SourceMissing { reference, .. } => Some(missing_hint(reference).to_owned()),
+            Self::NoSuchPlatform { offered, .. } if offered.is_empty() => None,
             Self::NoSuchPlatform { .. } => Some("name one of those with --platform, or copy all of them without it".to_owned()),
             Self::TagTaken { .. } => Some("use a new tag: an immutable one is never moved, not even by shipgate".to_owned()),
             Self::Referrers { source, .. } => source.hint(),
@@ -197,6 +202,15 @@ impl CopyError {
             }
             Self::SizeConflict { .. } | Self::TooDeep { .. } | Self::Worker(_) => None,
         }
+    }
+}
+
+/// What a manifest is that has no image for a platform.
+fn what_it_is(offered: &[String], instead: Option<&str>) -> String {
+    match instead {
+        Some(what) if offered.is_empty() => what.to_owned(),
+        _ if offered.is_empty() => "for no platform it names".to_owned(),
+        _ => format!("for {}", offered.join(", ")),
     }
 }
 

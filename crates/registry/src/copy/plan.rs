@@ -25,7 +25,6 @@ pub(super) fn wanted_blobs(levels: &[Level], source: &Place) -> Result<Vec<Plann
     let mut wanted: BTreeMap<Digest, PlannedBlob> = BTreeMap::new();
     for surveyed in levels.iter().flatten() {
         for blob in &surveyed.blobs {
-            refuse_foreign(blob, &surveyed.raw.digest, source)?;
             let planned = wanted
                 .entry(blob.digest.clone())
                 .or_insert_with(|| PlannedBlob { descriptor: blob.clone(), lacking: BTreeSet::new() });
@@ -43,20 +42,6 @@ pub(super) fn amount_for(destination: usize, blobs: &[PlannedBlob]) -> Amount {
     blobs.iter().filter(|blob| blob.lacking.contains(&destination)).fold(Amount::default(), |amount, blob| Amount {
         blobs: amount.blobs + 1,
         bytes: amount.bytes.saturating_add(blob.descriptor.size_bytes),
-    })
-}
-
-/// Docker's and OCI's names for layers that live elsewhere (OCI image specification, "Non-distributable layers").
-fn refuse_foreign(blob: &Descriptor, manifest: &Digest, source: &Place) -> Result<(), CopyError> {
-    let foreign = [".rootfs.foreign.diff.", ".layer.nondistributable."];
-    if !foreign.iter().any(|name| blob.media_type.contains(name)) {
-        return Ok(());
-    }
-    Err(CopyError::ForeignLayer {
-        repository: source.to_string(),
-        manifest: manifest.clone(),
-        layer: blob.digest.clone(),
-        media_type: blob.media_type.clone(),
     })
 }
 

@@ -75,7 +75,7 @@ async fn members(run: &Run, image: &Subject) -> Result<Vec<Digest>, CopyError> {
         Some(raw) => raw.clone(),
         None => run.source.must_have(image.digest.as_str()).await?,
     };
-    let Manifest::Index { members } = run.source.parse(&raw)? else { return Ok(Vec::new()) };
+    let Manifest::Index { members, .. } = run.source.parse(&raw)? else { return Ok(Vec::new()) };
     let (mut all, mut level) = (Vec::new(), members);
     for _ in 0..MAX_INDEX_DEPTH {
         let mut next = Vec::new();
@@ -83,7 +83,7 @@ async fn members(run: &Run, image: &Subject) -> Result<Vec<Digest>, CopyError> {
             all.push(member.digest.clone());
             if matches!(member.kind(), MemberKind::Index | MemberKind::Unknown) {
                 let inner = run.source.registry.manifest(&run.source.repository, member.digest.as_str()).await?;
-                if let Some(Ok(Manifest::Index { members })) = inner.map(|raw| raw.parse()) {
+                if let Some(Ok(Manifest::Index { members, .. })) = inner.map(|raw| raw.parse()) {
                     next.extend(members);
                 }
             }
@@ -103,6 +103,12 @@ async fn attach(run: &Run, subject: &Digest, policy: ReferrersPolicy) -> Result<
     for reason in listed.unusable {
         let action = registry.action("copy referrers", subject.as_str(), repository);
         give_up(run, subject, policy, bad_answer(action, format!("its list: {reason}")).into())?;
+    }
+    if listed.not_entries > 0 {
+        let (count, source) = (listed.not_entries, &run.source);
+        let entries = if count == 1 { "entry that is not a descriptor" } else { "entries that are not descriptors" };
+        let message = format!("{source} lists {count} {entries} as referrers of {subject}, and shipgate skips them");
+        run.events.emit(Event::Warning { message });
     }
     let mut attached: Vec<Attached> = Vec::new();
     for referrer in listed.all {
@@ -128,7 +134,7 @@ async fn attach(run: &Run, subject: &Digest, policy: ReferrersPolicy) -> Result<
 }
 
 /// Copies one entry of a list and returns the destinations that have it. `None` when the entry is not a referrer: its manifest
-/// was deleted, or names another subject.
+/// names another subject.
 async fn one(
     run: &Run,
     subject: &Digest,
@@ -136,16 +142,11 @@ async fn one(
     policy: ReferrersPolicy,
 ) -> Result<Option<BTreeSet<usize>>, CopyError> {
     let (source, digest) = (&run.source, &referrer.digest);
-    let passed_over = |why: &str| {
+    let raw = source.must_have(digest.as_str()).await?;
+    if !referrer.is_of(subject, &raw) {
+        let why = "its manifest has another subject";
         let message = format!("{digest}, which {source} lists as a referrer of {subject}, is not copied: {why}");
         run.events.emit(Event::Warning { message });
-    };
-    let Some(raw) = source.registry.manifest(&source.repository, digest.as_str()).await? else {
-        passed_over("it does not exist");
-        return Ok(None);
-    };
-    if !referrer.is_of(subject, &raw) {
-        passed_over("its manifest has another subject");
         return Ok(None);
     }
     bring(run, subject, (digest, Some(raw)), Under::Digest, policy).await.map(Some)

@@ -105,9 +105,12 @@ async fn for_platform(
 ) -> Result<(Digest, Option<RawManifest>), CopyError> {
     match source.registry.select(&source.repository, &raw, platform).await {
         Ok(Selection::Image(image)) => Ok((image.digest, image.manifest)),
-        Ok(Selection::Nothing { offered, .. }) => {
-            Err(CopyError::NoSuchPlatform { repository: source.to_string(), platform: platform.to_owned(), offered })
-        }
+        Ok(Selection::Nothing { offered, instead }) => Err(CopyError::NoSuchPlatform {
+            repository: source.to_string(),
+            platform: platform.to_owned(),
+            offered,
+            instead,
+        }),
         Err(SelectionError::Registry(source)) => Err(source.into()),
         Err(SelectionError::Manifest(error)) => {
             Err(CopyError::Manifest { repository: source.to_string(), source: error })

@@ -17,7 +17,7 @@ use super::{
 };
 use shipgate_core::{
     digest::Digest,
-    manifest::{Descriptor, IndexMember, Manifest, ManifestError, MemberKind, RawManifest},
+    manifest::{Descriptor, IndexMember, Layer, Manifest, ManifestError, MemberKind, RawManifest},
 };
 
 /// As deep as indexes within indexes are followed. Nothing in use goes beyond two.
@@ -162,7 +162,7 @@ async fn read(source: &Place, wanted: Wanted) -> Result<Content, CopyError> {
         (None, None) => source.must_have(reference).await?,
         (None, Some((index, member))) => match source.registry.manifest(&source.repository, reference).await? {
             Some(raw) => raw,
-            None => return Ok(Content::Blob { blob: as_blob(source, &index, member)?, index }),
+            None => return Ok(Content::Blob { blob: as_blob(source, &index, member).await?, index }),
         },
     };
     let actual = raw.bytes.len() as u64;
@@ -170,24 +170,69 @@ async fn read(source: &Place, wanted: Wanted) -> Result<Content, CopyError> {
         return Err(CopyError::SizeConflict { repository: source.to_string(), digest: wanted.digest, said, actual });
     }
     let (blobs, members) = match source.parse(&raw)? {
-        Manifest::Image { config, layers } => (config.into_iter().chain(layers).collect(), Vec::new()),
-        Manifest::Index { members } => {
-            let (blobs, manifests): (Vec<_>, Vec<_>) =
-                members.into_iter().partition(|member| member.kind() == MemberKind::Blob);
-            let blobs = blobs.into_iter().map(|member| as_blob(source, &raw.digest, member));
-            (blobs.collect::<Result<_, _>>()?, manifests)
+        Manifest::Image { config, layers } => {
+            let mut blobs = Vec::from_iter(config);
+            for layer in layers {
+                refuse_absent_foreign(source, &raw.digest, &layer).await?;
+                let Layer { media_type, digest, size_bytes, .. } = layer;
+                let size_bytes = known_size(source, &raw.digest, &digest, size_bytes).await?;
+                blobs.push(Descriptor { media_type, digest, size_bytes });
+            }
+            (blobs, Vec::new())
+        }
+        Manifest::Index { members, unusable } => {
+            // An index is copied with all its members.
+            if let Some(member) = unusable.into_iter().next() {
+                return Err(malformed(source, &raw.digest, member.reason));
+            }
+            let (mut blobs, mut manifests) = (Vec::new(), Vec::new());
+            for member in members {
+                match member.kind() {
+                    MemberKind::Blob => blobs.push(as_blob(source, &raw.digest, member).await?),
+                    MemberKind::Index | MemberKind::Image | MemberKind::Unknown => manifests.push(member),
+                }
+            }
+            (blobs, manifests)
         }
     };
     Ok(Content::Manifest(Box::new(Surveyed { raw, blobs, members, lacking: wanted.lacking })))
 }
 
-fn as_blob(source: &Place, index: &Digest, member: IndexMember) -> Result<Descriptor, CopyError> {
+async fn as_blob(source: &Place, index: &Digest, member: IndexMember) -> Result<Descriptor, CopyError> {
     let IndexMember { media_type, digest, size_bytes, .. } = member;
-    let size_bytes = size_bytes.ok_or_else(|| CopyError::Manifest {
-        repository: source.to_string(),
-        source: ManifestError::Malformed { digest: index.clone(), reason: format!("its member {digest} has no size") },
-    })?;
+    let size_bytes = known_size(source, index, &digest, size_bytes).await?;
     Ok(Descriptor { media_type, digest, size_bytes })
+}
+
+/// The size that a manifest names, else the one that the source announces.
+async fn known_size(source: &Place, manifest: &Digest, blob: &Digest, named: Option<u64>) -> Result<u64, CopyError> {
+    let announced = match named {
+        Some(_) => named,
+        None => source.registry.blob_size(&source.repository, blob).await?,
+    };
+    announced.ok_or_else(|| {
+        let reason = format!("it names no size for {blob}, and the registry announces none");
+        malformed(source, manifest, reason)
+    })
+}
+
+/// A foreign layer that the source has is copied as any other. One without addresses is nowhere else, and is looked for
+/// as any other.
+async fn refuse_absent_foreign(source: &Place, manifest: &Digest, layer: &Layer) -> Result<(), CopyError> {
+    if !layer.is_foreign() || !layer.has_urls || source.registry.has_blob(&source.repository, &layer.digest).await? {
+        return Ok(());
+    }
+    Err(CopyError::ForeignLayer {
+        repository: source.to_string(),
+        manifest: manifest.clone(),
+        layer: layer.digest.clone(),
+        media_type: layer.media_type.clone(),
+    })
+}
+
+fn malformed(source: &Place, manifest: &Digest, reason: String) -> CopyError {
+    let source_error = ManifestError::Malformed { digest: manifest.clone(), reason };
+    CopyError::Manifest { repository: source.to_string(), source: source_error }
 }
 
 /// Every index of this digest has the same members, wherever it is named.

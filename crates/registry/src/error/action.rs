@@ -1,6 +1,8 @@
 //! What was being done when a registry failed, in its words and in ECR's permissions.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
+
+use shipgate_core::mask::masked;
 
 /// What was being done, to what: `read blob sha256:… of HOST/REPOSITORY`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,8 +20,26 @@ pub struct Action {
 impl fmt::Display for Action {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let space = if self.subject.is_empty() { "" } else { " " };
-        write!(formatter, "{}{space}{} of {}/{}", self.verb, self.subject, self.host, self.repository)
+        let subject = shortened(&self.subject);
+        write!(formatter, "{}{space}{subject} of {}/{}", self.verb, self.host, self.repository)
     }
+}
+
+/// As much of a subject as is shown: the scopes of a token can be kilobytes.
+const MAX_SUBJECT_BYTES: usize = 200;
+
+/// The subject as it is shown. A long one is masked first: a cut could leave a part of a secret.
+fn shortened(subject: &str) -> Cow<'_, str> {
+    if subject.len() <= MAX_SUBJECT_BYTES {
+        return Cow::Borrowed(subject);
+    }
+    let mut text = masked(subject);
+    let end = (0..=MAX_SUBJECT_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    if end < text.len() {
+        text.truncate(end);
+        text.push('…');
+    }
+    Cow::Owned(text)
 }
 
 impl Action {

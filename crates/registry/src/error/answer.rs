@@ -15,6 +15,8 @@ pub struct Answer {
     pub message: String,
     /// The host that answered, when a redirect led to another than the registry's.
     pub redirected_to: Option<String>,
+    /// The host that answered, when it was the registry's token service.
+    pub token_service: Option<String>,
     /// How long the registry asks to be left alone.
     pub retry_after: Option<Duration>,
     /// With 416 to a part of an upload: how many bytes the registry says it has.
@@ -23,9 +25,12 @@ pub struct Answer {
 
 impl fmt::Display for Answer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.redirected_to {
-            Some(host) => write!(formatter, "{host}, where the registry redirects to, answered {}", self.status)?,
-            None => write!(formatter, "the registry answered {}", self.status)?,
+        match (&self.token_service, &self.redirected_to) {
+            (Some(host), _) => write!(formatter, "the token service {host} answered {}", self.status)?,
+            (None, Some(host)) => {
+                write!(formatter, "{host}, where the registry redirects to, answered {}", self.status)?;
+            }
+            (None, None) => write!(formatter, "the registry answered {}", self.status)?,
         }
         if let Some(code) = &self.code {
             write!(formatter, " {code}")?;
@@ -42,7 +47,9 @@ impl RegistryError {
         {
             let (asked, longest) = (asked.as_secs(), longest.as_secs());
             let wait = format!("it asks to wait {asked} s, and shipgate waits {longest} s at most");
-            answer.message = if answer.message.is_empty() { wait } else { format!("{}; {wait}", answer.message) };
+            if !answer.message.ends_with(&wait) {
+                answer.message = if answer.message.is_empty() { wait } else { format!("{}; {wait}", answer.message) };
+            }
         }
         self
     }

@@ -14,6 +14,7 @@ fn refused(status: u16, redirected_to: Option<&str>) -> RegistryError {
         code: Some("X".to_owned()),
         message: "m".to_owned(),
         redirected_to: redirected_to.map(str::to_owned),
+        token_service: None,
         retry_after: None,
         received_bytes: None,
     });
@@ -36,6 +37,8 @@ fn what_may_succeed_a_moment_later() {
         (416, None, false),
         (429, None, true),
         (500, None, true),
+        (501, None, false),
+        (504, None, true),
         (503, Some("s3.example.com"), true),
     ];
     for (status, redirected_to, transient) in table {
@@ -85,4 +88,20 @@ fn the_permission_is_named_where_ecr_does_not_say_it() {
     ] {
         assert_eq!(denied(host, message).contains("(ecr:GetDownloadUrlForLayer)"), named, "{host} {message}");
     }
+}
+
+#[test]
+fn long_subjects_are_masked_and_cut() {
+    let held = shipgate_core::secret::Secret::new("s3cret-within-a-scope");
+    let action = |subject: String| Action {
+        verb: "get token",
+        subject,
+        host: "registry.example.com".to_owned(),
+        repository: "shop/api".to_owned(),
+    };
+    let shown = action(format!("{}{} {}", "x".repeat(190), held.reveal(), "é".repeat(500))).to_string();
+    assert!(shown.contains("x…") && !shown.contains("s3c"), "{shown}");
+    assert!(shown.len() < 260 && shown.ends_with("… of registry.example.com/shop/api"), "{shown}");
+    let short = action("repository:shop/api:pull".to_owned()).to_string();
+    assert_eq!(short, "get token repository:shop/api:pull of registry.example.com/shop/api");
 }

@@ -158,11 +158,6 @@ async fn a_registry_that_hides_from_strangers_is_asked_at_its_base_once() {
             [format!("{get}/v1 -"), "GET /v2/ -".to_owned(), format!("{get}/v1 Basic"), format!("{get}/v2 Basic")];
         assert_eq!(server.seen(), expected, "{status} {challenge}");
     }
-    // Whoever has nothing to show asks nothing.
-    let server = Scripted::start(|_| with_headers(404, &[], "")).await;
-    let stranger = Registry::new("registry.test", &server.address, Authorization::Anonymous).unwrap();
-    assert_eq!(stranger.manifest("shop/api", "v1").await.unwrap(), None);
-    assert_eq!(server.seen().len(), 1);
 }
 
 /// The token that was given is not enough: the challenge of the second refusal says what is.

@@ -370,9 +370,11 @@ async fn write_manifest(
     let Some(held) = contents.repositories.get_mut(repository) else { return refuse(404, "NAME_UNKNOWN") };
     let complete = match manifest.parse().unwrap() {
         Manifest::Image { config, layers } => {
-            layers.iter().chain(&config).all(|blob| held.blobs.contains_key(blob.digest.as_str()))
+            let mut digests =
+                layers.iter().map(|layer| &layer.digest).chain(config.iter().map(|config| &config.digest));
+            digests.all(|digest| held.blobs.contains_key(digest.as_str()))
         }
-        Manifest::Index { members } => {
+        Manifest::Index { members, .. } => {
             let holds = |digest: &str| held.manifests.contains_key(digest) || held.blobs.contains_key(digest);
             members.iter().all(|member| holds(member.digest.as_str()))
         }

@@ -196,3 +196,23 @@ fn addresses_that_are_none() {
         assert!(matches!(error, RegistryError::InvalidAddress { .. }), "{bad}");
     }
 }
+
+/// See Other after a PUT: the manifest is stored, which is found out by its digest.
+#[tokio::test]
+async fn stored_manifest_answered_303_is_read_back() {
+    for (held, is_written) in [(200, true), (404, false)] {
+        let manifest = image(&[]).manifest;
+        let digest = manifest.digest.to_string();
+        let server = super::scripted::Scripted::start(move |asked| match () {
+            () if asked.is("PUT") => super::scripted::with_headers(303, &[("location", "/elsewhere")], ""),
+            () if asked.line.ends_with(&digest) => {
+                super::scripted::with_headers(held, &[("docker-content-digest", digest.as_str())], "")
+            }
+            () => super::scripted::with_headers(500, &[], ""),
+        })
+        .await;
+        let written = client(&server.address).put_manifest("shop/api", "v1", &manifest).await;
+        assert_eq!(written.is_ok(), is_written, "{written:?}");
+        assert!(server.seen().iter().all(|line| !line.contains("elsewhere")), "{:?}", server.seen());
+    }
+}

@@ -79,7 +79,8 @@ async fn a_get_that_is_refused_too_is_the_failure() {
     let registry = Registry::new("registry.test", &server.address, Authorization::Anonymous).unwrap();
     let error = registry.has_blob("shop/api", &Digest::of(b"")).await.unwrap_err();
     assert!(error.is_denied() && error.to_string().contains("not yours"), "{error}");
-    assert_eq!(server.seen().len(), 2);
+    // HEAD, the base for its challenge, and GET.
+    assert_eq!(server.seen().len(), 3);
 }
 
 /// Every kind of write, redirected to where it is taken. The body of a blob is read again.

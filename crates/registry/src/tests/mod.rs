@@ -3,12 +3,15 @@
 
 mod blobs;
 mod challenges;
+mod encodings;
 mod ending;
 pub(super) mod fake;
+mod hidden;
 pub(super) mod image;
 mod listing;
 mod manifests;
 mod methods;
+mod ranges;
 pub(super) mod relay;
 mod renewal;
 pub(super) mod scripted;
@@ -18,6 +21,7 @@ pub(super) mod sessions;
 pub(super) mod store;
 mod strangers;
 mod tags;
+mod token_service;
 mod tokens;
 mod unreached;
 

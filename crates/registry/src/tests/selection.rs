@@ -33,6 +33,14 @@ fn index_of(entries: &[(&RawManifest, &str)]) -> RawManifest {
 
 /// A registry that has all of these, and what it selects of the last.
 async fn selected(images: &[&TestImage], indexes: &[&RawManifest]) -> Result<Selection, SelectionError> {
+    selected_for("linux/amd64", images, indexes).await
+}
+
+async fn selected_for(
+    platform: &str,
+    images: &[&TestImage],
+    indexes: &[&RawManifest],
+) -> Result<Selection, SelectionError> {
     let server = FakeRegistry::start().await;
     for image in images {
         server.hold(image);
@@ -41,7 +49,7 @@ async fn selected(images: &[&TestImage], indexes: &[&RawManifest]) -> Result<Sel
         server.hold_manifest(index.digest.as_str(), index);
     }
     let root = indexes.last().copied().or(images.last().map(|image| &image.manifest)).unwrap();
-    let selection = client(server.address()).select("shop/api", root, "linux/amd64").await;
+    let selection = client(server.address()).select("shop/api", root, platform).await;
     server.assert_content();
     selection
 }
@@ -123,7 +131,8 @@ async fn what_is_offered_instead_is_told() {
     let config = RawManifest::new("application/vnd.buildkit.cacheconfig.v0", "{}".into());
     let index = index_of(&[(&layers, ""), (&config, "")]);
     assert_eq!(nothing(&[], &[&index]).await, (String::new(), "a BuildKit cache".to_owned()));
-    assert_eq!(nothing(&[], &[&index_of(&[])]).await, (String::new(), String::new()));
+    let empty = "an empty index (it lists no image)".to_owned();
+    assert_eq!(nothing(&[], &[&index_of(&[])]).await, (String::new(), empty));
 }
 
 /// The platform says more than a media type: helm's own type, and yet it says what it runs on.
@@ -162,4 +171,72 @@ async fn a_member_that_is_missing_matters_only_where_nothing_else_is_found() {
     assert_eq!(nothing(&[&arm], &[&index]).await.0, "linux/arm64");
     let error = selected(&[], &[&index]).await.unwrap_err();
     assert!(error.to_string().contains("it is not there"), "{error}");
+}
+
+/// An index of the image for linux/amd64, if there is one, and of these members.
+fn index_with(image: Option<&TestImage>, members: &str) -> RawManifest {
+    let platform = r#","platform":{"os":"linux","architecture":"amd64"}}"#;
+    let image =
+        image.map(|image| described(IMAGE, &image.manifest.bytes).trim_end_matches('}').to_owned() + platform + ",");
+    RawManifest::new(INDEX, format!(r#"{{"manifests":[{}{members}]}}"#, image.unwrap_or_default()).into())
+}
+
+#[tokio::test]
+async fn unusable_members_matter_only_if_needed() {
+    let intel = image_for("linux", "amd64", "");
+    let upper = Digest::of(b"").to_string().to_uppercase().replace("SHA256", "sha256");
+    let descriptors = [
+        "null".to_owned(),
+        "[]".to_owned(),
+        r#"{"size":1$P}"#.to_owned(),
+        format!(r#"{{"digest":"sha512:{}","size":1$P}}"#, "0".repeat(128)),
+        format!(r#"{{"digest":"{upper}","size":1$P}}"#),
+        format!(r#"{{"digest":"{}","size":-1$P}}"#, Digest::of(b"")),
+    ];
+    let (arm, amd) = (
+        r#","platform":{"os":"linux","architecture":"arm64"}"#,
+        r#","platform":{"os":"linux","architecture":"amd64"}"#,
+    );
+    for descriptor in descriptors {
+        for platform in [arm, amd, ""] {
+            let index = index_with(Some(&intel), &descriptor.replace("$P", platform));
+            assert_eq!(found(&[], &[&index]).await, (intel.manifest.digest.clone(), true), "{descriptor} {platform}");
+        }
+        for platform in [amd, ""] {
+            let error = selected(&[], &[&index_with(None, &descriptor.replace("$P", platform))]).await.unwrap_err();
+            assert!(error.to_string().contains("`manifests[0]`"), "{error}");
+        }
+        if descriptor.contains("$P") {
+            let index = index_with(None, &descriptor.replace("$P", arm));
+            assert_eq!(nothing(&[], &[&index]).await.0, "linux/arm64", "{descriptor}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn older_variants_are_selected_if_nothing_fits_better() {
+    let images: Vec<TestImage> = ["v5", "v8", "v6", "v7"]
+        .iter()
+        .map(|variant| {
+            let config = format!(r#"{{"os":"linux","architecture":"arm","variant":"{variant}"}}"#);
+            image_with(&config, "application/vnd.oci.image.config.v1+json")
+        })
+        .collect();
+    let named = ["v5", "v8", "v6", "v7"]
+        .map(|variant| format!(r#","platform":{{"os":"linux","architecture":"arm","variant":"{variant}"}}"#));
+    for names_platforms in [true, false] {
+        for (count, best) in [(4, 3), (3, 2), (2, 0)] {
+            let entries: Vec<(&RawManifest, &str)> = images[..count]
+                .iter()
+                .zip(&named)
+                .map(|(image, named)| (&image.manifest, if names_platforms { named.as_str() } else { "" }))
+                .collect();
+            let held: Vec<&TestImage> = images.iter().collect();
+            for wanted in ["linux/arm/v7", "linux/arm", "linux/armhf"] {
+                let selection = selected_for(wanted, &held, &[&index_of(&entries)]).await.unwrap();
+                let Selection::Image(image) = selection else { panic!("{wanted}: {selection:?}") };
+                assert_eq!(image.digest, images[best].manifest.digest, "{wanted} {count}");
+            }
+        }
+    }
 }

@@ -154,7 +154,8 @@ async fn a_refresh_token_is_no_password() {
     let server = FakeRegistry::start().await;
     let client = with_refresh_token(server.address(), REFRESH_TOKEN);
     assert!(client.manifest("shop/api", "v1").await.unwrap_err().is_denied());
-    assert_eq!(server.complaints(), ["no credentials: GET /v2/shop/api/manifests/v1"]);
+    // The base might name a token service.
+    assert_eq!(server.complaints(), ["no credentials: GET /v2/shop/api/manifests/v1", "no credentials: GET /v2/"]);
 }
 
 #[tokio::test]

@@ -90,21 +90,47 @@ async fn the_same_blob_twice_is_moved_once() {
     to.assert_content();
 }
 
+const FOREIGN: [&str; 2] = [
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+];
+
+/// An image with a layer of this type, which may be elsewhere too.
+fn foreign_image(media_type: &str, urls: &str) -> TestImage {
+    let mut image = image_of(media_type, vec![random_bytes(10)]);
+    let text = String::from_utf8(image.manifest.bytes.to_vec()).unwrap();
+    let text = text.replace(r#""size":10}"#, &format!(r#""size":10{urls}}}"#));
+    image.manifest = RawManifest::new(image.manifest.media_type, text.into());
+    image
+}
+
 #[tokio::test]
-async fn foreign_layers_are_refused_by_name() {
-    for media_type in [
-        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-    ] {
+async fn absent_foreign_layers_are_refused_by_name() {
+    for media_type in FOREIGN {
         let (from, to) = pair().await;
-        let image = image_of(media_type, vec![random_bytes(10)]);
-        from.hold(&image);
+        let image = foreign_image(media_type, r#","urls":["https://example.com/layer"]"#);
+        from.hold_blob(Digest::of(&image.blobs[0]).as_str(), image.blobs[0].clone());
+        from.hold_manifest(image.manifest.digest.as_str(), &image.manifest);
         let error = copy_over(&from, &to, &image.manifest.digest).await.unwrap_err();
         assert!(matches!(&error, CopyError::ForeignLayer { .. }), "{error}");
         assert!(
             error.to_string().contains(media_type) && error.to_string().contains(Digest::of(&image.blobs[1]).as_str())
         );
         assert!(to.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn foreign_layers_in_the_registry_are_copied() {
+    for media_type in FOREIGN {
+        for urls in ["", r#","urls":[]"#, r#","urls":null"#, r#","urls":["https://example.com/layer"]"#] {
+            let (from, to) = pair().await;
+            let image = foreign_image(media_type, urls);
+            from.hold(&image);
+            copy_over(&from, &to, &image.manifest.digest).await.unwrap();
+            assert!(to.has(&image), "{media_type} {urls}");
+            to.assert_content();
+        }
     }
 }
 
@@ -191,6 +217,19 @@ async fn one_platform_is_copied_under_its_own_digest() {
     assert!(matches!(&error, CopyError::NoSuchPlatform { .. }), "{error}");
     assert!(error.to_string().contains("linux/arm64, linux/amd64") && error.hint().is_some(), "{error}");
     assert_eq!(to.manifests(), 1);
+}
+
+#[tokio::test]
+async fn empty_indexes_are_named_as_such() {
+    let (from, to) = pair().await;
+    let empty = index(&[]);
+    from.hold_manifest(empty.digest.as_str(), &empty);
+    let error = for_platform(&from, &to, &empty.digest, "linux/amd64").await.unwrap_err();
+    assert!(
+        error.to_string().ends_with("has nothing for linux/amd64: it is an empty index (it lists no image)"),
+        "{error}"
+    );
+    assert_eq!(error.hint(), None);
 }
 
 /// Its configuration, which is random here, names no platform at all.

@@ -61,6 +61,10 @@ async fn odd_manifests_are_copied_byte_for_byte() {
         ("application/octet-stream", r#"{"config":$C},"layers":[$L}]}"#, IMAGE, 2),
         (artifact, r#"{"artifactType":"x/y","blobs":[$L}]}"#, artifact, 1),
         ("application/vnd.example.v9+json", r#"{"config":$C},"layers":[$L}]}"#, "application/vnd.example.v9+json", 2),
+        // A size that the manifest does not name is the one that the registry announces.
+        (IMAGE, r#"{"config":$C},"layers":[$L,"size":-1},$L,"size":null}]}"#, IMAGE, 2),
+        (INDEX, r#"{"manifests":[$L,"size":null}]}"#, INDEX, 1),
+        (IMAGE, r#"{"config":null,"config":$C},"annotations":{"a":"\ud83d","b":1e400},"layers":[]}"#, IMAGE, 1),
         (INDEX, r#"{"schemaVersion":2,"manifests":[]}"#, INDEX, 0),
         (INDEX, r#"{"manifests":null}"#, INDEX, 0),
         (INDEX, r#"{"manifests":[$L},$C}]}"#, INDEX, 2),
@@ -85,7 +89,10 @@ async fn what_cannot_be_copied_whole_is_refused_by_name() {
         (IMAGE, r#"{"manifests":[$L}]}"#, "it lists manifests"),
         (INDEX, r#"{"config":$C},"layers":[$L}]}"#, "it lists a configuration or layers"),
         (IMAGE, r#"{"layers":[{"digest":"sha256:00","size":1}]}"#, "`layers[0]`: `sha256:00` is not a digest"),
-        (IMAGE, r#"{"layers":[$L,"size":-1}]}"#, "impossible size -1"),
+        (INDEX, r#"{"manifests":[$C},{"size":7}]}"#, "`manifests[1]` has no digest"),
+        (INDEX, r#"{"manifests":[$C},null]}"#, "`manifests[1]` is not an object"),
+        (INDEX, r#"{"manifests":[{"digest":"sha512:00","size":1}]}"#, "`manifests[0]`: `sha512:00` is not a digest"),
+        (INDEX, r#"{"manifests":[$L,"size":-1}]}"#, "`manifests[0]` has the impossible size -1"),
         (IMAGE, r#"{"layers":[$L},$L,"size":9223372036854775807}]}"#, "is said to have"),
         (IMAGE, r#"{"layers":[$L,"size":18446744073709551615}]}"#, "18446744073709551615"),
         (INDEX, list, "7"),
@@ -96,6 +103,24 @@ async fn what_cannot_be_copied_whole_is_refused_by_name() {
     for (media_type, text, said) in table {
         let error = copied(media_type, text).await.map(|_| ()).unwrap_err();
         assert!(error.contains(said), "{text}: {error}");
+    }
+}
+
+/// Some registries answer HEAD without a length, or announce no byte.
+#[tokio::test]
+async fn sizes_are_found_by_get_where_head_lacks_them() {
+    let text = r#"{"layers":[$L,"size":-1}]}"#;
+    for length in [vec![], vec![("content-length", "0".to_owned())]] {
+        let (from, to) = pair().await;
+        let layer = random_bytes(500);
+        let raw = RawManifest::new(IMAGE, filled(text, &layer, &layer));
+        from.hold_blob(Digest::of(&layer).as_str(), layer.clone());
+        from.hold_manifest(raw.digest.as_str(), &raw);
+        from.fault("HEAD /v2/shop/api/blobs/", Fault::Answer(200, "", length));
+        copy_over(&from, &to, &raw.digest).await.unwrap();
+        assert_eq!(to.any_blob(Digest::of(&layer).as_str()), Some(layer));
+        from.assert_content();
+        to.assert_content();
     }
 }
 

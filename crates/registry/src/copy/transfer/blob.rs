@@ -48,12 +48,14 @@ pub(in crate::copy) struct Begun {
     pub(in crate::copy) at_bytes: u64,
     /// Failures since anything was gained.
     pub(in crate::copy) failed: u32,
+    /// New credentials were tried since anything was gained.
+    pub(in crate::copy) renewed: bool,
 }
 
 impl Begun {
-    fn fresh(lane: Arc<Lane>, sending: Arc<Sending>, failed: u32) -> Self {
+    fn fresh(lane: Arc<Lane>, sending: Arc<Sending>, (failed, renewed): (u32, bool)) -> Self {
         sending.back_to(0);
-        Self { lane, sending, session: None, at_bytes: 0, failed }
+        Self { lane, sending, session: None, at_bytes: 0, failed, renewed }
     }
 }
 
@@ -70,7 +72,8 @@ impl Transfer {
     /// Brings the blob to all these destinations. Those that fail in a way another attempt may mend are served again; a
     /// destination that fails for good takes no part any more.
     pub(super) async fn run(self, lanes: Vec<Arc<Lane>>) -> Result<(), CopyError> {
-        let begun = lanes.into_iter().map(|lane| Begun::fresh(Arc::clone(&lane), Sending::new(lane), 0)).collect();
+        let begun =
+            lanes.into_iter().map(|lane| Begun::fresh(Arc::clone(&lane), Sending::new(lane), (0, false))).collect();
         let mut waiting = mount::without_mounted(begun, &self.source, &self.blob).await;
         let mut corrupt = 0;
         while !waiting.is_empty() {
@@ -173,7 +176,7 @@ impl Transfer {
     }
 
     async fn another_attempt(&self, failure: Failure) -> Result<Option<Begun>, RegistryError> {
-        let Failure { lane, sending, error, reached, failed } = failure;
+        let Failure { lane, sending, error, reached, failed, renewed } = failure;
         if !error.is_transient() && !is_about_the_session(&error) {
             return Err(error);
         }
@@ -188,21 +191,21 @@ impl Transfer {
             return Ok(None);
         }
         let Some((session, sure_bytes)) = reached.filter(|_| !is_lost) else {
-            return Ok(Some(Begun::fresh(lane, sending, failed)));
+            return Ok(Some(Begun::fresh(lane, sending, (failed, renewed))));
         };
         if has_moved && (sure_bytes == 0 || self.checkpoints.vouch_for(sure_bytes)) {
             sending.back_to(sure_bytes);
-            return Ok(Some(Begun { lane, sending, session: Some(session), at_bytes: sure_bytes, failed }));
+            return Ok(Some(Begun { lane, sending, session: Some(session), at_bytes: sure_bytes, failed, renewed }));
         }
         let known = sure_bytes..=self.blob.size_bytes;
         let has = registry.uploaded_bytes(repository, &session, &self.blob.digest, known, told_bytes).await;
         let Some(at_bytes) = has.filter(|bytes| *bytes > 0 && self.checkpoints.vouch_for(*bytes)) else {
-            return Ok(Some(Begun::fresh(lane, sending, failed)));
+            return Ok(Some(Begun::fresh(lane, sending, (failed, renewed))));
         };
         sending.back_to(at_bytes);
         let bytes = self.blob.size_bytes;
         registry.events().emit(Event::Resumed { what: what.to_string(), at_bytes, bytes });
-        Ok(Some(Begun { lane, sending, session: Some(session), at_bytes, failed }))
+        Ok(Some(Begun { lane, sending, session: Some(session), at_bytes, failed, renewed }))
     }
 
     /// All of it once more, from the first byte and into new sessions, for those that another reading has not served.
@@ -217,7 +220,7 @@ impl Transfer {
         let what = registry.action("read blob", self.blob.digest.as_str(), &self.source.repository);
         retry::pause(registry, &what, failed, error).await?;
         let begun = everybody.into_iter().filter(|(lane, sending)| lane.is_open() && !sending.has_arrived());
-        Ok(begun.map(|(lane, sending)| Begun::fresh(lane, sending, 0)).collect())
+        Ok(begun.map(|(lane, sending)| Begun::fresh(lane, sending, (0, false))).collect())
     }
 }
 

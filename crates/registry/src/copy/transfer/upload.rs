@@ -24,6 +24,8 @@ pub(super) struct Failure {
     pub(super) reached: Option<(UploadSession, u64)>,
     /// Failures since anything was gained.
     pub(super) failed: u32,
+    /// New credentials were tried since anything was gained.
+    pub(super) renewed: bool,
 }
 
 /// One lane's part in one attempt.
@@ -68,10 +70,23 @@ impl Upload {
                 }
                 let at = reached.as_ref().map_or(0, |(_, bytes)| *bytes);
                 begun.sending.back_to(at);
-                let failed = if at > begun.at_bytes { 1 } else { begun.failed + 1 };
-                Err(Failure { lane: begun.lane, sending: begun.sending, error, reached, failed })
+                let has_gained = at > begun.at_bytes;
+                let failed = if has_gained { 1 } else { begun.failed.saturating_add(1) };
+                let was_renewed = begun.renewed && !has_gained;
+                let renewed = was_renewed || matches!(error, RegistryError::CredentialsExpired { .. });
+                let error = if was_renewed { refused_again(error) } else { error };
+                Err(Failure { lane: begun.lane, sending: begun.sending, error, reached, failed, renewed })
             }
         }
+    }
+}
+
+/// What is refused with new credentials too is not refused for their age.
+fn refused_again(error: RegistryError) -> RegistryError {
+    if let RegistryError::CredentialsExpired { action, answer } = error {
+        RegistryError::Denied { action, answer }
+    } else {
+        error
     }
 }
 
