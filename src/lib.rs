@@ -4,8 +4,6 @@
 
 pub mod cli;
 pub mod config;
-#[cfg(feature = "sandbox")]
-pub mod demo;
 pub mod pipeline;
 pub mod report;
 pub mod stages;

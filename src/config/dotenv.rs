@@ -334,6 +334,8 @@ fn closed(text: &str, quote: char) -> Option<(String, usize)> {
     while let Some((at, character)) = characters.next() {
         match character {
             '"' => return Some((value, at)),
+            // The line end behind it is read like any other.
+            '\\' if text[at + 1..].starts_with('\r') => value.push('\\'),
             '\\' => match characters.next()?.1 {
                 'n' => value.push('\n'),
                 't' => value.push('\t'),

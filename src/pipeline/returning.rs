@@ -382,8 +382,7 @@ fn as_it_was(target: &Target) -> Target {
 fn not_returned(failure: &Failure) -> Returned {
     let mut why = failure.causes().join(": ");
     if let Failure::Deployment { reason, .. } = failure {
-        let restore = reason.restore.iter().map(|command| format!("; to point the tag back at what serves: {command}"));
-        why.extend(restore);
+        why.extend(reason.restore_line().map(|line| format!("; {line}")));
     }
     let rolled_back = matches!(failure, Failure::Deployment { verdict: Verdict::RolledBack, .. });
     let unclear = matches!(

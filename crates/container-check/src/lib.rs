@@ -2,6 +2,8 @@
 //! verdict. No AWS.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
+#[cfg(any(test, feature = "demo"))]
+pub mod demo;
 pub mod docker;
 pub mod packing;
 pub mod verify;

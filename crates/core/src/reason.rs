@@ -122,7 +122,16 @@ impl Reason {
             let url = url.as_ref().map_or_else(String::new, |url| format!(", at {url}"));
             details.push(format!("what serves now: {digest}{url}"));
         }
-        details.extend(self.restore.iter().map(|command| format!("to point the tag back at what serves: {command}")));
+        details.extend(self.restore_line());
         details
+    }
+
+    /// The command for the tag, with what it does: which version serves is known only after a rollback.
+    #[must_use]
+    pub fn restore_line(&self) -> Option<String> {
+        let is_known = self.serving.as_ref().is_some_and(|serving| serving.digest.is_some());
+        let purpose =
+            if is_known { "to point the tag back at what serves" } else { "to deploy the last version that succeeded" };
+        self.restore.as_ref().map(|command| format!("{purpose}: {command}"))
     }
 }

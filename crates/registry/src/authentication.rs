@@ -126,6 +126,9 @@ struct Means {
     asks_base: bool,
 }
 
+/// For how many sets of scopes a request may need a token. A registry that names another one in each refusal is not followed for ever.
+const MAX_SCOPES: usize = 4;
+
 /// How often a token is fetched again for a request after a new one was refused. One that can be used once may have been
 /// used by another request.
 const MAX_TOKEN_REPEATS: u32 = 3;
@@ -150,7 +153,8 @@ impl Attempts {
         if let Some(challenge) = bearer {
             let scope = challenge.scope.as_deref();
             let wanted = [access.scopes(scope), access.scopes_and_those_of(scope)];
-            if let Some(scopes) = wanted.into_iter().find(|scopes| !self.fetched.contains(scopes)) {
+            let is_new = |scopes: &Vec<String>| self.fetched.len() < MAX_SCOPES && !self.fetched.contains(scopes);
+            if let Some(scopes) = wanted.into_iter().find(is_new) {
                 return Some(Next::Token(challenge.clone(), scopes));
             }
         }
@@ -172,7 +176,8 @@ impl Attempts {
     }
 
     fn may_repeat(&self) -> bool {
-        self.token_state == TokenState::Refused && self.repeats < MAX_TOKEN_REPEATS
+        // Another token for scopes that do not suffice is as good as this one.
+        self.token_state == TokenState::Refused && self.repeats < MAX_TOKEN_REPEATS && !self.offers.needs_more_scope
     }
 
     /// Notes why no token could be had.

@@ -59,7 +59,7 @@ impl Registry {
             let first = HeaderValue::from_static("bytes=0-0");
             match self.send(self.request(Method::GET, url, action.clone()).header(RANGE, first)).await {
                 // A blob without bytes has no first one.
-                Err(error) if error.answer().is_some_and(|answer| answer.status == 416) => Ok(()),
+                Err(error) if error.registry_answer().is_some_and(|answer| answer.status == 416) => Ok(()),
                 answer => answer.map(drop),
             }
         });
@@ -171,7 +171,8 @@ impl Registry {
 
 /// Whether a request for a range may have been refused because of the range.
 fn is_about_range(error: &RegistryError) -> bool {
-    error.answer().is_some_and(|answer| answer.token_service.is_none() && matches!(answer.status, 400 | 403 | 416))
+    // A refusal that may pass, as of a link that has expired, is about something else.
+    !error.is_transient() && error.registry_answer().is_some_and(|answer| matches!(answer.status, 400 | 403 | 416))
 }
 
 /// The length of an encoded body is not that of the blob.

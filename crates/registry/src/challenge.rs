@@ -16,6 +16,8 @@ pub(super) struct Challenge {
 pub(super) struct Offers {
     pub(super) bearer: Option<Challenge>,
     pub(super) basic: bool,
+    /// The token was good and its scopes did not suffice (RFC 6750, `insufficient_scope`).
+    pub(super) needs_more_scope: bool,
 }
 
 impl Offers {
@@ -33,6 +35,7 @@ impl Offers {
             if challenge.scheme.eq_ignore_ascii_case("basic") {
                 self.basic = true;
             } else if challenge.scheme.eq_ignore_ascii_case("bearer") && self.bearer.is_none() {
+                self.needs_more_scope = challenge.names_error("insufficient_scope");
                 self.bearer = challenge.into_bearer();
             }
         }
@@ -45,7 +48,7 @@ impl Offers {
 
     /// These offers, and those of before where these have none.
     pub(super) fn or(self, before: Self) -> Self {
-        Self { bearer: self.bearer.or(before.bearer), basic: self.basic || before.basic }
+        Self { bearer: self.bearer.or(before.bearer), basic: self.basic || before.basic, ..self }
     }
 }
 
@@ -56,6 +59,10 @@ struct Parsed {
 }
 
 impl Parsed {
+    fn names_error(&self, code: &str) -> bool {
+        self.parameters.iter().any(|(name, value)| name.eq_ignore_ascii_case("error") && value == code)
+    }
+
     fn into_bearer(mut self) -> Option<Challenge> {
         let mut take = |name: &str| {
             let at = self.parameters.iter().position(|(own, _)| own.eq_ignore_ascii_case(name))?;
@@ -196,7 +203,7 @@ mod tests {
             (&["Basic", "", ",", r#"Bearer service="r",realm="http://a/t""#], true),
         ];
         for (headers, basic) in table {
-            assert_eq!(offers(headers), Offers { bearer: token.clone(), basic }, "{headers:?}");
+            assert_eq!(offers(headers), Offers { bearer: token.clone(), basic, ..Offers::default() }, "{headers:?}");
         }
     }
 

@@ -253,6 +253,11 @@ impl RegistryError {
         self.answer().and_then(|answer| answer.retry_after)
     }
 
+    /// What the registry itself answered: a refusal of its token service says nothing of what was asked for.
+    pub(crate) fn registry_answer(&self) -> Option<&Answer> {
+        self.answer().filter(|answer| answer.token_service.is_none())
+    }
+
     /// The registry's own words, where there are any.
     #[must_use]
     pub fn answer(&self) -> Option<&Answer> {

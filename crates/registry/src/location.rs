@@ -57,8 +57,9 @@ pub(super) fn is_safe(name: &str) -> bool {
 }
 
 /// Parameters of addresses whose values are public or belong to the request.
-const PUBLIC_PARAMETERS: [&str; 21] = [
+const PUBLIC_PARAMETERS: [&str; 26] = [
     "account",
+    "cf_expiry",
     "client_id",
     "digest",
     "expires",
@@ -66,7 +67,10 @@ const PUBLIC_PARAMETERS: [&str; 21] = [
     "last",
     "mount",
     "n",
+    "namespace",
     "ns",
+    "region",
+    "repo_name",
     "scope",
     "se",
     "service",
@@ -74,6 +78,7 @@ const PUBLIC_PARAMETERS: [&str; 21] = [
     "spr",
     "st",
     "sv",
+    "username",
     "x-amz-algorithm",
     "x-amz-date",
     "x-amz-expires",
@@ -84,28 +89,29 @@ const PUBLIC_PARAMETERS: [&str; 21] = [
 /// A shorter value is no signature, and masking it would hide ordinary text.
 const LEAST_SECRET_CHARACTERS: usize = 8;
 
-/// Registers what an address is signed with as secrets, so that the values are masked in all later output. Values of other
-/// parameters count too, unless they are ordinary words.
-fn keep_secrets(url: &Url) {
+/// A text without the values of an address's query: whoever is asked with a signature may echo it in an error.
+pub(super) fn without_query_values(url: &Url, text: &str) -> String {
     let query = url.query().unwrap_or_default();
-    let keep = |name: &str, value: &str| {
-        let name = name.to_ascii_lowercase();
-        let is_public = PUBLIC_PARAMETERS.contains(&name.as_str()) || name.starts_with("response-");
-        if is_public || value.chars().count() < LEAST_SECRET_CHARACTERS {
-            return;
-        }
-        let is_signature = ["sig", "_state", "token", "credential"].iter().any(|part| name.contains(part));
-        let _held = if is_signature { Secret::new(value) } else { Secret::variable(&name, value) };
-    };
-    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        keep(name, value);
-    }
     // Decoded, with `+` read as a blank and as itself.
     let mut other = url.clone();
     other.set_query(Some(&query.replace('+', "%2B")));
-    for (name, value) in url.query_pairs().chain(other.query_pairs()) {
-        keep(&name, &value);
-    }
+    let raw = query.split('&').filter_map(|pair| pair.split_once('='));
+    let raw = raw.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let decoded =
+        url.query_pairs().chain(other.query_pairs()).map(|(name, value)| (name.into_owned(), value.into_owned()));
+    let is_public = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        PUBLIC_PARAMETERS.contains(&name.as_str()) || name.starts_with("response-")
+    };
+    let mut values: Vec<String> = raw
+        .chain(decoded)
+        .filter(|(name, value)| !is_public(name) && value.chars().count() >= LEAST_SECRET_CHARACTERS)
+        .flat_map(|(_, value)| [value.replace('/', "\\/"), value])
+        .collect();
+    // The longest first: one may be part of another.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    values.dedup();
+    values.iter().fold(text.to_owned(), |text, value| text.replace(value.as_str(), "…"))
 }
 
 /// URLs have their host in lower case, where a secret in it would no longer be found.
@@ -152,7 +158,6 @@ impl fmt::Display for NewAddress {
 pub(super) fn follow(from: &Url, location: &str) -> Result<Url, String> {
     let to = from.join(location).map_err(|error| format!("its Location cannot be read ({error})"))?;
     keep_secret_host(location, &to);
-    keep_secrets(&to);
     match (from.scheme(), to.scheme()) {
         (_, "https") | ("http", "http") => Ok(to),
         (_, other) => Err(format!("its Location leads from {} to {other}", from.scheme())),
@@ -187,7 +192,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 mod tests {
     use reqwest::Url;
 
-    use super::{Resource, follow, is_loopback, is_safe, path_of, same_origin, with_digest};
+    use super::{Resource, follow, is_loopback, is_safe, path_of, same_origin, with_digest, without_query_values};
     use shipgate_core::{digest::Digest, mask::masked, secret::Secret};
 
     fn url(text: &str) -> Url {
@@ -284,16 +289,17 @@ mod tests {
     }
 
     #[test]
-    fn followed_signatures_are_masked_afterwards() {
-        let from = url("https://r.example.com/v2/");
+    fn echoed_signatures_are_hidden() {
         let query = "X-Amz-Signature=0ddba11c0ffee&sig=q%2Bw3r%2Ft7y8%3D&_state=st4te+of-upload&se=2031-01-01T00%3A00Z\
             &response-content-type=application%2Foctet-stream&x-id=GetObject&sig=short";
-        follow(&from, &format!("https://s3.example.com/k?{query}")).unwrap();
-        for secret in ["0ddba11c0ffee", "q%2Bw3r%2Ft7y8%3D", "q+w3r/t7y8=", "st4te+of-upload", "st4te of-upload"] {
-            assert_eq!(masked(&format!("refused: {secret}.")), "refused: ….", "{secret}");
+        let address = url(&format!("https://s3.example.com/k?{query}"));
+        for secret in
+            ["0ddba11c0ffee", "q%2Bw3r%2Ft7y8%3D", "q+w3r/t7y8=", "q+w3r\\/t7y8=", "st4te+of-upload", "st4te of-upload"]
+        {
+            assert_eq!(without_query_values(&address, &format!("refused: {secret}.")), "refused: ….", "{secret}");
         }
         for shown in ["2031-01-01T00:00Z", "application/octet-stream", "s3:GetObject", "short", "s3.example.com"] {
-            assert_eq!(masked(shown), shown);
+            assert_eq!(without_query_values(&address, shown), shown);
         }
     }
 

@@ -64,7 +64,7 @@ impl Registry {
 
     /// Whether a refused HEAD may be taken as a GET. ECR means what it says with 403.
     fn is_about_head(&self, error: &RegistryError) -> bool {
-        let Some(answer) = error.answer().filter(|answer| answer.token_service.is_none()) else { return false };
+        let Some(answer) = error.registry_answer() else { return false };
         match (answer.status, &answer.redirected_to) {
             (400 | 405 | 406 | 415 | 501, _) | (401 | 403, Some(_)) => true,
             (403, None) => !self.authentication().is_preemptive(),

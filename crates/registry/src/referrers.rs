@@ -162,7 +162,7 @@ impl Registry {
     /// permissions.
     fn keeps_no_account(&self, error: &RegistryError) -> bool {
         let is_ecr = EcrHost::parse(self.host()).is_some();
-        let says_so = error.answer().is_some_and(|answer| match answer.status {
+        let says_so = error.registry_answer().is_some_and(|answer| match answer.status {
             401 | 408 | 425 | 429 => false,
             403 => !is_ecr,
             400..=499 | 501 => true,
@@ -188,7 +188,7 @@ impl Registry {
     /// so does a 400 about the tag.
     pub(super) async fn tagged(&self, repository: &str, tag: &str) -> Result<Option<RawManifest>, RegistryError> {
         match self.manifest(repository, tag).await {
-            Err(error) if error.answer().is_some_and(|answer| matches!(answer.status, 400 | 404)) => Ok(None),
+            Err(error) if error.registry_answer().is_some_and(|answer| matches!(answer.status, 400 | 404)) => Ok(None),
             read => read,
         }
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     encoding,
     error::{Action, Answer, RegistryError},
-    redact, retry,
+    location, redact, retry,
 };
 use shipgate_core::json;
 
@@ -26,8 +26,10 @@ pub(super) async fn read_answer(response: Response, redirected_to: Option<String
     let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = asked.and_then(|value| retry::parse_retry_after(value, jiff::Timestamp::now()));
     let range = response.headers().get(RANGE).and_then(|value| value.to_str().ok()).and_then(range_bytes);
+    let url = response.url().clone();
     let body = tokio::time::timeout(patience, read_body(response)).await.unwrap_or_default();
-    let Reason { code, message, first } = Reason::read(&body);
+    let body = location::without_query_values(&url, &String::from_utf8_lossy(&body));
+    let Reason { code, message, first } = Reason::read(body.as_bytes());
     let received_bytes = range.or_else(|| last_number(&first)).filter(|_| status == 416);
     Answer { status, code, message, redirected_to, token_service: None, retry_after, received_bytes }
 }

@@ -13,7 +13,7 @@ use super::{
     request::bad_answer,
     retry,
 };
-use shipgate_core::json;
+use shipgate_core::{image::EcrHost, json};
 
 /// Tags asked for at a time. ECR and others give no more than a thousand; who gives fewer has more pages.
 const TAGS_A_PAGE: usize = 1000;
@@ -60,7 +60,12 @@ impl Registry {
             all.extend(tags);
             // Such a page without a link may be the end, or that of a registry that gives no links: it is asked for what
             // follows. One that does not know `last` either gives the same page again.
-            let may_be_clipped = (count >= TAGS_A_PAGE || USUAL_LIMITS.contains(&count)) && all.len() > before;
+            // ECR clips nothing and always gives links.
+            let is_usual = USUAL_LIMITS.contains(&count) && EcrHost::parse(self.host()).is_none();
+            if is_guess && all.len() == before {
+                return Ok(all);
+            }
+            let may_be_clipped = count >= TAGS_A_PAGE || is_usual;
             let guessed = last.filter(|_| may_be_clipped).map(|last| with_query(&plain, is_numbered, Some(&last)));
             is_guess = link.is_none();
             match link.or(guessed) {
@@ -101,13 +106,14 @@ fn is_about_number(error: &RegistryError) -> bool {
     // A repository that does not exist is no matter of numbers.
     let names_other_cause = matches!(error, RegistryError::RepositoryNotFound { .. });
     let is_missing = matches!(error, RegistryError::ContentNotFound { .. });
-    is_missing || !names_other_cause && error.answer().is_some_and(|answer| may_be(answer.status))
+    is_missing || !names_other_cause && error.registry_answer().is_some_and(|answer| may_be(answer.status))
 }
 
 /// Whether a registry says that nothing follows the last tag it gave.
 fn has_no_more(error: &RegistryError) -> bool {
     let is_missing = matches!(error, RegistryError::ContentNotFound { .. });
-    is_missing || error.answer().is_some_and(|answer| matches!(answer.status, 400 | 404))
+    let may_be = |status| matches!(status, 400 | 404 | 405 | 406 | 416 | 422 | 501);
+    is_missing || error.registry_answer().is_some_and(|answer| may_be(answer.status))
 }
 
 /// The tags of a page. An empty repository has `null` for a list with some registries, or no list at all.

@@ -2,11 +2,8 @@
 
 use std::process::ExitCode as ProcessExitCode;
 
-use crate::{
-    cli::console,
-    config::environment::Environment,
-    demo::app::{self, AppSettings},
-};
+use crate::{cli::console, config::environment::Environment};
+use shipgate_container_check::demo::app::{self, AppSettings};
 
 /// Serves until it is told to stop.
 pub async fn run() -> ProcessExitCode {

@@ -69,7 +69,7 @@ fn huge() -> Document {
     let wide = "🦀".repeat(4000);
     let mut events = runs::rolled_back();
     let end = events.pop().unwrap();
-    for number in 0..500 {
+    for number in 0..120 {
         events.push((1, Event::LogLine { source: LogSource::Application, line: format!("{number} {wide}") }));
         events.push((1, Event::Warning { message: format!("{number} {wide}") }));
         let reason = wide.clone();

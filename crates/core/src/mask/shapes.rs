@@ -92,10 +92,12 @@ fn password_after(word: &str, scheme_end: usize, start: usize) -> Option<Range<u
         // A password may hold such a character that nobody has encoded.
         None => (&rest[..rest.rfind('@')?], true),
     };
-    if is_beyond_end && rest[user_info.len()..].starts_with("@sha256:") {
+    if is_beyond_end && ["@sha256:", "@sha512:"].iter().any(|digest| rest[user_info.len()..].starts_with(digest)) {
         return None;
     }
     match user_info.split_once(':') {
+        // The colon is in the path.
+        Some((user, _)) if is_beyond_end && user.len() > end => None,
         // A port, and a path with an @ in it.
         Some((user, _)) if is_beyond_end && user.len() < end && is_number(&rest[user.len() + 1..end]) => None,
         // Another word behind an address without a login.
