@@ -230,6 +230,13 @@ mod tests {
     }
 
     #[test]
+    fn insufficient_scope_is_noticed() {
+        let challenge = |error: &str| offers(&[&format!(r#"Bearer realm="http://a/t",error="{error}""#)]);
+        assert!(challenge("insufficient_scope").needs_more_scope);
+        assert!(!challenge("invalid_token").needs_more_scope);
+    }
+
+    #[test]
     fn newer_offers_replace_older_ones() {
         let basic = offers(&["Basic"]);
         let token = offers(&["Bearer realm=http://a/t"]);

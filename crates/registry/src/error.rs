@@ -238,6 +238,12 @@ impl RegistryError {
         }
     }
 
+    /// Whether a registry limits the rate of requests.
+    pub(crate) fn is_throttled(&self) -> bool {
+        let is_code = |code: &str| matches!(code, "TOOMANYREQUESTS" | "SlowDown");
+        self.answer().is_some_and(|answer| answer.status == 429 || answer.code.as_deref().is_some_and(is_code))
+    }
+
     /// Whether a registry refused a manifest because it does not see the content it names. ECR answers so for a moment
     /// after an upload has been accepted.
     #[must_use]

@@ -13,6 +13,8 @@ use shipgate_core::event::{Emitter, Event, milliseconds};
 pub(super) struct Patience {
     /// Attempts in all, the first included.
     pub(super) attempts: u32,
+    /// The same where a registry limits the rate: many runs at once need their turn (ECR takes 10 manifests a second in a repository).
+    pub(super) throttled_attempts: u32,
     /// What the random delay is below after the first failure; doubled with each.
     pub(super) first_delay: Duration,
     /// What a random delay never exceeds.
@@ -37,6 +39,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             attempts: 5,
+            throttled_attempts: 9,
             first_delay: Duration::from_millis(400),
             longest_delay: Duration::from_secs(10),
             longest_asked: Duration::from_mins(2),
@@ -49,14 +52,14 @@ impl Default for Patience {
 }
 
 /// Decides what follows a failed attempt: how long to wait before the next, or `None` to give up. `failed` counts the
-/// attempts made; `luck` is uniform in 0..1 ("full jitter": clients that failed together do not come back together).
+/// attempts made, of `attempts` in all; `luck` is uniform in 0..1 ("full jitter": clients that failed together do not come back together).
 pub(super) fn delay_before_next(
     patience: &Patience,
-    failed: u32,
+    (failed, attempts): (u32, u32),
     asked: Option<Duration>,
     luck: f64,
 ) -> Option<Duration> {
-    if failed >= patience.attempts || asked.is_some_and(|asked| asked > patience.longest_asked) {
+    if failed >= attempts || asked.is_some_and(|asked| asked > patience.longest_asked) {
         return None;
     }
     let ceiling =
@@ -85,7 +88,9 @@ pub(super) async fn pause(
     failed: u32,
     failure: RegistryError,
 ) -> Result<(), RegistryError> {
-    let Some(delay) = delay_before_next(registry.patience(), failed, failure.retry_after(), fastrand::f64()) else {
+    let patience = registry.patience();
+    let attempts = if failure.is_throttled() { patience.throttled_attempts } else { patience.attempts };
+    let Some(delay) = delay_before_next(patience, (failed, attempts), failure.retry_after(), fastrand::f64()) else {
         return Err(failure.with_refused_wait(registry.patience().longest_asked));
     };
     announce(registry.events(), what, &failure, failed + 1, delay);
@@ -166,7 +171,8 @@ mod tests {
             (u32::MAX, None, 1.0, None),
         ];
         for (failed, asked, luck, expected) in table {
-            assert_eq!(delay_before_next(&patience, failed, asked, luck), expected, "{failed} {asked:?} {luck}");
+            let delay = delay_before_next(&patience, (failed, patience.attempts), asked, luck);
+            assert_eq!(delay, expected, "{failed} {asked:?} {luck}");
         }
     }
 
@@ -209,6 +215,11 @@ mod tests {
         let began = tokio::time::Instant::now();
         pause(&registry, &action, 1, refused(90)).await.unwrap();
         assert!((90..=91).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+        pause(&registry, &action, 8, refused(1)).await.unwrap();
+        assert!(
+            pause(&registry, &action, 9, refused(1)).await.is_err(),
+            "nine attempts in all where the rate is limited"
+        );
         let began = tokio::time::Instant::now();
         let given_up = pause(&registry, &action, 1, refused(1000)).await.unwrap_err().to_string();
         assert!(given_up.ends_with("429: it asks to wait 1000 s, and shipgate waits 120 s at most"), "{given_up}");

@@ -60,6 +60,7 @@ fn each_file_has_this_value() {
         (r#"A="-----BEGIN\nabc=\n-----END""#, "-----BEGIN\nabc=\n-----END"),
         ("A=\"one\r\ntwo\rthree\"\r", "one\ntwo\nthree"),
         ("A='one\rtwo'\r", "one\ntwo"),
+        ("A=\"one\\\r\ntwo\\\rthree\"\r\n", "one\\\ntwo\\\nthree"),
         (r#"A="one\r\ntwo""#, "one\r\ntwo"),
         ("# x\rA=b\r", "b"),
         ("# x\r\rA = b \r\n", "b"),

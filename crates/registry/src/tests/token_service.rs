@@ -100,6 +100,28 @@ async fn refusal_of_token_service_is_final_for_head() {
     assert_eq!(count(&server, "GET /v2/shop"), 0);
 }
 
+/// The token service refuses: that is neither the end of a list nor a subject without referrers.
+#[tokio::test]
+async fn refusal_of_token_service_ends_no_list() {
+    for status in [400, 404] {
+        let server = Scripted::start(move |asked| match () {
+            () if asked.is("GET /token") => with_headers(status, &[], r#"{"error":"invalid_grant"}"#),
+            () => challenged(asked),
+        })
+        .await;
+        let registry = stranger(&server);
+        let digest = Digest::of(b"");
+        let errors = [
+            registry.tags("shop/api").await.unwrap_err().to_string(),
+            registry.tagged_referrers("shop/api", &digest).await.unwrap_err().to_string(),
+            registry.listed_referrers("shop/api", &digest).await.unwrap_err().to_string(),
+        ];
+        for error in errors {
+            assert!(error.contains("the token service"), "{status}: {error}");
+        }
+    }
+}
+
 /// A registry that takes everything but bodies of blobs; the token service gives another token each time, or the same.
 async fn refusing_bodies(is_new: bool) -> Scripted {
     let given = AtomicU64::new(0);

@@ -120,7 +120,7 @@ async fn no_account_at_the_destination_is_kept_by_tag_and_only_of_what_there_is(
 
 #[tokio::test]
 async fn what_is_about_the_caller_or_passes_by_itself_is_no_answer() {
-    for (status, times) in [(401, 1), (429, 5), (500, 5), (503, 5)] {
+    for (status, times) in [(401, 1), (429, 9), (500, 5), (503, 5)] {
         let (from, to) = pair().await;
         let image = image(&[100]);
         from.hold(&image);
