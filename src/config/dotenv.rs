@@ -97,7 +97,7 @@ pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.contains(is_bad)
 }
 
-/// The message for a text before a `=` that is no variable name. It shows an invisible character by its number.
+/// The message for text before a `=` that is not a variable name. It shows an invisible character by its number.
 pub(super) fn name_fault(text: &str) -> String {
     let message = "the text before the `=` is not a variable name";
     match hidden(text) {
@@ -253,7 +253,7 @@ impl<'a> File<'a> {
         let start = opening + quote.len_utf8();
         let triple = quote.to_string().repeat(3);
         if let Some(inner) = self.text[opening..].strip_prefix(&triple) {
-            // What is between them is one value to whoever wrote it.
+            // The author meant the text between them as one value.
             let behind =
                 inner.find(&triple).map_or(self.text.len(), |end| self.text.len() - inner.len() + end + triple.len());
             self.at = self.next_line(behind);

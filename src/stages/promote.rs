@@ -82,7 +82,7 @@ pub async fn point(place: Place<'_>, manifest: &RawManifest, cancel: &Cancellati
     }
 }
 
-/// Where the tag points now; nowhere if there is no such repository. One request.
+/// Where the tag points now; `None` also if the repository does not exist. One request.
 ///
 /// # Errors
 /// What keeps the registry from telling.

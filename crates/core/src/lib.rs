@@ -1,4 +1,5 @@
-//! Pure types and decisions. No I/O, no async, no clock: everything here can be tested by tables.
+//! Types and pure decisions that the other crates share. No network, no async, no clock: tables can test almost everything here. The
+//! one exception is `whole_file`, which writes files.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic"))]
 
 pub mod characters;

@@ -126,7 +126,7 @@ struct Means {
     asks_base: bool,
 }
 
-/// For how many sets of scopes a request may need a token. A registry that names another one in each refusal is not followed for ever.
+/// For how many sets of scopes a request may need a token. shipgate stops following a registry that names new scopes in each refusal.
 const MAX_SCOPES: usize = 4;
 
 /// How often a token is fetched again for a request after a new one was refused. One that can be used once may have been

@@ -20,7 +20,7 @@ use shipgate_core::{digest::Digest, manifest::Descriptor};
 /// The most bytes a blob may have that is read whole into memory: configurations are a few kilobytes.
 const MAX_WHOLE_BLOB_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A blob's body, open somewhere at or before where it was asked for.
+/// A blob's body, open at the requested offset or before it.
 pub(super) struct OpenBlob {
     pub(super) response: Response,
     /// Bytes that come first and have been seen before: the server did not honour the range.
@@ -55,7 +55,7 @@ impl Registry {
             if self.send_head(self.request(Method::HEAD, url.clone(), action.clone())).await?.is_some() {
                 return Ok(());
             }
-            // One byte is asked for, and none is read.
+            // The request is for one byte, and none is read.
             let first = HeaderValue::from_static("bytes=0-0");
             match self.send(self.request(Method::GET, url, action.clone()).header(RANGE, first)).await {
                 // A blob without bytes has no first one.
@@ -117,8 +117,8 @@ impl Registry {
         self.action("read blob", digest.as_str(), repository)
     }
 
-    /// Opens a blob at an offset, one attempt. The registry is asked anew each time, so that a presigned address it
-    /// redirects to is fresh. A server that makes nothing of the range is asked for the whole blob.
+    /// Opens a blob at an offset, one attempt. Each attempt starts at the registry, so that a presigned address it redirects
+    /// to is fresh. If a server does not serve the range, shipgate requests the whole blob.
     pub(super) async fn open_blob(
         &self,
         repository: &str,

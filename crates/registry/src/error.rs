@@ -259,7 +259,7 @@ impl RegistryError {
         self.answer().and_then(|answer| answer.retry_after)
     }
 
-    /// What the registry itself answered: a refusal of its token service says nothing of what was asked for.
+    /// What the registry itself answered. A refusal of its token service says nothing about the requested resource.
     pub(crate) fn registry_answer(&self) -> Option<&Answer> {
         self.answer().filter(|answer| answer.token_service.is_none())
     }

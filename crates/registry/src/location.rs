@@ -86,10 +86,10 @@ const PUBLIC_PARAMETERS: [&str; 26] = [
     "x-id",
 ];
 
-/// A shorter value is no signature, and masking it would hide ordinary text.
+/// Signatures are longer. Masking shorter values would hide ordinary text.
 const LEAST_SECRET_CHARACTERS: usize = 8;
 
-/// A text without the values of an address's query: whoever is asked with a signature may echo it in an error.
+/// A text without the values of an address's query: a server may echo the signature of a request in its error.
 pub(super) fn without_query_values(url: &Url, text: &str) -> String {
     let query = url.query().unwrap_or_default();
     // Decoded, with `+` read as a blank and as itself.

@@ -18,7 +18,7 @@ use shipgate_core::{image::EcrHost, json};
 /// Tags asked for at a time. ECR and others give no more than a thousand; who gives fewer has more pages.
 const TAGS_A_PAGE: usize = 1000;
 
-/// Pages as short as registries clip them to, whatever they are asked for.
+/// The page sizes that registries limit lists to, regardless of `n`.
 const USUAL_LIMITS: [usize; 8] = [10, 20, 25, 50, 100, 200, 250, 500];
 
 /// A registry that knows no pages gives all tags at once, of up to 128 characters each.
@@ -103,7 +103,7 @@ fn with_query(list: &Url, is_numbered: bool, after: Option<&str>) -> Url {
 /// Whether a registry may have refused because of how many tags it was asked for.
 fn is_about_number(error: &RegistryError) -> bool {
     let may_be = |status| matches!(status, 400 | 403 | 404 | 405 | 406 | 413 | 416 | 422 | 501);
-    // A repository that does not exist is no matter of numbers.
+    // A missing repository has nothing to do with `n`.
     let names_other_cause = matches!(error, RegistryError::RepositoryNotFound { .. });
     let is_missing = matches!(error, RegistryError::ContentNotFound { .. });
     is_missing || !names_other_cause && error.registry_answer().is_some_and(|answer| may_be(answer.status))

@@ -66,7 +66,7 @@ pub(super) struct Selection {
     pub(super) wanted: Vec<Wanted>,
     /// Globs that no tag fits: source and glob.
     pub(super) unmatched: Vec<(String, TagPattern)>,
-    /// What sources list that is no tag, by source: never requested and never written.
+    /// Listed names that are not valid tags, by source: never requested and never written.
     pub(super) not_tags: BTreeMap<String, BTreeSet<String>>,
     /// Images that come to no destination.
     pub(super) left: Vec<Left>,
@@ -88,10 +88,10 @@ impl Selection {
     }
 }
 
-/// As many names that are no tags are shown.
+/// How many invalid names a warning shows.
 const MAX_SHOWN_NAMES: usize = 5;
 
-/// As many characters of such a name are shown.
+/// How many characters of each invalid name a warning shows.
 const MAX_NAME_CHARACTERS: usize = 40;
 
 /// Names that may hold anything: escaped, each shortened, the rest counted.

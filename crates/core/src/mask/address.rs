@@ -78,7 +78,7 @@ impl<'a> Login<'a> {
         {
             return None;
         }
-        // The user of SSH, of a database or of a mailbox is no secret.
+        // User names of SSH, databases and mailboxes are not secret.
         let may_be_token = scheme.is_none_or(|scheme| is_one_of(scheme, &["http", "https", "tcp"]));
         if !user_info.contains(':') && !may_be_token {
             return None;
@@ -145,7 +145,7 @@ fn scheme(text: &str) -> Option<&str> {
     (!scheme.is_empty() && scheme.bytes().all(is_part)).then_some(scheme)
 }
 
-/// An image reference without its digest: what stands before that `@` is no login.
+/// An image reference without its digest: the text before that `@` is not a login.
 fn without_digest(text: &str) -> &str {
     match text.rsplit_once('@') {
         Some((before, digest)) if ["sha256:", "sha512:"].iter().any(|start| digest.starts_with(start)) => before,

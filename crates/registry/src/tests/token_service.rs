@@ -87,7 +87,7 @@ async fn long_wait_of_token_service_is_named_once() {
     assert_eq!((count(&server, "GET /token"), text.matches("asks to wait 600 s").count()), (1, 1), "{text}");
 }
 
-/// What a token service refuses is no matter of HEAD or GET.
+/// A refusal of the token service does not make shipgate try GET instead of HEAD.
 #[tokio::test]
 async fn refusal_of_token_service_is_final_for_head() {
     let server = Scripted::start(|asked| match () {
